@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs the Debian packages that tests use, where this is Debian and we are root; else the tests that need them skip.
+set -eu
+
+packages="buildah chromium debootstrap prometheus"
+
+missing=""
+for package in $packages; do
+    dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not installed, so the tests that use them will skip:$missing"
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update --quiet --quiet
+# RUNLEVEL=1: only the programs are wanted, the services that come with them are not started.
+# shellcheck disable=SC2086  # a list of words
+RUNLEVEL=1 apt-get install --quiet --quiet --yes --no-install-recommends $missing >/dev/null

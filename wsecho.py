@@ -1,0 +1,8 @@
+"""`python3 wsecho.py`: starts the server of the package beside this file, and does nothing else."""
+
+if __name__ == "__main__":
+    import sys
+
+    from wsecho.cli import main
+
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The command line: options from flags and environment, one line for every mistake, and an exit code."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from wsecho import __version__
+from wsecho.config import OPTIONS, Config, Option
+
+
+class _Value(click.ParamType[Any]):
+    """Lets an option's own parser decide, so that flag, environment and documentation cannot disagree."""
+
+    def __init__(self, option: Option) -> None:
+        self.name = option.metavar
+        self._option = option
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._option.value(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(OPTIONS):
+        command = click.option(
+            option.flag,
+            type=_Value(option),
+            envvar=option.environment,
+            default=option.default,
+            metavar=option.metavar,
+            help=option.meaning,
+            show_default=True,
+            show_envvar=True,
+        )(command)
+    return command
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@_with_options
+@click.version_option(__version__, prog_name="wsecho")
+def command(**options: Any) -> None:
+    """Echo WebSocket messages, and measure them."""
+    # Imported late: --help and a mistyped option need neither OpenTelemetry nor an event loop.
+    from wsecho import worker
+
+    worker.run(Config(**options))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 when it could not serve, 2 when an option was wrong."""
+    try:
+        command.main(arguments, prog_name="wsecho", standalone_mode=False)
+    except click.ClickException as error:
+        print(f"wsecho: {error.format_message()}", file=sys.stderr)
+        return error.exit_code
+    except (OSError, RuntimeError) as error:
+        print(f"wsecho: {error}", file=sys.stderr)
+        return 1
+    except click.Abort:
+        return 130
+    return 0

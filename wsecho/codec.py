@@ -1,0 +1,44 @@
+"""The choice between the compiled codec and the plain one, made once, at the start."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from wsecho import echo, receive_buffer, tally, wire
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """The four classes that come as a set. Both sets have the same interface; the plain one is what types refer to."""
+
+    name: str
+    Echo: type[echo.Echo]
+    ReceiveBuffer: type[receive_buffer.ReceiveBuffer]
+    Tally: type[tally.Tally]
+    Wire: type[wire.Wire]
+
+
+PLAIN = Codec("python", echo.Echo, receive_buffer.ReceiveBuffer, tally.Tally, wire.Wire)
+
+
+def load(choice: str) -> Codec:
+    """Return the codec for `choice`: compiled, python or auto. Raises RuntimeError when it was not built."""
+    if choice == "python":
+        return PLAIN
+    try:
+        return _compiled()
+    except ImportError as error:
+        if choice == "compiled":
+            raise RuntimeError(f"the compiled codec cannot be loaded: {error}; 'make build' compiles it") from None
+        return PLAIN
+
+
+def _compiled() -> Codec:
+    import wsecho.native.echo
+    import wsecho.native.receive_buffer
+    import wsecho.native.tally
+    import wsecho.native.wire
+
+    native: Any = wsecho.native
+    return Codec(
+        "compiled", native.echo.Echo, native.receive_buffer.ReceiveBuffer, native.tally.Tally, native.wire.Wire
+    )

@@ -1,0 +1,186 @@
+"""Every option of the server: one row in a table, from which command line, environment and documentation are made."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from wsecho.handshake import FIRST_OFFERED, is_subprotocol_policy
+
+_SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_TIME_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `text` stands for: `65536`, `64KiB`, `1.5MiB`. Raises ValueError."""
+    return int(_quantity(text, _SIZE_UNITS, "a size such as 65536, 64KiB or 16MiB"))
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that `text` stands for: `0.5`, `500ms`, `20s`, `5m`, `1h`. Raises ValueError."""
+    return _quantity(text, _TIME_UNITS, "a time such as 500ms, 20s or 5m")
+
+
+def _quantity(text: str, units: dict[str, Any], expected: str) -> float:
+    match = _QUANTITY.fullmatch(text.strip())
+    if not match or match[2] not in units:
+        raise ValueError(f"{text!r} is not {expected}")
+    return float(match[1]) * float(units[match[2]])
+
+
+def parse_count(text: str) -> int:
+    """Return the whole number that `text` stands for. Raises ValueError."""
+    if not re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def parse_port(text: str) -> int:
+    """Return a port, 0 to 65535; 0 lets the system choose one. Raises ValueError."""
+    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII) or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port, 0 to 65535")
+    return int(text)
+
+
+def parse_host(text: str) -> str:
+    """Return the address or name to listen on. Raises ValueError."""
+    if not text.strip() or any(char.isspace() for char in text.strip()):
+        raise ValueError(f"{text!r} is not an address or a host name")
+    return text.strip()
+
+
+def parse_subprotocol_policy(text: str) -> str:
+    """Return the policy for `wsecho.handshake.choose_subprotocol`. Raises ValueError."""
+    if not is_subprotocol_policy(text):
+        raise ValueError(f"{text!r} is not 'first', 'none' or a comma-separated list of subprotocols")
+    return text
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a parser that accepts only `choices`."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _option(
+    default: str,
+    parse: Callable[[str], Any],
+    metavar: str,
+    meaning: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    at_least: float = 0,
+) -> Any:
+    row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning}
+    return field(default=parse(default), metadata=row | {"aliases": aliases, "at_least": at_least})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The server's options. Sizes are bytes, times are seconds."""
+
+    host: str = _option("0.0.0.0", parse_host, "ADDRESS", "Address to listen on.", aliases=("HOST",))
+    port: int = _option(
+        "8080", parse_port, "PORT", "Port to listen on; 0 lets the system choose one.", aliases=("PORT",)
+    )
+    max_message_size: int = _option(
+        "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
+    )
+    max_connections: int = _option(
+        "0",
+        parse_count,
+        "COUNT",
+        "Connections held at once; more wait in the backlog. 0: as many as the descriptor limit allows, less 256.",
+    )
+    backlog: int = _option(
+        "4096", parse_count, "COUNT", "Connections that may wait to be accepted; the system may allow less.", at_least=1
+    )
+    handshake_timeout: float = _option(
+        "10s",
+        parse_time,
+        "TIME",
+        "From accept to the end of the handshake, and for each further request on a connection.",
+        at_least=0.001,
+    )
+    close_timeout: float = _option(
+        "5s", parse_time, "TIME", "How long a peer may take to close after a Close or a refusal.", at_least=0.001
+    )
+    stall_timeout: float = _option(
+        "30s",
+        parse_time,
+        "TIME",
+        "How long a peer may go without reading what waits for it before it is cut off.",
+        at_least=0.001,
+    )
+    drain_timeout: float = _option(
+        "8s", parse_time, "TIME", "From SIGTERM to the end of the process, at the most.", at_least=0.001
+    )
+    receive_buffer_size: int = _option(
+        "256KiB", parse_size, "SIZE", "Bytes read at once, into one buffer that all connections share.", at_least=1
+    )
+    hold_limit: int = _option(
+        "16KiB",
+        parse_size,
+        "SIZE",
+        "Longest frame that waits until it is complete; a longer one is echoed as it comes.",
+    )
+    write_buffer_limit: int = _option(
+        "64KiB", parse_size, "SIZE", "Unsent bytes of a connection above which nothing more is read from it."
+    )
+    subprotocol: str = _option(
+        FIRST_OFFERED,
+        parse_subprotocol_policy,
+        "POLICY",
+        "Which offered subprotocol is spoken: 'first', 'none', or the first match of a list of names.",
+    )
+    codec: str = _option(
+        "auto",
+        one_of("auto", "compiled", "python"),
+        "CODEC",
+        "'compiled', 'python', or 'auto': compiled where it was built.",
+    )
+    log_level: str = _option(
+        "info", one_of("debug", "info", "warning", "error"), "LEVEL", "Least severe log line that is written."
+    )
+    log_format: str = _option(
+        "auto", one_of("auto", "json", "text"), "FORMAT", "'json', 'text', or 'auto': text on a terminal, else JSON."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: how it is written, what it accepts, and what it means."""
+
+    name: str
+    default: str
+    metavar: str
+    meaning: str
+    aliases: tuple[str, ...]
+    at_least: float
+    parse: Callable[[str], Any]
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """The environment variables it is read from; the first that is set counts."""
+        return (f"WSECHO_{self.name.upper()}", *self.aliases)
+
+    def value(self, text: str) -> Any:
+        """Return what `text` stands for. Raises ValueError with a line that says what was expected."""
+        value = self.parse(text)
+        if self.at_least and value < self.at_least:
+            raise ValueError(f"{text!r} is too small: at least {self.at_least:g} is needed")
+        return value
+
+
+OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config))

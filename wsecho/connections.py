@@ -1,0 +1,87 @@
+"""All connections of a worker, and the time that their peers have left. One sweep a second serves them all."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Connection(Protocol):
+    """What the registry needs of a connection, in whichever phase of its life."""
+
+    def unsent(self) -> int:
+        """Return the bytes that wait for the peer to read."""
+
+    def expire(self) -> None:
+        """The peer's time is over."""
+
+    def drain(self) -> None:
+        """The server stops: say goodbye."""
+
+    def abort(self) -> None:
+        """The server is gone: cut the connection."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    limit: float
+    deadline: float
+    unsent: int
+
+
+class Connections:
+    """The registry. Times are those of a monotonic clock, in seconds."""
+
+    def __init__(self) -> None:
+        self._open: set[Connection] = set()
+        self._watched: dict[Connection, _Watch] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, connection: Connection) -> None:
+        """Hold a connection until `remove`."""
+        self._open.add(connection)
+        self._empty.clear()
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that has ended or passed its transport on."""
+        self._open.discard(connection)
+        self._watched.pop(connection, None)
+        if not self._open:
+            self._empty.set()
+
+    def watch(self, connection: Connection, limit: float, now: float) -> None:
+        """Let `connection` expire `limit` seconds from now, or from the last time its peer read something."""
+        self._watched[connection] = _Watch(limit, now + limit, connection.unsent())
+
+    def unwatch(self, connection: Connection) -> None:
+        """The peer did what it was watched for."""
+        self._watched.pop(connection, None)
+
+    def sweep(self, now: float) -> None:
+        """Expire those whose time is over."""
+        for connection, watch in list(self._watched.items()):
+            unsent = connection.unsent()
+            if unsent < watch.unsent:
+                watch.deadline = now + watch.limit
+            elif now >= watch.deadline:
+                del self._watched[connection]
+                connection.expire()
+            watch.unsent = unsent
+
+    async def drain(self, seconds: float) -> int:
+        """Say goodbye to all, wait at most `seconds`, cut off the rest and return how many that were."""
+        for connection in list(self._open):
+            connection.drain()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), seconds)
+        left = list(self._open)
+        for connection in left:
+            connection.abort()
+        # An aborted transport reports its end on the next turn of the loop.
+        while self._open:
+            await asyncio.sleep(0)
+        return len(left)

@@ -1,0 +1,342 @@
+"""The echo as a transducer: what a client sent is rewritten, in place, into what it gets back.
+
+A server's frame is the client's frame with four mask bytes less (RFC 6455 section 5.2), so no message is ever built:
+headers, unmasked payloads, pongs and the Close move down inside the receive buffer and leave it as one contiguous
+piece, `data[start:stop]`. Only what must survive until the next read is kept here, a few dozen bytes a connection.
+
+This file is the plain codec as it stands, and the compiled one through the C types of `wsecho/native/echo.pxd`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsecho.receive_buffer import UTF8_COMPLETE, UTF8_INVALID
+
+if TYPE_CHECKING:
+    from wsecho.receive_buffer import ReceiveBuffer
+    from wsecho.tally import Tally
+
+# States of an echo. In CLOSING our Close has been sent and only the peer's Close is awaited; in CLOSED nothing more is
+# parsed; BROKEN is CLOSED with part of a frame already sent, so that not even a Close can follow it.
+OPEN = 0
+CLOSING = 1
+CLOSED = 2
+BROKEN = 3
+
+# Opcodes (RFC 6455 section 11.8).
+CONTINUATION = 0x0
+TEXT = 0x1
+BINARY = 0x2
+CLOSE = 0x8
+PING = 0x9
+PONG = 0xA
+
+# Bits of the first two bytes of a frame (RFC 6455 section 5.2).
+FIN = 0x80
+RESERVED_BITS = 0x70
+OPCODE_BITS = 0x0F
+CONTROL_BIT = 0x08
+MASKED = 0x80
+SIZE_BITS = 0x7F
+SIZE_IN_2_BYTES = 126
+SIZE_IN_8_BYTES = 127
+
+# Close codes (RFC 6455 section 7.4.1).
+NORMAL_CLOSURE = 1000
+GOING_AWAY = 1001
+PROTOCOL_ERROR = 1002
+NO_STATUS = 1005
+INVALID_PAYLOAD = 1007
+MESSAGE_TOO_BIG = 1009
+
+
+def may_be_sent(code: int) -> bool:
+    """Tell whether a peer may put `code` in a Close frame (RFC 6455 section 7.4, IANA's registry of close codes)."""
+    if code < NORMAL_CLOSURE or code > 4999:
+        return False
+    # 1004 is reserved; 1005, 1006 and 1015 are never sent; 1016 to 2999 are for future versions of the protocol.
+    return code >= 3000 or (code < 1015 and (code < 1004 or code > 1006))
+
+
+class Echo:
+    """The state of one connection's echo between two reads.
+
+    After each call `data[start:stop]` of the receive buffer is what must be sent, `completed` counts the messages
+    whose last byte is in it, and `state` says what may follow. `close_code` is the code of the Close that went out
+    (1005 for an empty one), 0 before; `error` says in words which rule the peer broke, or is None.
+    """
+
+    def __init__(self, buffer: ReceiveBuffer, tally: Tally, max_message_size: int) -> None:
+        self.buffer = buffer
+        self.data = self.buffer.data
+        self.tally = tally
+        self.max_message_size = max_message_size
+        self.state = OPEN
+        self.close_code = 0
+        self.error: str | None = None
+        # The reply in the buffer.
+        self.start = buffer.landing
+        self.stop = buffer.landing
+        self.completed = 0
+        # The frame in progress: bytes still to come, and whether part of it has been sent already.
+        self.rest = 0
+        self.mask = 0
+        self.frame_opcode = 0
+        self.frame_final = False
+        self.frame_size = 0
+        self.frame_start = 0
+        self.forwarding = False
+        # The message in progress: its opcode (CONTINUATION: none), bytes announced, and the UTF-8 automaton's state.
+        self.message_opcode = CONTINUATION
+        self.message_size = 0
+        self.utf8 = UTF8_COMPLETE
+        # What waits for the next read: a split header as it came or, when `rest` is not 0, the start of a short frame
+        # as it will be sent.
+        self.held: bytes | bytearray = b""
+        self.held_size = 0
+        # Code and reason of a Close that must wait for the end of the frame being forwarded.
+        self.pending_close: tuple[int, bytes] | None = None
+
+    def receive(self, received: int) -> None:
+        """Turn the `received` bytes at the buffer's landing into the reply `data[start:stop]`."""
+        read = self.buffer.landing
+        end = read + received
+        self.start = read
+        self.stop = read
+        self.completed = 0
+        if self.held_size and self.rest <= received:
+            self.start -= self.held_size
+            self._recall(self.start)
+            if self.rest == 0:
+                read = self.start
+                self.stop = read
+        self.frame_start = self.start
+        if self.rest:
+            read = self._payload(read, end)
+        while read < end and self.state < CLOSED:
+            read = self._frame(read, end)
+        if self.rest:
+            self._suspend_frame()
+
+    def close(self, code: int, reason: bytes) -> None:
+        """Start the closing handshake (RFC 6455 section 7.1.2): the reply is now a Close frame, or nothing.
+
+        While a long frame is being forwarded the Close waits for its end. `reason` is UTF-8, 123 bytes at most.
+        """
+        self.start = self.buffer.landing
+        self.stop = self.start
+        self.completed = 0
+        if self.forwarding:
+            self.pending_close = (code, reason)
+        elif self.state == OPEN:
+            if self.rest:
+                # The start of a frame that will no longer be answered; a split header is still needed.
+                self._release()
+            self._put_close(code, reason)
+            self.state = CLOSING
+
+    def _frame(self, read: int, end: int) -> int:
+        """Take one frame's header, and what is there of its payload. Return where reading goes on."""
+        data = self.data
+        self.frame_start = self.stop
+        if end - read < 2:
+            return self._hold(read, end)
+        first = data[read]
+        second = data[read + 1]
+        size = second & SIZE_BITS
+        opcode = first & OPCODE_BITS
+        if first & RESERVED_BITS:
+            return self._fail(end, PROTOCOL_ERROR, "reserved bit set without an extension that defines it")
+        if not second & MASKED:
+            return self._fail(end, PROTOCOL_ERROR, "frame from a client is not masked")
+        if opcode & CONTROL_BIT:
+            if opcode > PONG:
+                return self._fail(end, PROTOCOL_ERROR, "reserved opcode")
+            if not first & FIN:
+                return self._fail(end, PROTOCOL_ERROR, "control frame is fragmented")
+            if size >= SIZE_IN_2_BYTES:
+                return self._fail(end, PROTOCOL_ERROR, "control frame is longer than 125 bytes")
+        elif opcode > BINARY:
+            return self._fail(end, PROTOCOL_ERROR, "reserved opcode")
+        elif opcode == CONTINUATION:
+            if self.message_opcode == CONTINUATION:
+                return self._fail(end, PROTOCOL_ERROR, "continuation frame without a message to continue")
+        elif self.message_opcode != CONTINUATION:
+            return self._fail(end, PROTOCOL_ERROR, "new message before the end of a fragmented one")
+
+        header = 6
+        if size == SIZE_IN_2_BYTES:
+            header = 8
+        elif size == SIZE_IN_8_BYTES:
+            header = 14
+        if end - read < header:
+            return self._hold(read, end)
+        if header > 6:
+            size = self._extended_size(read + 2, read + header - 4)
+            if size < 0:
+                return self._fail(end, PROTOCOL_ERROR, "payload length has its top bit set")
+            # RFC 6455 section 5.2: the minimal number of bytes must be used.
+            if size < SIZE_IN_2_BYTES or (header == 14 and size <= 0xFFFF):
+                return self._fail(end, PROTOCOL_ERROR, "payload length is not in its shortest form")
+        if not opcode & CONTROL_BIT:
+            if opcode != CONTINUATION:
+                self.message_opcode = opcode
+                self.message_size = 0
+                self.utf8 = UTF8_COMPLETE
+            if size > self.max_message_size - self.message_size:
+                return self._fail(end, MESSAGE_TOO_BIG, "message is longer than the limit")
+            self.message_size += size
+
+        self.mask = self.buffer.load_mask(read + header - 4)
+        self.rest = size
+        self.frame_size = size
+        self.frame_opcode = opcode
+        self.frame_final = first & FIN != 0
+        self._put_header(first, read, header - 4)
+        return self._payload(read + header, end)
+
+    def _extended_size(self, start: int, stop: int) -> int:
+        """Return the length in `data[start:stop]`, network byte order; -1 when its top bit is set."""
+        if stop - start == 8 and self.data[start] & 0x80:
+            return -1
+        size = 0
+        while start < stop:
+            size = size << 8 | self.data[start]
+            start += 1
+        return size
+
+    def _put_header(self, first: int, read: int, length: int) -> None:
+        """Write the reply's header: the client's own `length` bytes, unmasked, a ping's as a pong's."""
+        data = self.data
+        stop = self.stop
+        if self.frame_opcode == PING:
+            first = FIN | PONG
+        second = data[read + 1] & SIZE_BITS
+        data[stop] = first
+        data[stop + 1] = second
+        position = 2
+        while position < length:
+            data[stop + position] = data[read + position]
+            position += 1
+        self.stop = stop + length
+
+    def _payload(self, read: int, end: int) -> int:
+        """Take what is there of the frame's payload. Return where reading goes on."""
+        count = end - read
+        if count > self.rest:
+            count = self.rest
+        if count:
+            self.mask = self.buffer.unmask(self.stop, read, count, self.mask)
+            if self.message_opcode == TEXT and not self.frame_opcode & CONTROL_BIT:
+                self.utf8 = self.buffer.validate_utf8(self.stop, count, self.utf8)
+                if self.utf8 == UTF8_INVALID:
+                    return self._fail(end, INVALID_PAYLOAD, "text is not valid UTF-8")
+            self.stop += count
+            self.rest -= count
+        if self.rest == 0:
+            self._end_frame(end)
+        return read + count
+
+    def _end_frame(self, end: int) -> None:
+        """Decide about the reply to a frame whose last byte has arrived, now in `data[frame_start:stop]`."""
+        if self.state == CLOSING:
+            self._end_unanswered_frame()
+        elif self.frame_opcode == CLOSE:
+            self._answer_close(end)
+        elif self.frame_opcode == PONG:
+            self.stop = self.frame_start
+        elif self.frame_opcode != PING:
+            self._end_data_frame(end)
+
+    def _end_unanswered_frame(self) -> None:
+        """Drop the reply: after a Close no data may be sent (RFC 6455 section 5.5.1), and the peer's is awaited."""
+        self.stop = self.frame_start
+        if self.frame_opcode == CLOSE:
+            self.state = CLOSED
+        elif self.frame_final and not self.frame_opcode & CONTROL_BIT:
+            self.message_opcode = CONTINUATION
+
+    def _end_data_frame(self, end: int) -> None:
+        if self.frame_final and self.utf8 != UTF8_COMPLETE:
+            self._fail(end, INVALID_PAYLOAD, "text ends inside a UTF-8 character")
+        else:
+            if self.frame_final:
+                self.message_opcode = CONTINUATION
+                self.tally.message_received(self.message_size)
+                self.completed += 1
+            self.forwarding = False
+            if self.pending_close is not None:
+                code, reason = self.pending_close
+                self._put_close(code, reason)
+                self.state = CLOSING
+
+    def _answer_close(self, end: int) -> None:
+        """Check a Close that has arrived whole; its own bytes are the answer (RFC 6455 section 5.5.1)."""
+        payload = self.frame_start + 2
+        reason = payload + 2
+        code = self._extended_size(payload, reason) if self.frame_size >= 2 else NO_STATUS
+        if self.frame_size == 1:
+            self._fail(end, PROTOCOL_ERROR, "Close frame with half a close code")
+        elif self.frame_size >= 2 and not may_be_sent(code):
+            self._fail(end, PROTOCOL_ERROR, "Close frame with a code that must not be sent")
+        elif (
+            self.frame_size > 2
+            and self.buffer.validate_utf8(reason, self.stop - reason, UTF8_COMPLETE) != UTF8_COMPLETE
+        ):
+            self._fail(end, INVALID_PAYLOAD, "reason in the Close frame is not valid UTF-8")
+        else:
+            self.close_code = code
+            self.state = CLOSED
+
+    def _fail(self, end: int, code: int, error: str) -> int:
+        """Fail the connection (RFC 6455 section 7.1.7) with a Close after all valid replies. Return `end`."""
+        self.rest = 0
+        self._release()
+        if self.state == CLOSING:
+            self.stop = self.frame_start
+            self.state = CLOSED
+            return end
+        self.error = error
+        if self.forwarding:
+            self.stop = self.start
+            self.state = BROKEN
+            return end
+        self.stop = self.frame_start
+        self._put_close(code, error.encode())
+        self.state = CLOSED
+        return end
+
+    def _put_close(self, code: int, reason: bytes) -> None:
+        """Append a Close frame to the reply."""
+        payload = code.to_bytes(2, "big") + reason
+        self.buffer.place(self.stop, bytes((FIN | CLOSE, len(payload))) + payload)
+        self.stop += 2 + len(payload)
+        self.close_code = code
+
+    def _suspend_frame(self) -> None:
+        """The read ended inside a frame's payload: hold a short frame back, forward what is there of a long one."""
+        if self.state == CLOSING:
+            self.stop = self.frame_start
+        elif self.frame_size > self.buffer.hold_limit and not self.frame_opcode & CONTROL_BIT:
+            self.forwarding = True
+        else:
+            self._hold(self.frame_start, self.stop)
+            self.stop = self.frame_start
+
+    def _hold(self, start: int, stop: int) -> int:
+        """Keep `data[start:stop]` for the next read. Return `stop`."""
+        if self.held_size == 0:
+            self.held = bytearray()
+        self.held += self.buffer.take(start, stop)
+        self.held_size = len(self.held)
+        return stop
+
+    def _recall(self, at: int) -> None:
+        """Bring back what was held, to `data[at:]`."""
+        self.buffer.place(at, self.held)
+        self._release()
+
+    def _release(self) -> None:
+        self.held = b""
+        self.held_size = 0

@@ -1,0 +1,112 @@
+"""The opening handshake, server side (RFC 6455 section 4.2)."""
+
+import base64
+import binascii
+import hashlib
+import re
+
+from wsecho.request import Request
+from wsecho.response import Response, Upgrade, plain
+
+# RFC 6455 section 1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY_BYTES = 16
+# RFC 9110 section 5.6.2. Linear on any input: one character class, no alternatives.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+
+# What `choose_subprotocol` is told by configuration instead of a list of names.
+FIRST_OFFERED = "first"
+NONE = "none"
+
+
+def accept_key(key: str) -> str:
+    """Return the Sec-WebSocket-Accept value that proves we read `key` (RFC 6455 section 4.2.2, step 5.4)."""
+    return base64.b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
+
+
+def is_attempted(request: Request) -> bool:
+    """Tell whether the client meant to open a WebSocket.
+
+    A proxy that drops Upgrade or Connection leaves the Sec-WebSocket fields behind; such a request deserves to hear
+    what is missing instead of getting a page.
+    """
+    return any(token.lower() == "websocket" for token in request.tokens("upgrade")) or bool(
+        request.values("sec-websocket-key") or request.values("sec-websocket-version")
+    )
+
+
+def answer(request: Request, subprotocol_policy: str) -> Upgrade | Response:
+    """Check an attempted handshake. A refusal closes the connection: a proxy may take it for a tunnel by now."""
+    return _refusal(request) or _acceptance(request, subprotocol_policy)
+
+
+def _refusal(request: Request) -> Response | None:
+    if request.method != "GET":
+        return _refuse(405, f"a WebSocket handshake is a GET request, not {request.method}", Allow="GET")
+    if request.version != "1.1":
+        return _refuse(400, f"a WebSocket handshake needs HTTP/1.1, not HTTP/{request.version}")
+    if request.has_body:
+        return _refuse(400, "a WebSocket handshake has no body, but this request announces one")
+    if not _has_token(request, "upgrade", "websocket"):
+        return _upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?")
+    if not _has_token(request, "connection", "upgrade"):
+        return _refuse(400, "the Connection header lacks 'upgrade': did a proxy remove it?")
+    if request.values("sec-websocket-version") != ["13"]:
+        return _upgrade_required("Sec-WebSocket-Version must be given once, as 13")
+    keys = request.values("sec-websocket-key")
+    if len(keys) != 1 or not _is_key(keys[0]):
+        return _refuse(400, "Sec-WebSocket-Key must be given once, as 16 bytes in base64")
+    offers = request.tokens("sec-websocket-protocol")
+    if not all(_TOKEN.fullmatch(offer) for offer in offers) or len(set(offers)) != len(offers):
+        return _refuse(400, "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
+    return None
+
+
+def _acceptance(request: Request, subprotocol_policy: str) -> Upgrade:
+    subprotocol = choose_subprotocol(request.tokens("sec-websocket-protocol"), subprotocol_policy)
+    headers = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", accept_key(request.values("sec-websocket-key")[0])),
+    ]
+    if subprotocol:
+        headers.append(("Sec-WebSocket-Protocol", subprotocol))
+    return Upgrade(tuple(headers), subprotocol)
+
+
+def choose_subprotocol(offers: list[str], policy: str) -> str | None:
+    """Return the subprotocol to speak, out of `offers` in the client's order of preference, or None.
+
+    `policy` is `first` (the first one offered: browsers fail a connection whose offer goes unanswered), `none`, or a
+    comma-separated list of names in our order of preference.
+    """
+    if policy == FIRST_OFFERED:
+        return offers[0] if offers else None
+    if policy == NONE:
+        return None
+    return next((name for name in policy.split(",") if name in offers), None)
+
+
+def is_subprotocol_policy(policy: str) -> bool:
+    """Tell whether `choose_subprotocol` understands `policy`."""
+    return all(_TOKEN.fullmatch(name) for name in policy.split(","))
+
+
+def _has_token(request: Request, name: str, token: str) -> bool:
+    return any(element.lower() == token for element in request.tokens(name))
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(key) == 24 and len(base64.b64decode(key.encode(), validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _refuse(status: int, line: str, **headers: str) -> Response:
+    return plain(status, line, tuple(headers.items()), close=True)
+
+
+def _upgrade_required(line: str) -> Response:
+    headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
+    return plain(426, line, headers, close=True)

@@ -1,0 +1,137 @@
+"""One transport while it speaks HTTP/1.1: one request at a time, until it closes or becomes a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, cast
+
+from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
+from wsecho.request import Request
+from wsecho.response import Response, Upgrade, plain
+from wsecho.websocket_connection import WebSocketConnection
+
+if TYPE_CHECKING:
+    from wsecho.worker import Services
+
+
+class HttpConnection(asyncio.BufferedProtocol):
+    """Reads into a small buffer that all HTTP connections share: nothing survives a read but a request's head."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._reader = RequestReader()
+        self._unread = b""
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The clock of the handshake starts."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
+        self._services.connections.add(self)
+        self._watch(self._services.config.handshake_timeout)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the transport may read to."""
+        return self._services.request_buffer
+
+    def buffer_updated(self, received: int) -> None:
+        """Take what was just read; after the last answer it is read only to be dropped."""
+        if not self._ended:
+            self._take(bytes(self._services.request_buffer[:received]))
+
+    def eof_received(self) -> None:
+        """The peer closed its side; the transport sends what is left and closes ours."""
+        self._watch(self._services.config.close_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport has ended."""
+        self._ended = True
+        self._services.connections.remove(self)
+
+    def pause_writing(self) -> None:
+        """The peer does not read its answers: take no more requests."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._continue()
+
+    def unsent(self) -> int:
+        """Return the bytes that wait for the peer to read."""
+        return self._transport.get_write_buffer_size()
+
+    def expire(self) -> None:
+        """No complete request in time, or no end after the last answer."""
+        if self._reader.started and not self._ended:
+            self._respond(plain(408, "the request took too long", close=True), keep_alive=False)
+        else:
+            self._transport.abort()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def drain(self) -> None:
+        """Answer a request that has begun, if it still comes; close an idle connection."""
+        if not self._reader.started and not self._ended:
+            self._transport.close()
+
+    def _take(self, data: bytes) -> None:
+        try:
+            request = self._reader.feed(data)
+        except RequestError as error:
+            self._respond(plain(error.status, str(error), close=True), keep_alive=False)
+            return
+        if request is not None:
+            unread = self._reader.unread
+            self._reader = RequestReader()
+            self._answer(request, unread)
+
+    def _answer(self, request: Request, unread: bytes) -> None:
+        request.peer = self._transport.get_extra_info("peername")
+        try:
+            answer = self._services.routes.answer(request)
+        except Exception:
+            self._services.log.exception("request failed", path=request.path[:256])
+            answer = plain(500, "the server failed to answer", close=True)
+        if isinstance(answer, Upgrade):
+            self._upgrade(answer, unread)
+            return
+        stays = request.keep_alive and not (answer.close or request.has_body or self._services.routes.draining)
+        self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
+        if stays and unread:
+            # One request at a time, and other connections in between.
+            self._unread = unread
+            self._transport.pause_reading()
+            self._services.loop.call_soon(self._continue)
+
+    def _continue(self) -> None:
+        """Go on with what came in behind the last request, unless the peer must read first or has gone."""
+        if self._ended or self._transport.is_closing() or self.unsent() > self._services.config.write_buffer_limit:
+            return
+        unread, self._unread = self._unread, b""
+        self._transport.resume_reading()
+        if unread:
+            self._take(unread)
+
+    def _respond(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> None:
+        self._transport.write(encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time()))
+        if keep_alive:
+            self._watch(self._services.config.handshake_timeout)
+        else:
+            # Half-close and wait for the peer: closing at once could reset the connection and take the answer with it.
+            self._ended = True
+            self._transport.write_eof()
+            self._watch(self._services.config.close_timeout)
+
+    def _upgrade(self, upgrade: Upgrade, unread: bytes) -> None:
+        self._ended = True
+        self._services.connections.remove(self)
+        self._transport.write(encode_upgrade(upgrade))
+        WebSocketConnection(self._transport, self._services).open(unread)
+
+    def _watch(self, limit: float) -> None:
+        self._services.connections.watch(self, limit, self._services.now())

@@ -1,0 +1,140 @@
+"""The listening sockets and the accept loop: never out of descriptors, never a busy loop, never a lost listener."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+import aiofastnet
+import structlog
+
+# Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
+_BATCH = 64
+_HOLD_SECONDS = 0.1
+_SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
+    """Return listening sockets for every address of `host`, on one port. Raises OSError with a line for the user."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            listening = socket.socket(family, kind, protocol)
+            sockets.append(listening)
+            listening.setblocking(False)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                # The IPv4 address of the same name gets a socket of its own.
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Where the system chose the first socket's port, the others follow.
+            listening.bind((address[0], port, *address[2:]))
+            port = listening.getsockname()[1]
+            listening.listen(backlog)
+    except OSError as error:
+        for listening in sockets:
+            listening.close()
+        reason = error.strerror or str(error)
+        raise OSError(f"cannot listen on {host} port {port}: {reason}") from None
+    return sockets
+
+
+class Listener:
+    """Accepts connections as long as `has_room()` says so, and starts `make_protocol()` on each."""
+
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        make_protocol: Callable[[], asyncio.BufferedProtocol],
+        has_room: Callable[[int], bool],
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        """`has_room` is told how many accepted connections have not reached their protocol yet."""
+        self._sockets = sockets
+        self._make_protocol = make_protocol
+        self._has_room = has_room
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._starting: set[asyncio.Task[object]] = set()
+        # Given up when descriptors run out, so that waiting peers can be accepted and turned away.
+        self._reserve: int | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._take_reserve()
+        self._accept_again()
+
+    def close(self) -> None:
+        """Stop accepting. Connections that wait in the backlog are reset by the system."""
+        self._closed = True
+        for listening in self._sockets:
+            self._loop.remove_reader(listening)
+            listening.close()
+        self._give_reserve()
+
+    def _accept_again(self) -> None:
+        if not self._closed:
+            for listening in self._sockets:
+                self._loop.add_reader(listening, self._accept, listening)
+
+    def _hold(self) -> None:
+        for listening in self._sockets:
+            self._loop.remove_reader(listening)
+        self._loop.call_later(_HOLD_SECONDS, self._accept_again)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_BATCH):
+            if not self._has_room(len(self._starting)):
+                self._hold()
+                return
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in _SHORT_OF_RESOURCES:
+                    raise
+                self._turn_away(listening, error)
+                self._hold()
+                return
+            self._adopt(accepted)
+
+    def _adopt(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        task = self._loop.create_task(self._start_connection(accepted))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _start_connection(self, accepted: socket.socket) -> None:
+        try:
+            await aiofastnet.connect_accepted_socket(self._loop, self._make_protocol, accepted)
+        except OSError as error:
+            self._log.debug("connection lost before it began", error=str(error))
+            accepted.close()
+
+    def _turn_away(self, listening: socket.socket, error: OSError) -> None:
+        """Close a batch of waiting connections: better refused at once than left to hang."""
+        self._log.error("out of resources for new connections", error=os.strerror(error.errno or 0))
+        self._give_reserve()
+        try:
+            for _ in range(_BATCH):
+                listening.accept()[0].close()
+        except OSError:
+            pass
+        self._take_reserve()
+
+    def _take_reserve(self) -> None:
+        try:
+            self._reserve = os.open(os.devnull, os.O_RDONLY)
+        except OSError:
+            self._reserve = None
+
+    def _give_reserve(self) -> None:
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None

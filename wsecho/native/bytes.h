@@ -1,0 +1,98 @@
+/* The loops over payload bytes: plain C without Python, so that they can be tested and fuzzed alone. */
+#ifndef WSECHO_BYTES_H
+#define WSECHO_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* 32 bytes at a time: the compiler lowers this to whatever vector registers the target has. */
+#if defined(__GNUC__)
+typedef uint64_t wsecho_block __attribute__((vector_size(32)));
+#else
+typedef uint64_t wsecho_block;
+#endif
+
+/* Write `count` bytes from `from` to `to`, XORed with `mask`, whose lowest byte comes first (RFC 6455 section 5.3).
+ * `to` may lie before `from` in the same buffer: a block is loaded before anything at or after it is stored. */
+static inline void wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, uint32_t mask)
+{
+    uint8_t key[sizeof(wsecho_block)];
+    wsecho_block key_block, block;
+    size_t i;
+
+    for (i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)(mask >> 8 * (i & 3));
+    memcpy(&key_block, key, sizeof key);
+    for (i = 0; i + sizeof block <= count; i += sizeof block) {
+        memcpy(&block, from + i, sizeof block);
+        block ^= key_block;
+        memcpy(to + i, &block, sizeof block);
+    }
+    for (; i < count; i++)
+        to[i] = from[i] ^ key[i & 3];
+}
+
+/* How many bytes from `text` on are ASCII. */
+static inline size_t wsecho_ascii(const uint8_t *text, size_t count)
+{
+    const uint64_t high_bits = 0x8080808080808080u;
+    uint64_t words[8];
+    size_t i;
+
+    for (i = 0; i + sizeof words <= count; i += sizeof words) {
+        memcpy(words, text + i, sizeof words);
+        if ((words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] | words[7]) & high_bits)
+            break;
+    }
+    for (; i + 8 <= count; i += 8) {
+        memcpy(words, text + i, 8);
+        if (words[0] & high_bits)
+            break;
+    }
+    while (i < count && text[i] < 0x80)
+        i++;
+    return i;
+}
+
+/* By state: the range the next byte must be in, and the state after that (RFC 3629 section 4). The states are those
+ * of wsecho/receive_buffer.py: 0 complete, 1 invalid, then what is missing of a character. */
+static const struct {
+    uint8_t low, high, following;
+} wsecho_next_byte[] = {
+    {0, 0, 0},       {1, 0, 1},       {0x80, 0xBF, 0}, {0x80, 0xBF, 2}, {0x80, 0xBF, 3},
+    {0xA0, 0xBF, 2}, {0x80, 0x9F, 2}, {0x90, 0xBF, 3}, {0x80, 0x8F, 3},
+};
+
+static inline int wsecho_after_lead(uint8_t byte)
+{
+    if (byte < 0xC2 || byte > 0xF4)
+        return 1;
+    if (byte < 0xE0)
+        return 2;
+    if (byte < 0xF0)
+        return byte == 0xE0 ? 5 : byte == 0xED ? 6 : 3;
+    return byte == 0xF0 ? 7 : byte == 0xF4 ? 8 : 4;
+}
+
+static inline int wsecho_validate_utf8(const uint8_t *text, size_t count, int state)
+{
+    size_t i = 0;
+
+    while (i < count && state != 1) {
+        if (state == 0 && text[i] < 0x80) {
+            i += wsecho_ascii(text + i, count - i);
+            continue;
+        }
+        if (state == 0)
+            state = wsecho_after_lead(text[i]);
+        else if (text[i] < wsecho_next_byte[state].low || text[i] > wsecho_next_byte[state].high)
+            state = 1;
+        else
+            state = wsecho_next_byte[state].following;
+        i++;
+    }
+    return state;
+}
+
+#endif

@@ -1,0 +1,35 @@
+"""Counting in a worker's row, in C. `wsecho/tally.py` says what each method does."""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+
+from wsecho.native.counters cimport Counters
+
+from wsecho.counters import MESSAGE_SIZE_BOUNDS
+
+cdef Py_ssize_t smallest_bound = MESSAGE_SIZE_BOUNDS[0]
+cdef int last_bucket = len(MESSAGE_SIZE_BOUNDS)
+
+
+cdef class Tally:
+    def __init__(self, row):
+        # The row lives in a page of shared memory that does not move: the pointer outlives the view.
+        cdef Py_buffer view
+        PyObject_GetBuffer(row, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
+        self.row = row
+        self.counters = <Counters *>view.buf
+        cdef Py_ssize_t size = view.len
+        PyBuffer_Release(&view)
+        if size != sizeof(Counters):
+            raise ValueError(f"a row of counters is {sizeof(Counters)} bytes, not {size}")
+
+    cpdef void message_received(self, Py_ssize_t size) noexcept:
+        cdef Py_ssize_t bound = smallest_bound
+        cdef int bucket = 0
+        while size > bound and bucket < last_bucket:
+            bound <<= 2
+            bucket += 1
+        self.counters.message_sizes[bucket] += 1
+        self.counters.message_bytes += size
+
+    cpdef void messages_sent(self, Py_ssize_t count) noexcept:
+        self.counters.messages_sent += count

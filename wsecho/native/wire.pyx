@@ -1,0 +1,65 @@
+"""The compiled glue: the transport reads into the shared buffer and writes from it, with no Python object between.
+
+`wsecho/wire.py` says what each method does.
+"""
+
+cimport cython
+from aiofastnet.transport cimport Protocol, Transport
+from aiofastnet.utils cimport NoResult
+
+from wsecho.native.echo cimport Echo
+
+from wsecho.echo import CLOSED as _CLOSED
+from wsecho.echo import OPEN as _OPEN
+
+cdef int CLOSED = _CLOSED
+cdef int OPEN = _OPEN
+
+
+@cython.final
+cdef class Wire(Protocol):
+    cdef Echo echo
+    cdef Transport transport
+    cdef object connection
+
+    def __init__(self, Echo echo, Transport transport, connection):
+        self.echo = echo
+        self.transport = transport
+        self.connection = connection
+
+    cpdef is_buffered_protocol(self):
+        return True
+
+    cdef NoResult get_buffer_c(self, Py_ssize_t hint, char **data, Py_ssize_t *size) except NoResult.EXC:
+        data[0] = <char *>self.echo.data + self.echo.buffer.landing
+        size[0] = self.echo.buffer.size
+        return NoResult.OK
+
+    cpdef buffer_updated(self, Py_ssize_t received):
+        cdef Echo echo = self.echo
+        if echo.state < CLOSED:
+            echo.receive(received)
+            self.send()
+            if echo.state != OPEN:
+                self.connection.echo_closes()
+
+    cpdef send(self):
+        cdef Echo echo = self.echo
+        if echo.stop > echo.start:
+            self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
+            echo.tally.messages_sent(echo.completed)
+
+    cpdef Py_ssize_t get_local_write_buffer_size(self) except -1:
+        return 0
+
+    def eof_received(self):
+        self.connection.eof_received()
+
+    def connection_lost(self, exc):
+        self.connection.connection_lost(exc)
+
+    def pause_writing(self):
+        self.connection.pause_writing()
+
+    def resume_writing(self):
+        self.connection.resume_writing()

@@ -1,0 +1,34 @@
+"""A request as the routes see it, whichever HTTP version carried it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Request:
+    """One request's head.
+
+    `headers` are (name, value) pairs in the order and case they arrived in, decoded as Latin-1 so that no byte is lost.
+    `peer` is the address at the other end of the transport, (host, port) first; `has_body` tells that a body follows.
+    """
+
+    method: str
+    target: str
+    path: str
+    query: str
+    version: str
+    headers: tuple[tuple[str, str], ...]
+    keep_alive: bool
+    has_body: bool
+    peer: tuple[str | int, ...] | None = None
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of all header fields called `name` (in lower case), in order."""
+        return [value for field, value in self.headers if field.lower() == name]
+
+    def value(self, name: str) -> str:
+        """Return all values of `name` as one, joined by commas (RFC 9110 section 5.3); empty when it is absent."""
+        return ", ".join(self.values(name))
+
+    def tokens(self, name: str) -> list[str]:
+        """Return the comma-separated elements of `name`, empty ones left out (RFC 9110 section 5.6.1)."""
+        return [token for part in self.value(name).split(",") if (token := part.strip(" \t"))]

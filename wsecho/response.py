@@ -1,0 +1,33 @@
+"""What the routes answer: a response, or the news that the request becomes a WebSocket."""
+
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, str], ...]
+
+TEXT = ("Content-Type", "text/plain; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete response. Header values are ours or checked: no peer's byte gets into them unseen.
+
+    `close` asks that the connection ends after it.
+    """
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """An accepted WebSocket handshake; `headers` go into the answer that opens it."""
+
+    headers: Headers
+    subprotocol: str | None
+
+
+def plain(status: int, line: str, headers: Headers = (), *, close: bool = False) -> Response:
+    """Return a response of one line of text, never to be cached."""
+    return Response(status, (TEXT, ("Cache-Control", "no-store"), *headers), f"{line}\n".encode(), close)

@@ -1,0 +1,86 @@
+"""Which request gets which answer. Nothing here knows which HTTP version carried it."""
+
+import json
+from collections.abc import Callable
+
+from wsecho import __version__, handshake
+from wsecho.assets import Assets
+from wsecho.request import Request
+from wsecho.response import Response, Upgrade, plain
+
+# Paths that the field uses for WebSocket echoes; without an upgrade they have nothing to show.
+WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/echo"})
+
+MetricsPage = Callable[[str], tuple[str, bytes]]
+
+
+class Routes:
+    """The table of paths. `draining` is set once the server has begun to stop."""
+
+    def __init__(
+        self, assets: Assets, metrics_page: MetricsPage, *, instance_id: str, codec: str, subprotocol_policy: str
+    ) -> None:
+        self.draining = False
+        self._metrics_page = metrics_page
+        self._instance_id = instance_id
+        self._codec = codec
+        self._subprotocol_policy = subprotocol_policy
+        self._pages: dict[str, Callable[[Request], Response]] = {
+            "/metrics": self._metrics,
+            "/info": self._info,
+            **dict.fromkeys(("/health", "/healthz", "/livez"), self._health),
+            **dict.fromkeys(("/ready", "/readyz"), self._ready),
+            **dict.fromkeys(assets.paths(), assets.answer),
+            **dict.fromkeys(WEBSOCKET_PATHS, self._upgrade_required),
+        }
+
+    def answer(self, request: Request) -> Response | Upgrade:
+        """Answer one request."""
+        if handshake.is_attempted(request):
+            if self.draining:
+                return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True)
+            return handshake.answer(request, self._subprotocol_policy)
+        page = self._pages.get(request.path)
+        if page is None:
+            return plain(404, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
+        if request.method not in ("GET", "HEAD"):
+            return plain(405, "only GET and HEAD are answered here", (("Allow", "GET, HEAD"),), close=request.has_body)
+        if request.has_body:
+            return plain(400, "a request body is not accepted here", close=True)
+        return page(request)
+
+    def _metrics(self, request: Request) -> Response:
+        content_type, body = self._metrics_page(request.value("accept"))
+        return Response(200, (("Content-Type", content_type), ("Cache-Control", "no-store")), body)
+
+    def _health(self, request: Request) -> Response:
+        return plain(200, "ok")
+
+    def _ready(self, request: Request) -> Response:
+        return plain(503, "draining") if self.draining else plain(200, "ready")
+
+    def _upgrade_required(self, request: Request) -> Response:
+        hint = f"{request.path} is a WebSocket echo: connect with ws:// or wss://, or open / for a test client"
+        return plain(426, hint, (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")), close=True)
+
+    def _info(self, request: Request) -> Response:
+        """Say how this request looked when it arrived."""
+        facts = {
+            "method": request.method,
+            "target": request.target,
+            "path": request.path,
+            "query": request.query,
+            "headers": request.headers,
+            "peer": request.peer,
+            "forwarded": {
+                "forwarded": request.values("forwarded"),
+                "x_forwarded_for": request.values("x-forwarded-for"),
+                "x_forwarded_proto": request.values("x-forwarded-proto"),
+            },
+            "protocol": f"HTTP/{request.version}",
+            "tls": None,
+            "instance_id": self._instance_id,
+            "server": {"name": "wsecho", "version": __version__, "codec": self._codec},
+        }
+        headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+        return Response(200, headers, json.dumps(facts, indent=2).encode() + b"\n")

@@ -1,0 +1,203 @@
+"""OpenTelemetry over the shared counters: nothing is recorded per event, everything is observed when it is asked for.
+
+The echo counts in memory; the SDK's instruments read those counts during a collection. The API has no asynchronous
+histogram, so the two histograms, already aggregated, are added where a reader receives the collected data.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+)
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from wsecho import __version__
+from wsecho.counters import CONNECTION_DURATION_BOUNDS, MESSAGE_SIZE_BOUNDS
+from wsecho.stats import Stats, Totals
+
+_SCOPE = "wsecho"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A metric read from the totals: `kind` is the OpenTelemetry instrument, `read` yields its value."""
+
+    name: str
+    kind: str
+    unit: str
+    description: str
+    read: Callable[[Totals], int]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatedHistogram:
+    """A histogram that is counted in memory: `read` yields the counts per bucket and the sum of all values."""
+
+    name: str
+    unit: str
+    description: str
+    bounds: tuple[float, ...]
+    read: Callable[[Totals], tuple[tuple[int, ...], float]]
+
+
+# Units in braces are annotations and stay out of the Prometheus names.
+INSTRUMENTS = (
+    Instrument(
+        "websocket_connections_total",
+        "counter",
+        "{connection}",
+        "WebSocket connections opened: handshakes answered with 101.",
+        lambda totals: totals.connections,
+    ),
+    Instrument(
+        "websocket_active_connections",
+        "up_down_counter",
+        "{connection}",
+        "WebSocket connections open now.",
+        lambda totals: totals.active_connections,
+    ),
+    Instrument(
+        "websocket_messages_received_total",
+        "counter",
+        "{message}",
+        "Messages whose last byte has arrived; a fragmented message counts once.",
+        lambda totals: totals.messages_received,
+    ),
+    Instrument(
+        "websocket_messages_sent_total",
+        "counter",
+        "{message}",
+        "Messages whose last byte was handed to the transport.",
+        lambda totals: totals.messages_sent,
+    ),
+)
+HISTOGRAMS = (
+    AggregatedHistogram(
+        "websocket_message_size_bytes",
+        "By",
+        "Payload bytes of the messages received.",
+        tuple(float(bound) for bound in MESSAGE_SIZE_BOUNDS),
+        lambda totals: (totals.message_sizes, totals.message_bytes),
+    ),
+    AggregatedHistogram(
+        "websocket_connection_duration_seconds",
+        "s",
+        "Time from the 101 to the end of the connection, however it ended.",
+        CONNECTION_DURATION_BOUNDS,
+        lambda totals: (totals.connection_durations, totals.connection_seconds),
+    ),
+)
+
+
+class _Snapshot:
+    """One look at the counters per collection, shared by all callbacks and the histograms of that collection.
+
+    A collection runs its callbacks and hands over the data in one thread: the first callback takes the look, the
+    reader drops it. Collections are serialised by `Telemetry`.
+    """
+
+    def __init__(self, stats: Stats) -> None:
+        self._stats = stats
+        self._totals: Totals | None = None
+
+    def take(self) -> Totals:
+        if self._totals is None:
+            self._totals = self._stats.totals()
+        return self._totals
+
+    def drop(self) -> None:
+        self._totals = None
+
+
+class _PrometheusReader(PrometheusMetricReader):
+    """Adds the aggregated histograms to what the SDK collected."""
+
+    def __init__(self, snapshot: _Snapshot, registry: CollectorRegistry) -> None:
+        self._snapshot = snapshot
+        self._started = time.time_ns()
+        super().__init__(disable_target_info=False, registry=registry, scope_info_enabled=False)
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        totals = self._snapshot.take()
+        now = time.time_ns()
+        histograms = [self._histogram(histogram, totals, now) for histogram in HISTOGRAMS]
+        super()._receive_metrics(_extended(metrics_data, histograms), timeout_millis, **kwargs)
+
+    def _histogram(self, histogram: AggregatedHistogram, totals: Totals, now: int) -> Metric:
+        buckets, total = histogram.read(totals)
+        point = HistogramDataPoint(
+            attributes={},
+            start_time_unix_nano=self._started,
+            time_unix_nano=now,
+            count=sum(buckets),
+            sum=total,
+            bucket_counts=list(buckets),
+            explicit_bounds=list(histogram.bounds),
+            min=None,  # type: ignore[arg-type]  # not known; absent in OTLP, where 0 or inf would be a claim
+            max=None,  # type: ignore[arg-type]
+        )
+        data = Histogram([point], AggregationTemporality.CUMULATIVE)
+        return Metric(histogram.name, histogram.description, histogram.unit, data)
+
+
+def _extended(data: MetricsData, metrics: list[Metric]) -> MetricsData:
+    """Return `data` with `metrics` added to our scope."""
+    return replace(
+        data,
+        resource_metrics=[
+            replace(
+                resource,
+                scope_metrics=[
+                    replace(scope, metrics=[*scope.metrics, *metrics]) if scope.scope.name == _SCOPE else scope
+                    for scope in resource.scope_metrics
+                ],
+            )
+            for resource in data.resource_metrics
+        ],
+    )
+
+
+class Telemetry:
+    """The process's meter provider and its `/metrics` page."""
+
+    def __init__(self, stats: Stats, instance_id: str) -> None:
+        self._snapshot = _Snapshot(stats)
+        # A registry of its own: the global one would add metrics of whichever worker answers.
+        self._registry = CollectorRegistry()
+        attributes = {"service.name": _SCOPE, "service.version": __version__, "service.instance.id": instance_id}
+        self._provider = MeterProvider(
+            metric_readers=[_PrometheusReader(self._snapshot, self._registry)],
+            resource=Resource.create(attributes),
+            shutdown_on_exit=False,
+        )
+        meter = self._provider.get_meter(_SCOPE, __version__)
+        for instrument in INSTRUMENTS:
+            create = getattr(meter, f"create_observable_{instrument.kind}")
+            create(instrument.name, [self._callback(instrument)], instrument.unit, instrument.description)
+
+    def _callback(self, instrument: Instrument) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        return lambda options: [Observation(instrument.read(self._snapshot.take()))]
+
+    def page(self, accept: str) -> tuple[str, bytes]:
+        """Return content type and body of the metrics page, in the format that `accept` asks for."""
+        encode, content_type = choose_encoder(accept)
+        try:
+            return content_type, encode(self._registry)
+        finally:
+            self._snapshot.drop()
+
+    def shutdown(self) -> None:
+        """Flush and stop. Nothing is collected any more."""
+        self._provider.shutdown()

@@ -1,0 +1,96 @@
+"""One WebSocket, from its 101 to its end: everything but the echo itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from wsecho import stats
+from wsecho.echo import BROKEN, CLOSED, GOING_AWAY, OPEN
+
+if TYPE_CHECKING:
+    from wsecho.worker import Services
+
+
+class WebSocketConnection:
+    """Decides what happens around the echo: back-pressure, the closing handshake, limits of time, the books."""
+
+    __slots__ = ("_echo", "_opened", "_services", "_transport", "_wire")
+
+    def __init__(self, transport: asyncio.Transport, services: Services) -> None:
+        self._services = services
+        self._transport = transport
+        codec = services.codec
+        self._echo = codec.Echo(services.receive_buffer, services.tally, services.config.max_message_size)
+        self._wire = codec.Wire(self._echo, transport, self)
+        self._opened = services.now()
+
+    def open(self, unread: bytes) -> None:
+        """Take over the transport, after the 101 has been written. `unread` came in behind the handshake."""
+        services = self._services
+        services.connections.add(self)
+        stats.connection_opened(services.tally.row)
+        self._transport.set_protocol(self._wire)
+        buffer = services.receive_buffer
+        while unread:
+            piece, unread = unread[: buffer.size], unread[buffer.size :]
+            buffer.place(buffer.landing, piece)
+            self._wire.buffer_updated(len(piece))
+
+    def echo_closes(self) -> None:
+        """The echo has left its open state: a Close was sent, or cannot be sent any more."""
+        if self._echo.error:
+            self._services.log.debug("protocol error", error=self._echo.error)
+        if self._echo.state == BROKEN:
+            self._transport.abort()
+        elif self._echo.state == CLOSED:
+            # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
+            # the connection and take our last bytes with it.
+            self._transport.write_eof()
+            self._watch(self._services.config.close_timeout)
+
+    def eof_received(self) -> None:
+        """The peer closed its side; the transport sends what is left and closes ours."""
+        self._watch(self._services.config.close_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended, however it did."""
+        services = self._services
+        services.connections.remove(self)
+        seconds = services.now() - self._opened
+        stats.connection_ended(services.tally.row, seconds)
+        services.log.debug("websocket closed", code=self._echo.close_code or 1006, seconds=round(seconds, 3))
+        del self._wire  # they refer to each other
+
+    def pause_writing(self) -> None:
+        """The peer does not read: stop reading from it, too."""
+        self._transport.pause_reading()
+        if self._echo.state == OPEN:
+            self._watch(self._services.config.stall_timeout)
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._transport.resume_reading()
+        if self._echo.state == OPEN:
+            self._services.connections.unwatch(self)
+
+    def unsent(self) -> int:
+        """Return the bytes that wait for the peer to read."""
+        return self._transport.get_write_buffer_size()
+
+    def expire(self) -> None:
+        """The peer neither read nor closed in time."""
+        self._transport.abort()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def drain(self) -> None:
+        """Tell the peer that the server goes away (RFC 6455 section 7.4.1, code 1001)."""
+        self._echo.close(GOING_AWAY, b"server is shutting down")
+        self._wire.send()
+        self._watch(self._services.config.close_timeout)
+
+    def _watch(self, limit: float) -> None:
+        self._services.connections.watch(self, limit, self._services.now())

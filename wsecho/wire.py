@@ -1,0 +1,60 @@
+"""The plain glue between a transport and an echo. `wsecho/native/wire.pyx` is the compiled twin."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from wsecho.echo import CLOSED, OPEN, Echo
+
+if TYPE_CHECKING:
+    from wsecho.websocket_connection import WebSocketConnection
+
+
+class Wire(asyncio.BufferedProtocol):
+    """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
+
+    __slots__ = ("_connection", "_echo", "_memory", "_transport")
+
+    def __init__(self, echo: Echo, transport: asyncio.Transport, connection: WebSocketConnection) -> None:
+        self._echo = echo
+        self._transport = transport
+        self._connection = connection
+        self._memory = memoryview(echo.buffer.data)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the transport may read to: the landing of the shared buffer."""
+        buffer = self._echo.buffer
+        return self._memory[buffer.landing : buffer.landing + buffer.size]
+
+    def buffer_updated(self, received: int) -> None:
+        """Echo what was just read; after the closing handshake it is read only to be dropped."""
+        echo = self._echo
+        if echo.state < CLOSED:
+            echo.receive(received)
+            self.send()
+            if echo.state != OPEN:
+                self._connection.echo_closes()
+
+    def send(self) -> None:
+        """Hand the echo's reply to the transport, which copies what the socket does not take at once."""
+        echo = self._echo
+        if echo.stop > echo.start:
+            self._transport.write(self._memory[echo.start : echo.stop])
+            echo.tally.messages_sent(echo.completed)
+
+    def eof_received(self) -> None:
+        """Let the connection know; returning None lets the transport close."""
+        self._connection.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the connection know."""
+        self._connection.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Let the connection know."""
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Let the connection know."""
+        self._connection.resume_writing()

@@ -1,0 +1,147 @@
+"""A worker: one event loop, from its start to the end of its drain."""
+
+import asyncio
+import resource
+import signal
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import structlog
+
+from wsecho import assets, codec, listener, logs
+from wsecho.assets import Assets
+from wsecho.codec import Codec
+from wsecho.config import Config
+from wsecho.connections import Connections
+from wsecho.http_connection import HttpConnection
+from wsecho.listener import Listener
+from wsecho.receive_buffer import ReceiveBuffer
+from wsecho.routes import Routes
+from wsecho.stats import Stats
+from wsecho.tally import Tally
+from wsecho.telemetry import Telemetry
+
+# A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
+_REQUEST_BUFFER_SIZE = 16 * 1024
+# Descriptors kept for everything that is not a connection.
+_SPARE_DESCRIPTORS = 256
+
+
+@dataclass(slots=True)
+class Services:
+    """What all connections of a worker share."""
+
+    config: Config
+    codec: Codec
+    routes: Routes
+    connections: Connections
+    receive_buffer: ReceiveBuffer
+    request_buffer: memoryview
+    tally: Tally
+    log: structlog.typing.FilteringBoundLogger
+    loop: asyncio.AbstractEventLoop
+
+    def now(self) -> float:
+        """Return the monotonic clock's time in seconds."""
+        return monotonic()
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError or RuntimeError with a line for the user when it cannot start."""
+    log = logs.configure(config.log_level, config.log_format)
+    chosen = codec.load(config.codec)
+    if chosen.name == "python" and config.codec == "auto":
+        log.warning("the codec is not compiled: echoes cost more", remedy="make build, or pip install .")
+    pages = Assets(assets.directory())
+    sockets = listener.bind(config.host, config.port, config.backlog)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(config, chosen, pages, sockets, log))
+    finally:
+        for listening in sockets:
+            listening.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _serve(
+    config: Config,
+    chosen: Codec,
+    pages: Assets,
+    sockets: list[socket.socket],
+    log: structlog.typing.FilteringBoundLogger,
+) -> None:
+    instance_id = str(uuid.uuid4())
+    stats = Stats(workers=1)
+    telemetry = Telemetry(stats, instance_id)
+    loop = asyncio.get_running_loop()
+    connections = Connections()
+    services = Services(
+        config=config,
+        codec=chosen,
+        routes=Routes(
+            pages,
+            telemetry.page,
+            instance_id=instance_id,
+            codec=chosen.name,
+            subprotocol_policy=config.subprotocol,
+        ),
+        connections=connections,
+        receive_buffer=chosen.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
+        request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
+        tally=chosen.Tally(stats.rows[0]),
+        log=log,
+        loop=loop,
+    )
+    most = config.max_connections or _descriptor_limit()
+    accepting = Listener(
+        sockets, lambda: HttpConnection(services), lambda starting: len(connections) + starting < most, log
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    sweeping = loop.create_task(_sweep(connections, _sweep_interval(config)))
+    accepting.start()
+    host, port = sockets[0].getsockname()[:2]
+    log.info("listening", url=_url(host, port), host=host, port=port, codec=chosen.name)
+
+    await stop.wait()
+    log.info("draining", connections=len(connections))
+    services.routes.draining = True
+    accepting.close()
+    cut = await connections.drain(config.drain_timeout)
+    sweeping.cancel()
+    telemetry.shutdown()
+    log.info("stopped", cut_off=cut)
+
+
+async def _sweep(connections: Connections, interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        connections.sweep(monotonic())
+
+
+def _sweep_interval(config: Config) -> float:
+    """Once a second, more often only where a limit is shorter than that."""
+    return min(1.0, min(config.handshake_timeout, config.close_timeout, config.stall_timeout) / 2)
+
+
+def _descriptor_limit() -> int:
+    """Raise the soft limit of descriptors to the hard one and return how many connections fit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard - min(_SPARE_DESCRIPTORS, hard // 4)
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
