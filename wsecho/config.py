@@ -122,7 +122,7 @@ class Config:
         "8s", parse_time, "TIME", "From SIGTERM to the end of the process, at the most.", at_least=0.001
     )
     receive_buffer_size: int = _option(
-        "256KiB", parse_size, "SIZE", "Bytes read at once, into one buffer that all connections share.", at_least=1
+        "32KiB", parse_size, "SIZE", "Bytes read at once, into one buffer that all connections share.", at_least=1
     )
     hold_limit: int = _option(
         "16KiB",
@@ -131,7 +131,7 @@ class Config:
         "Longest frame that waits until it is complete; a longer one is echoed as it comes.",
     )
     write_buffer_limit: int = _option(
-        "64KiB", parse_size, "SIZE", "Unsent bytes of a connection above which nothing more is read from it."
+        "0", parse_size, "SIZE", "Unsent bytes of a connection above which nothing more is read from it."
     )
     subprotocol: str = _option(
         FIRST_OFFERED,

@@ -118,6 +118,11 @@ class Echo:
             read = self._frame(read, end)
         if self.rest:
             self._suspend_frame()
+        if self.pending_close is not None and not self.forwarding:
+            # Only now, when all input has been read, is there room for bytes that stand for no input.
+            code, reason = self.pending_close
+            self.pending_close = None
+            self._put_close(code, reason)
 
     def close(self, code: int, reason: bytes) -> None:
         """Start the closing handshake (RFC 6455 section 7.1.2): the reply is now a Close frame, or nothing.
@@ -267,8 +272,6 @@ class Echo:
                 self.completed += 1
             self.forwarding = False
             if self.pending_close is not None:
-                code, reason = self.pending_close
-                self._put_close(code, reason)
                 self.state = CLOSING
 
     def _answer_close(self, end: int) -> None:

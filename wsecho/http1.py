@@ -100,7 +100,7 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser's callback: a header field."""
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
 
     def on_headers_complete(self) -> None:
         """Parser's callback: the empty line."""

@@ -1,0 +1,68 @@
+"""Servers for tests, and the rule that nothing is skipped where nothing may be."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.server import RunningServer
+
+Serve = Callable[..., RunningServer]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Turn a skip into a failure where the whole suite must run."""
+    report = yield
+    if report.skipped and os.environ.get("WSECHO_TEST_NOTHING_SKIPPED") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers, each with the options given, and requires at the end that none of them complained."""
+    servers: list[RunningServer] = []
+
+    def start(*options: str, **settings: Any) -> RunningServer:
+        server = RunningServer(*options, **settings)
+        servers.append(server)
+        return server
+
+    yield start
+    exit_codes = [server.stop() for server in servers]
+    complaints = [complaint for server in servers for complaint in server.complaints()]
+    for server in servers:
+        server.close()
+    assert not complaints
+    assert not any(exit_codes)
+
+
+@pytest.fixture(scope="session", params=["compiled", "python"])
+def codec_name(request: pytest.FixtureRequest) -> str:
+    """The codecs that everything through the wire is tested on."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def shared_server(codec_name: str) -> Iterator[RunningServer]:
+    """One server a codec for all tests that leave nothing behind."""
+    yield from _server("--codec", codec_name)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[RunningServer]:
+    """One server as it is started by default, for all tests that leave nothing behind."""
+    yield from _server()
+
+
+def _server(*options: str) -> Iterator[RunningServer]:
+    server = RunningServer(*options)
+    yield server
+    exit_code = server.stop()
+    complaints = server.complaints()
+    server.close()
+    assert not complaints
+    assert exit_code == 0

@@ -1,0 +1,88 @@
+"""Drives an echo without a socket: bytes in, everything a test can want to know out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from wsecho import codec
+from wsecho.counters import Counters
+from wsecho.echo import CLOSED
+
+CODECS = {"python": codec.PLAIN, "compiled": codec.load("compiled")}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it all. `received` are the counts by size bucket, `sent` the messages in the replies."""
+
+    reply: bytes
+    state: int
+    close_code: int
+    error: str | None
+    received: tuple[int, ...]
+    received_bytes: int
+    sent: int
+
+
+class EchoBench:
+    """One echo in a receive buffer of its own."""
+
+    def __init__(
+        self, chosen: codec.Codec, *, size: int = 1 << 20, hold_limit: int = 1 << 14, max_message_size: int = 1 << 26
+    ) -> None:
+        self.row = Counters()
+        self.buffer = chosen.ReceiveBuffer(size, hold_limit)
+        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size)
+        self.reply = b""
+        self.sent = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Let `data` arrive, in reads of the buffer's size; return what is sent back."""
+        reply = b""
+        while data and self.echo.state < CLOSED:
+            piece, data = data[: self.buffer.size], data[self.buffer.size :]
+            self.buffer.place(self.buffer.landing, piece)
+            self.echo.receive(len(piece))
+            reply += self._take_reply()
+        return reply
+
+    def close(self, code: int, reason: bytes) -> bytes:
+        """Let the server close; return what is sent."""
+        self.echo.close(code, reason)
+        return self._take_reply()
+
+    def _take_reply(self) -> bytes:
+        reply = self.buffer.take(self.echo.start, self.echo.stop)
+        self.reply += reply
+        self.sent += self.echo.completed
+        return reply
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            reply=self.reply,
+            state=self.echo.state,
+            close_code=self.echo.close_code,
+            error=self.echo.error,
+            received=tuple(self.row.message_sizes),
+            received_bytes=self.row.message_bytes,
+            sent=self.sent,
+        )
+
+
+def echo_of(pieces: Iterable[bytes], chosen: codec.Codec, **limits: int) -> Outcome:
+    """Return the outcome of `pieces` arriving one after the other."""
+    bench = EchoBench(chosen, **limits)
+    for piece in pieces:
+        bench.feed(piece)
+    return bench.outcome()
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    """Return `data` cut into single bytes."""
+    return [data[index : index + 1] for index in range(len(data))]
+
+
+def cut(data: bytes, positions: Iterable[int]) -> list[bytes]:
+    """Return `data` cut at `positions`, taken modulo its length."""
+    ends = sorted({position % (len(data) + 1) for position in positions} | {0, len(data)})
+    return [data[start:end] for start, end in pairwise(ends)]

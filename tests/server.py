@@ -1,0 +1,143 @@
+"""A real server in a process of its own, on 127.0.0.1 and a port that the system chose."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).parent.parent
+# How long anything may take that should take a moment. Reaching it is a failure, never a way to wait.
+PATIENCE = 20.0
+
+
+class RunningServer:
+    """Starts on construction. `stop` ends it as a platform would and tells how that went."""
+
+    def __init__(
+        self,
+        *options: str,
+        command: Sequence[str] = (sys.executable, "-m", "wsecho"),
+        environment: dict[str, str] | None = None,
+        cwd: Path = ROOT,
+        preexec_fn: Callable[[], None] | None = None,
+        default_address: bool = True,
+    ) -> None:
+        address = ("--host", "127.0.0.1", "--port", "0") if default_address else ()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the server
+        self.process = subprocess.Popen(
+            [*command, *address, *options],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            preexec_fn=preexec_fn,
+            text=True,
+        )
+        self.logs: list[dict[str, Any]] = []
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        threading.Thread(target=self._read_logs, daemon=True).start()
+        self.listening = self.wait_for_log("listening")
+        self.port: int = self.listening["port"]
+        self.http_url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def _read_logs(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for_log(self, event: str) -> dict[str, Any]:
+        """Return the next log line with this event."""
+        while True:
+            try:
+                line = self._lines.get(timeout=PATIENCE)
+            except Empty:
+                raise AssertionError(f"no log line {event!r} in time; before it: {self.logs}") from None
+            if line is None:
+                self.process.wait(PATIENCE)
+                raise AssertionError(f"the server ended before {event!r}: {self.logs} {self.errors()}")
+            self.logs.append(json.loads(line))
+            if self.logs[-1]["event"] == event:
+                return self.logs[-1]
+
+    def errors(self) -> str:
+        """Return what was written to standard error."""
+        self._errors.seek(0)
+        return self._errors.read().decode()
+
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers (names in lower case) and body of a GET request."""
+        request = urllib.request.Request(self.http_url + path, headers=headers)
+        opener = urllib.request.build_opener(_AnyStatus)
+        with opener.open(request, timeout=PATIENCE) as response:
+            return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
+
+    def metrics(self) -> dict[str, float]:
+        """Return every sample of /metrics by its name and labels, as in `name{label="value"}`."""
+        samples = {}
+        for family in text_string_to_metric_families(self.get("/metrics")[2].decode()):
+            for sample in family.samples:
+                labels = ",".join(f'{label}="{value}"' for label, value in sample.labels.items())
+                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return samples
+
+    def wait_for_metrics(self, **expected: float) -> dict[str, float]:
+        """Return the metrics once they show `expected`: the end of a connection takes a turn of the server's loop."""
+        seen: dict[str, float] = {}
+        for _ in range(400):
+            seen = self.metrics()
+            if all(seen[name] == value for name, value in expected.items()):
+                return seen
+            threading.Event().wait(0.01)
+        raise AssertionError(f"expected {expected}, but saw { ({name: seen[name] for name in expected}) }")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal, wait for the end, and return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+
+    def complaints(self) -> list[Any]:
+        """Return everything a clean run does not print: standard error, log lines of level error and above."""
+        while (line := self._lines.get(timeout=PATIENCE)) is not None:
+            self.logs.append(json.loads(line))
+        self._lines.put(None)
+        bad = [line for line in self.logs if line["level"] in ("error", "critical")]
+        return bad + ([self.errors()] if self.errors() else [])
+
+    def close(self) -> None:
+        """Give back what this object holds."""
+        self.process.kill()
+        self.process.wait()
+        self._errors.close()
+
+
+class _AnyStatus(urllib.request.HTTPErrorProcessor):
+    """Lets 404 and its like be answers, not exceptions."""
+
+    def http_response(self, request: Any, response: Any) -> Any:
+        return response

@@ -1,0 +1,52 @@
+"""Sizes, times, and the table of options."""
+
+import re
+
+import pytest
+
+from wsecho.config import OPTIONS, Config, parse_count, parse_host, parse_port, parse_size, parse_time
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("65536", 65536), ("64KiB", 65536), ("1.5 MiB", 1572864), ("2GiB", 2 << 30), ("7B", 7)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("20s", 20), ("5m", 300), ("1h", 3600), ("0.25", 0.25), ("3 s", 3)]
+)
+def test_times(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1 2", "1kb", "64kib", "1e3", "٣", "1..2", "nan", "inf"])
+def test_what_is_neither(text: str) -> None:
+    for parse in (parse_size, parse_time, parse_count, parse_port):
+        with pytest.raises(ValueError, match=re.escape(repr(text))):
+            parse(text)
+
+
+def test_ports_and_hosts() -> None:
+    assert (parse_port("0"), parse_port("65535"), parse_host("::1")) == (0, 65535, "::1")
+    for text in ("65536", "80a", "-1"):
+        with pytest.raises(ValueError, match="is not a port"):
+            parse_port(text)
+    with pytest.raises(ValueError, match="is not an address"):
+        parse_host("a b")
+
+
+def test_one_rule_for_flags_and_environment() -> None:
+    for option in OPTIONS:
+        assert option.flag == "--" + option.name.replace("_", "-")
+        assert option.environment[0] == "WSECHO_" + option.flag[2:].replace("-", "_").upper()
+        assert option.meaning.endswith(".")
+
+
+def test_defaults_are_what_the_table_says() -> None:
+    config = Config()
+    for option in OPTIONS:
+        assert getattr(config, option.name) == option.value(option.default)
+    assert (config.port, config.max_message_size, config.handshake_timeout) == (8080, 64 << 20, 10)
