@@ -21,7 +21,8 @@ def extensions() -> list[Extension]:
         Extension(name, [source], include_dirs=["wsecho/native"], optional=optional) for name, source in MODULES.items()
     ]
     directives = {"language_level": 3, "annotation_typing": False, "cdivision": True}
-    return cythonize(modules, build_dir="build/cython", compiler_directives=directives)
+    # Forced, because Cython looks for the types of a .py beside it and would miss a change in wsecho/native/echo.pxd.
+    return cythonize(modules, build_dir="build/cython", compiler_directives=directives, force=True)
 
 
 setup(ext_modules=extensions())

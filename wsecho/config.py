@@ -133,6 +133,12 @@ class Config:
     write_buffer_limit: int = _option(
         "0", parse_size, "SIZE", "Unsent bytes of a connection above which nothing more is read from it."
     )
+    loan_limit: int = _option(
+        "64MiB",
+        parse_size,
+        "SIZE",
+        "Memory lent, to all connections together, where clients send a long message before they read its echo.",
+    )
     subprotocol: str = _option(
         FIRST_OFFERED,
         parse_subprotocol_policy,

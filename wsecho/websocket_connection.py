@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from wsecho import stats
-from wsecho.echo import BROKEN, CLOSED, GOING_AWAY, OPEN
+from wsecho.echo import BROKEN, CLOSED, CONTINUATION, GOING_AWAY, OPEN
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class WebSocketConnection:
     """Decides what happens around the echo: back-pressure, the closing handshake, limits of time, the books."""
 
-    __slots__ = ("_echo", "_opened", "_services", "_transport", "_wire")
+    __slots__ = ("_echo", "_has_loan", "_opened", "_services", "_transport", "_wire")
 
     def __init__(self, transport: asyncio.Transport, services: Services) -> None:
         self._services = services
@@ -24,6 +24,7 @@ class WebSocketConnection:
         self._echo = codec.Echo(services.receive_buffer, services.tally, services.config.max_message_size)
         self._wire = codec.Wire(self._echo, transport, self)
         self._opened = services.now()
+        self._has_loan = False
 
     def open(self, unread: bytes) -> None:
         """Take over the transport, after the 101 has been written. `unread` came in behind the handshake."""
@@ -57,6 +58,7 @@ class WebSocketConnection:
         """The connection has ended, however it did."""
         services = self._services
         services.connections.remove(self)
+        services.loans.forget(self)
         seconds = services.now() - self._opened
         stats.connection_ended(services.tally.row, seconds)
         services.log.debug("websocket closed", code=self._echo.close_code or 1006, seconds=round(seconds, 3))
@@ -65,14 +67,31 @@ class WebSocketConnection:
     def pause_writing(self) -> None:
         """The peer does not read: stop reading from it, too."""
         self._transport.pause_reading()
+        self._services.loans.block(self)
         if self._echo.state == OPEN:
             self._watch(self._services.config.stall_timeout)
 
     def resume_writing(self) -> None:
-        """The peer has caught up."""
+        """The peer has caught up, or a loan lets it go on for a while."""
         self._transport.resume_reading()
-        if self._echo.state == OPEN:
+        self._services.loans.unblock(self)
+        if self._echo.state == OPEN and not self._has_loan:
             self._services.connections.unwatch(self)
+
+    def missing(self) -> int | None:
+        """Return the bytes still to come of the frame in progress, None when no message is in progress."""
+        return self._echo.rest if self._echo.message_opcode != CONTINUATION else None
+
+    def lend(self, room: int) -> None:
+        """Allow `room` unsent bytes before reading stops; 0 ends the loan. Meanwhile the stall limit goes on."""
+        self._has_loan = room > 0
+        if room:
+            # The transport finds itself below the low mark and calls resume_writing.
+            self._transport.set_write_buffer_limits(high=room, low=room)
+        else:
+            self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
+            if self._echo.state == OPEN:
+                self._services.connections.unwatch(self)
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""

@@ -18,6 +18,7 @@ from wsecho.config import Config
 from wsecho.connections import Connections
 from wsecho.http_connection import HttpConnection
 from wsecho.listener import Listener
+from wsecho.loans import Loans
 from wsecho.receive_buffer import ReceiveBuffer
 from wsecho.routes import Routes
 from wsecho.stats import Stats
@@ -38,6 +39,7 @@ class Services:
     codec: Codec
     routes: Routes
     connections: Connections
+    loans: Loans
     receive_buffer: ReceiveBuffer
     request_buffer: memoryview
     tally: Tally
@@ -96,6 +98,7 @@ async def _serve(
             subprotocol_policy=config.subprotocol,
         ),
         connections=connections,
+        loans=Loans(config.loan_limit, loop),
         receive_buffer=chosen.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         tally=chosen.Tally(stats.rows[0]),

@@ -29,14 +29,14 @@ cdef class Echo:
     cdef readonly Py_ssize_t start
     cdef readonly Py_ssize_t stop
     cdef readonly Py_ssize_t completed
-    cdef Py_ssize_t rest
+    cdef readonly Py_ssize_t rest
     cdef uint32_t mask
     cdef int frame_opcode
     cdef bint frame_final
     cdef Py_ssize_t frame_size
     cdef Py_ssize_t frame_start
     cdef bint forwarding
-    cdef int message_opcode
+    cdef readonly int message_opcode
     cdef Py_ssize_t message_size
     cdef int utf8
     cdef object held

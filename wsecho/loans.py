@@ -1,0 +1,105 @@
+"""Room lent to clients that send a long message to its end before they read any of its echo.
+
+An echo that is passed on as it arrives stops reading once the client stops reading. A client that writes first and
+reads later, as every blocking client does, would then wait for us as we wait for it, as soon as a message is longer
+than what the kernel's buffers hold. Such a client is lent memory for the rest of its message, out of one limit for
+all clients of a worker, so that patience with the honest gives nothing to the greedy.
+"""
+
+import asyncio
+from operator import itemgetter
+from typing import Protocol
+
+# How often the blocked are looked at, in seconds.
+_INTERVAL = 0.25
+# Who has read nothing for so many seconds is stuck, and not only slow. Where other blocked clients do read, this one
+# may be waiting for its turn in a busy process, and is given longer.
+_PATIENCE = 2.0
+_PATIENCE_AMONG_READERS = 5.0
+_LEAST_LOAN = 1 << 20
+
+
+class Borrower(Protocol):
+    """What the lender needs of a connection."""
+
+    def unsent(self) -> int:
+        """Return the bytes that wait for the peer to read."""
+
+    def missing(self) -> int | None:
+        """Return the bytes still to come of the frame in progress, None when no message is in progress."""
+
+    def lend(self, room: int) -> None:
+        """Allow `room` unsent bytes before reading stops; 0 ends the loan."""
+
+
+class Loans:
+    """The lender. `limit` is the most that is lent at once, in bytes."""
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._limit = limit
+        self._loop = loop
+        # Of each blocked one the unsent bytes, and when they were last seen to change.
+        self._blocked: dict[Borrower, tuple[int, float]] = {}
+        self._lent: dict[Borrower, int] = {}
+        self._looking = False
+        self._somebody_read = False
+
+    def block(self, borrower: Borrower) -> None:
+        """Note that nothing more is read from `borrower` until its peer reads."""
+        self._blocked[borrower] = (borrower.unsent(), self._loop.time())
+        self._keep_looking()
+
+    def unblock(self, borrower: Borrower) -> None:
+        """Note that `borrower` is read from again, because its peer has read."""
+        if self._blocked.pop(borrower, None):
+            self._somebody_read = True
+
+    def forget(self, borrower: Borrower) -> None:
+        """Take back what an ended connection had."""
+        self._blocked.pop(borrower, None)
+        self._lent.pop(borrower, None)
+
+    def _keep_looking(self) -> None:
+        if not self._looking and (self._blocked or self._lent):
+            self._looking = True
+            self._loop.call_later(_INTERVAL, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        for borrower in [borrower for borrower in self._lent if borrower.unsent() == 0]:
+            del self._lent[borrower]
+            borrower.lend(0)
+        now = self._loop.time()
+        stuck: list[tuple[float, Borrower]] = []
+        for borrower, (unsent_before, since) in self._blocked.items():
+            unsent = borrower.unsent()
+            if unsent == unsent_before:
+                stuck.append((since, borrower))
+            else:
+                self._blocked[borrower] = (unsent, now)
+                self._somebody_read = True
+        patience = _PATIENCE_AMONG_READERS if self._somebody_read else _PATIENCE
+        # One loan a look: where many are stuck at once, most of them are rather slow.
+        for since, borrower in sorted(stuck, key=itemgetter(0)):
+            # Who needed a loan before is known to write first and read later.
+            enough = _INTERVAL if borrower in self._lent else patience
+            if now - since >= enough and self._lend(borrower):
+                break
+        self._somebody_read = False
+        self._keep_looking()
+
+    def _lend(self, borrower: Borrower) -> bool:
+        """Lend room for the rest of the frame in progress, if there is one and the limit allows."""
+        missing = borrower.missing()
+        if missing is None:
+            return False
+        unsent = borrower.unsent()
+        left = self._limit - sum(self._lent.values()) + self._lent.get(borrower, 0)
+        # Of a fragmented message the rest is not known: each further loan doubles what has gathered.
+        room = min(unsent + max(missing, unsent, _LEAST_LOAN), left)
+        if room <= unsent:
+            return False
+        del self._blocked[borrower]
+        self._lent[borrower] = room
+        borrower.lend(room)
+        return True
