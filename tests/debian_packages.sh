@@ -15,7 +15,9 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update --quiet --quiet
+lock="-o DPkg::Lock::Timeout=300"
+# shellcheck disable=SC2086  # two words
+apt-get $lock update --quiet --quiet
 # RUNLEVEL=1: only the programs are wanted, the services that come with them are not started.
-# shellcheck disable=SC2086  # a list of words
-RUNLEVEL=1 apt-get install --quiet --quiet --yes --no-install-recommends $missing >/dev/null
+# shellcheck disable=SC2086  # lists of words
+RUNLEVEL=1 apt-get $lock install --quiet --quiet --yes --no-install-recommends $missing >/dev/null

@@ -35,8 +35,9 @@ class Connections:
     def __init__(self) -> None:
         self._open: set[Connection] = set()
         self._watched: dict[Connection, _Watch] = {}
-        self._empty = asyncio.Event()
-        self._empty.set()
+        # Set while no connection is open, and for good once a drain must end.
+        self._drained = asyncio.Event()
+        self._drained.set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -44,14 +45,14 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Hold a connection until `remove`."""
         self._open.add(connection)
-        self._empty.clear()
+        self._drained.clear()
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended or passed its transport on."""
         self._open.discard(connection)
         self._watched.pop(connection, None)
         if not self._open:
-            self._empty.set()
+            self._drained.set()
 
     def watch(self, connection: Connection, limit: float, now: float) -> None:
         """Let `connection` expire `limit` seconds from now, or from the last time its peer read something."""
@@ -72,12 +73,16 @@ class Connections:
                 connection.expire()
             watch.unsent = unsent
 
+    def hurry(self) -> None:
+        """Let a drain that is under way end now."""
+        self._drained.set()
+
     async def drain(self, seconds: float) -> int:
         """Say goodbye to all, wait at most `seconds`, cut off the rest and return how many that were."""
         for connection in list(self._open):
             connection.drain()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), seconds)
+            await asyncio.wait_for(self._drained.wait(), seconds)
         left = list(self._open)
         for connection in left:
             connection.abort()

@@ -12,6 +12,8 @@ import structlog
 # Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
 _BATCH = 64
 _HOLD_SECONDS = 0.1
+# The same shortage is told no more often than this.
+_COMPLAINT_SECONDS = 1.0
 _SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -61,6 +63,7 @@ class Listener:
         # Given up when descriptors run out, so that waiting peers can be accepted and turned away.
         self._reserve: int | None = None
         self._closed = False
+        self._complain_after = 0.0
 
     def start(self) -> None:
         """Begin to accept."""
@@ -119,7 +122,9 @@ class Listener:
 
     def _turn_away(self, listening: socket.socket, error: OSError) -> None:
         """Close a batch of waiting connections: better refused at once than left to hang."""
-        self._log.error("out of resources for new connections", error=os.strerror(error.errno or 0))
+        if self._loop.time() >= self._complain_after:
+            self._complain_after = self._loop.time() + _COMPLAINT_SECONDS
+            self._log.error("out of resources for new connections", error=os.strerror(error.errno or 0))
         self._give_reserve()
         try:
             for _ in range(_BATCH):

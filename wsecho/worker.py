@@ -110,8 +110,15 @@ async def _serve(
         sockets, lambda: HttpConnection(services), lambda starting: len(connections) + starting < most, log
     )
     stop = asyncio.Event()
+
+    def on_signal() -> None:
+        """The first signal starts the drain, the second one ends it."""
+        if stop.is_set():
+            connections.hurry()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     sweeping = loop.create_task(_sweep(connections, _sweep_interval(config)))
     accepting.start()
     host, port = sockets[0].getsockname()[:2]

@@ -1,0 +1,215 @@
+"""Every way to start the server, and every way in which that goes wrong."""
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.frames import TEXT, client_frame, server_frame
+from tests.free_port import free_port
+from tests.raw import RawConnection
+from tests.server import PATIENCE, ROOT, RunningServer
+
+
+def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def assert_serves(server: RunningServer) -> None:
+    assert server.get("/")[0] == 200
+    assert server.get("/static/client.js")[0] == 200
+    with RawConnection(server.port).open() as connection:
+        connection.send(client_frame(TEXT, b"hi"))
+        assert connection.receive(4) == server_frame(TEXT, b"hi")
+
+
+def test_the_launcher_works_from_any_folder(serve: Serve, tmp_path: Path) -> None:
+    assert_serves(serve(command=[sys.executable, str(ROOT / "wsecho.py")], cwd=tmp_path))
+
+
+def test_the_launcher_works_in_its_own_folder(serve: Serve) -> None:
+    assert_serves(serve(command=[sys.executable, "wsecho.py"]))
+
+
+def test_the_package_can_be_run(serve: Serve) -> None:
+    assert_serves(serve(command=[sys.executable, "-m", "wsecho"]))
+
+
+def test_beside_its_launcher_the_package_is_the_package(tmp_path: Path) -> None:
+    code = "import wsecho; print(wsecho.__file__)"
+    assert run("-c", code).stdout.strip() == str(ROOT / "wsecho" / "__init__.py")
+    version = run(str(ROOT / "wsecho.py"), "--version", cwd=tmp_path)
+    assert version.stdout.startswith("wsecho, version ")
+
+
+@pytest.mark.timeout(300)
+def test_the_installed_package_has_its_command_its_codec_and_its_files(serve: Serve, tmp_path: Path) -> None:
+    """`pip install .` into an environment that sees our dependencies, but not this folder."""
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "*.so", "*.egg-info", "tests")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    site = tmp_path / "site"
+    venv.create(site, with_pip=False)
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    environment = os.environ | {"WSECHO_REQUIRE_NATIVE": "1"}
+    subprocess.run([*wheel, "--wheel-dir", str(tmp_path), str(source)], env=environment, check=True, timeout=240)
+    python = str(site / "bin" / "python")
+    built = next(tmp_path.glob("wsecho-*.whl"))
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", str(built)]
+    subprocess.run(install, check=True, timeout=60)
+    command = [str(site / "bin" / "wsecho")]
+    server = serve("--codec", "compiled", command=command, environment={"PYTHONPATH": packages}, cwd=tmp_path)
+    assert_serves(server)
+    assert server.listening["codec"] == "compiled"
+
+
+def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(serve: Serve, tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "wsecho", tmp_path / "wsecho", ignore=ignored)
+    shutil.copytree(ROOT / "static", tmp_path / "static")
+    shutil.copy(ROOT / "wsecho.py", tmp_path)
+    server = serve(command=[sys.executable, "wsecho.py"], cwd=tmp_path)
+    assert_serves(server)
+    assert server.listening["codec"] == "python"
+    warnings = [line for line in server.logs if line["level"] == "warning"]
+    assert [line["event"] for line in warnings] == ["the codec is not compiled: echoes cost more"]
+
+
+def test_port_and_host_come_from_the_environment(serve: Serve) -> None:
+    port = free_port()
+    server = serve(default_address=False, environment={"PORT": str(port), "HOST": "127.0.0.1"})
+    assert (server.listening["port"], server.listening["host"]) == (port, "127.0.0.1")
+
+
+def test_a_flag_beats_its_variable_and_its_variable_an_alias(serve: Serve) -> None:
+    port = free_port()
+    server = serve(
+        *("--host", "127.0.0.1"),
+        default_address=False,
+        environment={"PORT": "1", "WSECHO_PORT": str(port), "WSECHO_HOST": "192.0.2.1"},
+    )
+    assert server.port == port
+
+
+def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:
+    server = serve("--host", "localhost", "--port", "0", default_address=False)
+    addresses = {info[4] for info in socket.getaddrinfo("localhost", server.port, type=socket.SOCK_STREAM)}
+    for address in addresses:
+        with socket.create_connection(address[:2], timeout=PATIENCE):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "named"),
+    [
+        (["--port", "99999"], {}, "--port"),
+        (["--port", "x"], {}, "--port"),
+        (["--max-message-size", "64kb"], {}, "--max-message-size"),
+        (["--handshake-timeout", "soon"], {}, "--handshake-timeout"),
+        (["--handshake-timeout", "0s"], {}, "--handshake-timeout"),
+        (["--log-level", "loud"], {}, "--log-level"),
+        (["--subprotocol", "a b"], {}, "--subprotocol"),
+        (["--no-such-option"], {}, "--no-such-option"),
+        (["stray"], {}, "stray"),
+        ([], {"PORT": "http"}, "--port"),
+        ([], {"WSECHO_STALL_TIMEOUT": "-1"}, "--stall-timeout"),
+    ],
+)
+def test_a_bad_option_is_one_line_and_exit_code_2(
+    arguments: list[str], environment: dict[str, str], named: str
+) -> None:
+    result = run("-m", "wsecho", *arguments, **environment)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith("wsecho: ")
+    assert named in result.stderr
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(port))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"wsecho: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+
+
+def test_an_unknown_host_is_one_line_and_exit_code_1() -> None:
+    result = run("-m", "wsecho", "--host", "no-such-host.invalid")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "no-such-host.invalid" in result.stderr
+
+
+def test_missing_files_of_the_page_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "wsecho", tmp_path / "wsecho", ignore=shutil.ignore_patterns("*.so"))
+    result = run("-m", "wsecho", "--port", "0", "--log-level", "error", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "index.html" in result.stderr
+
+
+def test_help_names_every_option_with_its_variable() -> None:
+    from wsecho.config import OPTIONS
+
+    text = run("-m", "wsecho", "--help").stdout
+    for option in OPTIONS:
+        assert option.flag in text
+        assert option.environment[0] in text
+
+
+def test_a_second_signal_ends_a_drain_at_once(serve: Serve) -> None:
+    server = serve("--close-timeout", "15s", "--drain-timeout", "15s")
+    with RawConnection(server.port).open():
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for_log("draining")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_for_log("stopped")["cut_off"] == 1
+        assert server.wait() == 0
+
+
+def test_running_out_of_descriptors_hurts_nobody_who_is_connected(serve: Serve) -> None:
+    def few_descriptors() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    # A gate wider than the limit: the descriptors are gone before it closes.
+    server = serve("--max-connections", "1000", preexec_fn=few_descriptors)
+    with RawConnection(server.port).open() as good:
+        crowd = [RawConnection(server.port) for _ in range(100)]
+        server.process.poll()
+        before = cpu_seconds(server.pid)
+        for _ in range(20):
+            good.send(client_frame(TEXT, b"still here"))
+            assert good.receive(12) == server_frame(TEXT, b"still here")
+        assert cpu_seconds(server.pid) - before < 1
+        for connection in crowd:
+            connection.socket.close()
+        with RawConnection(server.port).open():
+            pass
+    server.stop()
+    # Said once a hold at most, and taken out here because it is what this test provokes.
+    told = [line for line in server.complaints() if line["event"] == "out of resources for new connections"]
+    assert told
+    server.logs = [line for line in server.logs if line not in told]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,172 @@
+"""The metrics page: names, formats, and numbers that equal what happened on the wire."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from tests.conftest import Serve
+from tests.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, client_frame, server_close, server_frame
+from tests.raw import RawConnection
+from tests.server import RunningServer
+
+COUNTERS = {
+    "websocket_connections_total",
+    "websocket_messages_received_total",
+    "websocket_messages_sent_total",
+}
+HISTOGRAMS = {"websocket_message_size_bytes", "websocket_connection_duration_seconds"}
+PROMETHEUS_ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+
+
+def test_the_six_metrics_have_exactly_their_names_and_no_labels(server: RunningServer) -> None:
+    status, headers, body = server.get("/metrics")
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    types = dict(line.split()[2:4] for line in body.decode().splitlines() if line.startswith("# TYPE"))
+    assert types == {
+        "target_info": "gauge",
+        "websocket_active_connections": "gauge",
+        **dict.fromkeys(COUNTERS, "counter"),
+        **dict.fromkeys(HISTOGRAMS, "histogram"),
+    }
+    for name in COUNTERS | {"websocket_active_connections"}:
+        assert f"\n{name} " in body.decode()
+
+
+def test_openmetrics_is_given_to_those_who_ask_for_it(server: RunningServer) -> None:
+    _, headers, body = server.get("/metrics", Accept=PROMETHEUS_ACCEPT)
+    assert headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith(b"# EOF\n")
+    families = {family.name: family for family in parse_openmetrics(body.decode())}
+    names = {name.removesuffix("_total") for name in COUNTERS} | HISTOGRAMS | {"websocket_active_connections"}
+    assert names <= families.keys()
+    assert families["websocket_message_size_bytes"].unit == "bytes"
+    assert families["websocket_connection_duration_seconds"].unit == "seconds"
+
+
+def test_promtool_finds_nothing_to_complain_about(server: RunningServer) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian package: prometheus)")
+    page = server.get("/metrics")[2]
+    check = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=60, check=False)
+    assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
+
+
+def test_a_real_prometheus_scrapes_every_metric(server: RunningServer, tmp_path: Path) -> None:
+    prometheus = shutil.which("prometheus")
+    if prometheus is None:
+        pytest.skip("prometheus is not installed (Debian package: prometheus)")
+    from tests.prometheus import RunningPrometheus
+
+    with RunningPrometheus(prometheus, tmp_path, server.port) as running:
+        assert running.wait_for_value("up") == 1
+        for name in COUNTERS | {"websocket_active_connections"} | {f"{name}_count" for name in HISTOGRAMS}:
+            assert running.wait_for_value(name) == server.metrics()[name]
+
+
+def test_connections_count_from_their_101_to_their_end(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    assert server.metrics()["websocket_connections_total"] == 0
+    with RawConnection(server.port) as begun:
+        begun.send(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n")
+        with RawConnection(server.port).open(), RawConnection(server.port).open():
+            server.wait_for_metrics(
+                websocket_connections_total=2,
+                websocket_active_connections=2,
+                websocket_connection_duration_seconds_count=0,
+            )
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen["websocket_connections_total"] == seen["websocket_connection_duration_seconds_count"] == 2
+    assert 0 < seen["websocket_connection_duration_seconds_sum"] < 60
+
+
+def test_refused_handshakes_and_pages_are_no_connections(serve: Serve) -> None:
+    server = serve()
+    server.get("/")
+    server.get("/ws")
+    server.get("/nowhere", Upgrade="websocket")
+    assert server.metrics()["websocket_connections_total"] == 0
+
+
+def test_messages_count_once_with_their_payloads_bytes(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    with RawConnection(server.port).open() as connection:
+        frames = (
+            client_frame(TEXT, b"x" * 64)
+            + client_frame(BINARY, b"x" * 65)
+            + client_frame(TEXT)
+            + client_frame(TEXT, b"12", fin=False)
+            + client_frame(PING, b"not a message")
+            + client_frame(CONTINUATION, b"34", fin=False)
+            + client_frame(CONTINUATION, b"5")
+        )
+        connection.send(frames)
+        connection.receive(len(frames) - 7 * 4)
+        seen = server.wait_for_metrics(websocket_messages_received_total=4, websocket_messages_sent_total=4)
+    assert seen["websocket_message_size_bytes_count"] == 4
+    assert seen["websocket_message_size_bytes_sum"] == 64 + 65 + 0 + 5
+    assert seen['websocket_message_size_bytes_bucket{le="64.0"}'] == 3
+    assert seen['websocket_message_size_bytes_bucket{le="256.0"}'] == 4
+
+
+def test_a_message_counts_when_its_last_byte_has_come(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    payload = b"x" * 100_000
+    with RawConnection(server.port).open() as connection:
+        connection.send(client_frame(BINARY, payload)[:-1])
+        reply = server_frame(BINARY, payload)
+        assert connection.receive(len(reply) - 1) == reply[:-1]
+        seen = server.metrics()
+        assert seen["websocket_messages_received_total"] == seen["websocket_messages_sent_total"] == 0
+        connection.send(client_frame(BINARY, payload)[-1:])
+        connection.receive(1)
+        server.wait_for_metrics(websocket_messages_received_total=1, websocket_messages_sent_total=1)
+
+
+def test_after_every_client_has_gone_the_books_balance(serve: Serve, codec_name: str) -> None:
+    """However the clients went: orderly, by a reset, in the middle of a message, or thrown out."""
+    server = serve("--codec", codec_name)
+    message, count = client_frame(TEXT, b"counted"), 0
+    for number in range(60):
+        with RawConnection(server.port).open() as client:
+            client.send(message * number)
+            assert client.receive(9 * number) == server_frame(TEXT, b"counted") * number
+            count += number
+            match number % 6:
+                case 0:
+                    client.send(client_frame(CLOSE))
+                    assert client.receive_all() == server_frame(CLOSE)
+                case 1:
+                    client.half_close()
+                    assert client.receive_all() == b""
+                case 2:
+                    client.send(client_frame(BINARY, bytes(500_000))[:100_000])
+                    client.reset()
+                case 3:
+                    client.send(client_frame(TEXT, b"half a message", fin=False))
+                    client.reset()
+                case 4:
+                    client.send(client_frame(TEXT, b"\xff"))
+                    assert client.receive_all() == server_close(1007, "text is not valid UTF-8")
+                case 5:
+                    client.send(client_frame(TEXT, b"half a header")[:1])
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen["websocket_connections_total"] == seen["websocket_connection_duration_seconds_count"] == 60
+    assert seen["websocket_messages_received_total"] == seen["websocket_messages_sent_total"] == count
+    assert seen["websocket_message_size_bytes_sum"] == count * len("counted")
+
+
+def test_every_scrape_is_consistent_while_messages_flow(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    with RawConnection(server.port).open() as connection:
+        last = 0.0
+        for _ in range(30):
+            connection.send(client_frame(TEXT, b"tick") * 50)
+            seen = server.metrics()
+            assert seen["websocket_messages_received_total"] == seen["websocket_message_size_bytes_count"]
+            assert seen['websocket_message_size_bytes_bucket{le="+Inf"}'] == seen["websocket_message_size_bytes_count"]
+            assert seen["websocket_messages_received_total"] >= seen["websocket_messages_sent_total"] >= last
+            last = seen["websocket_messages_sent_total"]
