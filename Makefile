@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py* wsecho/native/*.h)
 
-.PHONY: run test build lint debian conformance bench memory clean
+.PHONY: run test build lint debian conformance bench memory docs clean
 
 run: build
 	$(BIN)/python wsecho.py
@@ -33,6 +33,9 @@ bench: build $(VENV)/.dev
 
 memory: build $(VENV)/.dev
 	$(BIN)/python benchmarks/memory.py
+
+docs: build
+	$(BIN)/python docs/tables.py
 
 clean:
 	rm -rf build $(VENV) wsecho.egg-info

@@ -1,0 +1,42 @@
+"""What the documentation says must be so."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.server import ROOT
+from wsecho import __version__
+
+DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")})
+
+
+def test_the_generated_tables_are_current() -> None:
+    check = subprocess.run([sys.executable, "docs/tables.py", "--check"], cwd=ROOT, timeout=60, check=False)
+    assert check.returncode == 0, "README.md is not current: run `make docs`"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_is_linked_or_named_exists(document) -> None:  # type: ignore[no-untyped-def]
+    text = document.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not re.match(r"\w+:", link)]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+    named = re.findall(r"`((?:wsecho|tests|benchmarks|docs|static|deploy)/[\w./-]+\.\w+)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_architecture_names_every_module() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    modules = {file.stem for file in (ROOT / "wsecho").glob("*.py")} - {"__init__", "__main__"}
+    assert {module for module in modules if not re.search(rf"\b{module}\b", text)} == set()
+
+
+def test_the_changelog_knows_this_version() -> None:
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for document in DOCUMENTS:
+        assert set(re.findall(r"`make ([a-z-]+)`", document.read_text())) <= targets
