@@ -401,4 +401,5 @@ def test_clients_that_never_answer_do_not_delay_a_stop(serve: Serve, codec_name:
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
         assert deaf.receive(2) == server_close(1001, "server is shutting down")[:2]
-        assert server.wait_for_log("stopped")["cut_off"] == 2
+        # The silent one counts too, unless the signal came before its first bytes.
+        assert server.wait_for_log("stopped")["cut_off"] in (1, 2)

@@ -1,5 +1,6 @@
 """The command line: options from flags and environment, one line for every mistake, and an exit code."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,6 +45,9 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.version_option(__version__, prog_name="wsecho")
 def command(**options: Any) -> None:
     """Echo WebSocket messages, and measure them."""
+    # The loop handles signals once it runs. Until then a signal must end us, too: process 1 of a container, as which we
+    # may run, is by default deaf to those that it has no handler for.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     # Imported late: --help and a mistyped option need neither OpenTelemetry nor an event loop.
     from wsecho import worker
 
@@ -60,6 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, RuntimeError) as error:
         print(f"wsecho: {error}", file=sys.stderr)
         return 1
-    except click.Abort:
-        return 130
+    except (KeyboardInterrupt, click.Abort):
+        return 0
     return 0
