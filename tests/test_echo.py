@@ -19,7 +19,7 @@ from tests.frames import (
     server_frame,
 )
 from wsecho.codec import Codec
-from wsecho.echo import BROKEN, CLOSED, CLOSING, OPEN, may_be_sent
+from wsecho.echo import CLOSED, CLOSING, OPEN, may_be_sent
 
 
 @pytest.fixture(params=CODECS)
@@ -305,7 +305,7 @@ def test_a_long_text_that_turns_bad_in_its_middle_breaks_off(chosen: Codec) -> N
     sent = bench.feed(frame[:1000])
     assert sent == server_frame(TEXT, b"x" * 3001)[: len(sent)]
     assert bench.feed(frame[1000:]) == b""
-    assert (bench.echo.state, bench.echo.error) == (BROKEN, NOT_TEXT)
+    assert (bench.echo.state, bench.echo.close_code, bench.echo.error) == (CLOSED, 0, NOT_TEXT)
     assert bench.sent == sum(bench.row.message_sizes) == 0
 
 
@@ -314,7 +314,7 @@ def test_a_long_text_that_ends_too_early_breaks_off(chosen: Codec) -> None:
     frame = client_frame(TEXT, b"x" * 3000 + b"\xe2\x82")
     bench.feed(frame[:1000])
     assert bench.feed(frame[1000:]) == b""
-    assert (bench.echo.state, bench.echo.error) == (BROKEN, HALF_CHARACTER)
+    assert (bench.echo.state, bench.echo.close_code, bench.echo.error) == (CLOSED, 0, HALF_CHARACTER)
 
 
 def test_a_bad_long_text_that_arrives_whole_is_refused_cleanly(chosen: Codec) -> None:
@@ -410,7 +410,7 @@ def test_cut_through_never_changes_valid_bytes(sent: list[bytes], positions: lis
     whole = echo_of([data], CODECS["python"])
     outcomes = [echo_of(cut(data, positions), chosen, size=256, hold_limit=64) for chosen in CODECS.values()]
     assert outcomes[0] == outcomes[1]
-    if outcomes[0].state == BROKEN:
+    if outcomes[0].error and not outcomes[0].close_code:
         # Only bad text can break off a frame that has been passed on in part; whole, it is refused cleanly.
         assert whole.close_code == 1007
         assert outcomes[0].error == whole.error

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from wsecho.receive_buffer import ReceiveBuffer
     from wsecho.tally import Tally
 
-# States of an echo. In CLOSING our Close has been sent and only the peer's Close is awaited; in CLOSED nothing more is
-# parsed; BROKEN is CLOSED with part of a frame already sent, so that not even a Close can follow it.
+# States of an echo. In CLOSING our Close has been sent and only the peer's is awaited; in CLOSED nothing is parsed.
 OPEN = 0
 CLOSING = 1
 CLOSED = 2
-BROKEN = 3
 
 # Opcodes (RFC 6455 section 11.8).
 CONTINUATION = 0x0
@@ -64,7 +62,7 @@ class Echo:
 
     After each call `data[start:stop]` of the receive buffer is what must be sent, `completed` counts the messages
     whose last byte is in it, and `state` says what may follow. `close_code` is the code of the Close that went out
-    (1005 for an empty one), 0 before; `error` says in words which rule the peer broke, or is None.
+    (1005 for an empty one), or 0; `error` says in words which rule the peer broke, or is None.
     """
 
     def __init__(self, buffer: ReceiveBuffer, tally: Tally, max_message_size: int) -> None:
@@ -293,20 +291,17 @@ class Echo:
             self.state = CLOSED
 
     def _fail(self, end: int, code: int, error: str) -> int:
-        """Fail the connection (RFC 6455 section 7.1.7) with a Close after all valid replies. Return `end`."""
+        """Fail the connection (RFC 6455 section 7.1.7) with a Close after all valid replies. Return `end`.
+
+        No Close can follow a frame of which a part has been sent, nor our own Close.
+        """
         self.rest = 0
         self._release()
-        if self.state == CLOSING:
-            self.stop = self.frame_start
-            self.state = CLOSED
-            return end
-        self.error = error
-        if self.forwarding:
-            self.stop = self.start
-            self.state = BROKEN
-            return end
         self.stop = self.frame_start
-        self._put_close(code, error.encode())
+        if self.state == OPEN:
+            self.error = error
+            if not self.forwarding:
+                self._put_close(code, error.encode())
         self.state = CLOSED
         return end
 

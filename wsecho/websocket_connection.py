@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from wsecho import stats
-from wsecho.echo import BROKEN, CLOSED, CONTINUATION, GOING_AWAY, OPEN
+from wsecho.echo import CLOSED, CONTINUATION, GOING_AWAY, OPEN
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
@@ -39,12 +39,10 @@ class WebSocketConnection:
             self._wire.buffer_updated(len(piece))
 
     def echo_closes(self) -> None:
-        """The echo has left its open state: a Close was sent, or cannot be sent any more."""
+        """The echo has left its open state: a Close was sent, or can no longer be."""
         if self._echo.error:
             self._services.log.debug("protocol error", error=self._echo.error)
-        if self._echo.state == BROKEN:
-            self._transport.abort()
-        elif self._echo.state == CLOSED:
+        if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and take our last bytes with it.
             self._transport.write_eof()

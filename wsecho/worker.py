@@ -86,6 +86,9 @@ async def _serve(
     stats = Stats(workers=1)
     telemetry = Telemetry(stats, instance_id)
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(
+        lambda loop, context: log.error("unexpected error", cause=context["message"], exc_info=context.get("exception"))
+    )
     connections = Connections()
     services = Services(
         config=config,

@@ -1,6 +1,6 @@
 # The C types of wsecho/echo.py, compiled as wsecho.native.echo.
 cimport cython
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
 # Under other names, because the source itself imports the plain ones for the type checker.
 from wsecho.native.receive_buffer cimport ReceiveBuffer as NativeReceiveBuffer
@@ -9,12 +9,12 @@ from wsecho.native.tally cimport Tally as NativeTally
 ctypedef unsigned char *uchar_pointer
 
 cdef int UTF8_COMPLETE, UTF8_INVALID
-cdef int OPEN, CLOSING, CLOSED, BROKEN
+cdef int OPEN, CLOSING, CLOSED
 cdef int CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG
 cdef int FIN, RESERVED_BITS, OPCODE_BITS, CONTROL_BIT, MASKED, SIZE_BITS, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES
 cdef int NORMAL_CLOSURE, GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, INVALID_PAYLOAD, MESSAGE_TOO_BIG
 
-cpdef bint may_be_sent(Py_ssize_t code)
+cpdef bint may_be_sent(int64_t code)
 
 
 @cython.final
@@ -22,22 +22,22 @@ cdef class Echo:
     cdef NativeReceiveBuffer buffer
     cdef unsigned char *data
     cdef NativeTally tally
-    cdef readonly Py_ssize_t max_message_size
+    cdef readonly int64_t max_message_size
     cdef readonly int state
     cdef readonly int close_code
     cdef readonly object error
     cdef readonly Py_ssize_t start
     cdef readonly Py_ssize_t stop
     cdef readonly Py_ssize_t completed
-    cdef readonly Py_ssize_t rest
+    cdef readonly int64_t rest
     cdef uint32_t mask
     cdef int frame_opcode
     cdef bint frame_final
-    cdef Py_ssize_t frame_size
+    cdef int64_t frame_size
     cdef Py_ssize_t frame_start
     cdef bint forwarding
     cdef readonly int message_opcode
-    cdef Py_ssize_t message_size
+    cdef int64_t message_size
     cdef int utf8
     cdef object held
     cdef Py_ssize_t held_size
@@ -47,11 +47,11 @@ cdef class Echo:
     cpdef int receive(self, Py_ssize_t received) except -1
     cpdef close(self, int code, bytes reason)
     @cython.locals(
-        data=uchar_pointer, first=int, second=int, size=Py_ssize_t, opcode=int, header=Py_ssize_t
+        data=uchar_pointer, first=int, second=int, size=int64_t, opcode=int, header=Py_ssize_t
     )
     cdef Py_ssize_t _frame(self, Py_ssize_t read, Py_ssize_t end) except -1
-    @cython.locals(size=Py_ssize_t)
-    cdef Py_ssize_t _extended_size(self, Py_ssize_t start, Py_ssize_t stop) noexcept
+    @cython.locals(size=int64_t)
+    cdef int64_t _extended_size(self, Py_ssize_t start, Py_ssize_t stop) noexcept
     @cython.locals(data=uchar_pointer, stop=Py_ssize_t, second=int, position=Py_ssize_t)
     cdef void _put_header(self, int first, Py_ssize_t read, Py_ssize_t length) noexcept
     @cython.locals(count=Py_ssize_t)
@@ -59,7 +59,7 @@ cdef class Echo:
     cdef int _end_frame(self, Py_ssize_t end) except -1
     cdef void _end_unanswered_frame(self) noexcept
     cdef int _end_data_frame(self, Py_ssize_t end) except -1
-    @cython.locals(payload=Py_ssize_t, code=Py_ssize_t, reason=Py_ssize_t)
+    @cython.locals(payload=Py_ssize_t, code=int, reason=Py_ssize_t)
     cdef int _answer_close(self, Py_ssize_t end) except -1
     cdef Py_ssize_t _fail(self, Py_ssize_t end, int code, str error) except -1
     cdef int _put_close(self, object code, bytes reason) except -1

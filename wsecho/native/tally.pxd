@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from wsecho.native.counters cimport Counters
 
@@ -8,5 +9,5 @@ cdef class Tally:
     cdef readonly object row
     cdef Counters *counters
 
-    cpdef void message_received(self, Py_ssize_t size) noexcept
-    cpdef void messages_sent(self, Py_ssize_t count) noexcept
+    cpdef void message_received(self, int64_t size) noexcept
+    cpdef void messages_sent(self, int64_t count) noexcept

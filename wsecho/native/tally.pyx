@@ -1,12 +1,13 @@
 """Counting in a worker's row, in C. `wsecho/tally.py` says what each method does."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int64_t
 
 from wsecho.native.counters cimport Counters
 
 from wsecho.counters import MESSAGE_SIZE_BOUNDS
 
-cdef Py_ssize_t smallest_bound = MESSAGE_SIZE_BOUNDS[0]
+cdef int64_t smallest_bound = MESSAGE_SIZE_BOUNDS[0]
 cdef int last_bucket = len(MESSAGE_SIZE_BOUNDS)
 
 
@@ -22,8 +23,8 @@ cdef class Tally:
         if size != sizeof(Counters):
             raise ValueError(f"a row of counters is {sizeof(Counters)} bytes, not {size}")
 
-    cpdef void message_received(self, Py_ssize_t size) noexcept:
-        cdef Py_ssize_t bound = smallest_bound
+    cpdef void message_received(self, int64_t size) noexcept:
+        cdef int64_t bound = smallest_bound
         cdef int bucket = 0
         while size > bound and bucket < last_bucket:
             bound <<= 2
@@ -31,5 +32,5 @@ cdef class Tally:
         self.counters.message_sizes[bucket] += 1
         self.counters.message_bytes += size
 
-    cpdef void messages_sent(self, Py_ssize_t count) noexcept:
+    cpdef void messages_sent(self, int64_t count) noexcept:
         self.counters.messages_sent += count
