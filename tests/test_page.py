@@ -104,7 +104,7 @@ def client(chromium: Browser, server: RunningServer) -> Iterator[Client]:
     yield client
     context.close()
     assert client.problems == []
-    foreign = [url for url in client.requests if not url.startswith((server.http_url, "data:"))]
+    foreign = [url for url in client.requests if not url.startswith((f"{server.http_url}/", "data:"))]
     assert foreign == []
 
 
