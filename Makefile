@@ -10,7 +10,7 @@ SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py*
 run: build
 	$(BIN)/python wsecho.py
 
-test: build lint debian
+test: build debian lint
 	$(BIN)/python -m pytest
 
 build: $(VENV)/.built
@@ -47,8 +47,9 @@ $(VENV)/.installed: pyproject.toml requirements.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt --group build
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
+$(VENV)/.dev: $(VENV)/.installed tests/clients/package.json
 	$(BIN)/python -m pip install --quiet --group dev
+	! command -v npm >/dev/null || npm install --prefix tests/clients --no-package-lock --no-audit --no-fund --silent
 	touch $@
 
 # Extensions are built in place; where there is no compiler this ends well all the same, and the plain codec serves.

@@ -34,13 +34,13 @@ def request_with(**changes: str | list[str] | None) -> Request:
 
 
 def accepted(request: Request, policy: str = "first") -> Upgrade:
-    answer = handshake.answer(request, policy)
+    answer = handshake.answer(request, policy, may_deflate=True)
     assert isinstance(answer, Upgrade), answer
     return answer
 
 
 def refused(request: Request) -> Response:
-    answer = handshake.answer(request, "first")
+    answer = handshake.answer(request, "first", may_deflate=True)
     assert isinstance(answer, Response), answer
     assert answer.close
     return answer

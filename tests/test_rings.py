@@ -11,7 +11,18 @@ from tests.server import ROOT
 PACKAGE = ROOT / "wsecho"
 INNER, MIDDLE, OUTER = 0, 1, 2
 RINGS = {
-    INNER: {"counters", "receive_buffer", "tally", "echo", "request", "response", "http1", "handshake"},
+    INNER: {
+        "counters",
+        "receive_buffer",
+        "tally",
+        "echo",
+        "deflate",
+        "inflater",
+        "request",
+        "response",
+        "http1",
+        "handshake",
+    },
     MIDDLE: {"config", "stats", "telemetry", "logs", "assets", "routes"},
     OUTER: {
         *("wire", "codec", "connections", "loans", "websocket_connection", "http_connection", "listener", "worker"),

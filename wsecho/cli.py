@@ -19,6 +19,8 @@ class _Value(click.ParamType[Any]):
         self._option = option
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, bool):
+            return value  # a switch on the command line
         try:
             return self._option.value(value)
         except ValueError as error:
@@ -32,7 +34,9 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
             type=_Value(option),
             envvar=option.environment,
             default=option.default,
-            metavar=option.metavar,
+            is_flag=option.is_switch,
+            flag_value="on" if option.is_switch else None,
+            metavar=option.metavar or None,
             help=option.meaning,
             show_default=True,
             show_envvar=True,

@@ -57,6 +57,14 @@ def parse_subprotocol_policy(text: str) -> str:
     return text
 
 
+def parse_switch(text: str) -> bool:
+    """Return whether something is switched on. Raises ValueError."""
+    switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+    if text.lower() not in switches:
+        raise ValueError(f"{text!r} is neither on nor off")
+    return switches[text.lower()]
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Return a parser that accepts only `choices`."""
 
@@ -139,6 +147,18 @@ class Config:
         "SIZE",
         "Memory lent, to all connections together, where clients send a long message before they read its echo.",
     )
+    no_deflate: bool = _option(
+        "off",
+        parse_switch,
+        "",
+        "Always decline permessage-deflate; otherwise compressed messages are echoed compressed.",
+    )
+    inflater_memory: int = _option(
+        "256MiB",
+        parse_size,
+        "SIZE",
+        "Memory for looking into compressed messages above which new connections are not compressed.",
+    )
     subprotocol: str = _option(
         FIRST_OFFERED,
         parse_subprotocol_policy,
@@ -175,6 +195,11 @@ class Option:
     def flag(self) -> str:
         """The option on the command line."""
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the flag alone says it all. The environment variable takes on or off."""
+        return self.parse is parse_switch
 
     @property
     def environment(self) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from wsecho.receive_buffer import UTF8_COMPLETE, UTF8_INVALID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wsecho.inflater import Inflater
     from wsecho.receive_buffer import ReceiveBuffer
     from wsecho.tally import Tally
 
@@ -33,6 +36,7 @@ PONG = 0xA
 # Bits of the first two bytes of a frame (RFC 6455 section 5.2).
 FIN = 0x80
 RESERVED_BITS = 0x70
+COMPRESSED_BIT = 0x40
 OPCODE_BITS = 0x0F
 CONTROL_BIT = 0x08
 MASKED = 0x80
@@ -63,13 +67,24 @@ class Echo:
     After each call `data[start:stop]` of the receive buffer is what must be sent, `completed` counts the messages
     whose last byte is in it, and `state` says what may follow. `close_code` is the code of the Close that went out
     (1005 for an empty one), or 0; `error` says in words which rule the peer broke, or is None.
+
+    `make_inflater` is given where permessage-deflate was agreed on. Compressed messages are passed on as they come
+    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked.
     """
 
-    def __init__(self, buffer: ReceiveBuffer, tally: Tally, max_message_size: int) -> None:
+    def __init__(
+        self,
+        buffer: ReceiveBuffer,
+        tally: Tally,
+        max_message_size: int,
+        make_inflater: Callable[[], Inflater] | None = None,
+    ) -> None:
         self.buffer = buffer
         self.data = self.buffer.data
         self.tally = tally
         self.max_message_size = max_message_size
+        self.make_inflater = make_inflater
+        self.inflater: Inflater | None = None
         self.state = OPEN
         self.close_code = 0
         self.error: str | None = None
@@ -85,9 +100,12 @@ class Echo:
         self.frame_size = 0
         self.frame_start = 0
         self.forwarding = False
-        # The message in progress: its opcode (CONTINUATION: none), bytes announced, and the UTF-8 automaton's state.
+        # The message in progress: its opcode (CONTINUATION: none), bytes announced, whether they are compressed, how
+        # many they were before, and the UTF-8 automaton's state.
         self.message_opcode = CONTINUATION
         self.message_size = 0
+        self.message_compressed = False
+        self.inflated_size = 0
         self.utf8 = UTF8_COMPLETE
         # What waits for the next read: a split header as it came or, when `rest` is not 0, the start of a short frame
         # as it will be sent.
@@ -149,7 +167,7 @@ class Echo:
         second = data[read + 1]
         size = second & SIZE_BITS
         opcode = first & OPCODE_BITS
-        if first & RESERVED_BITS:
+        if first & RESERVED_BITS and not self._may_be_compressed(first):
             return self._fail(end, PROTOCOL_ERROR, "reserved bit set without an extension that defines it")
         if not second & MASKED:
             return self._fail(end, PROTOCOL_ERROR, "frame from a client is not masked")
@@ -186,8 +204,10 @@ class Echo:
             if opcode != CONTINUATION:
                 self.message_opcode = opcode
                 self.message_size = 0
+                self.message_compressed = first & COMPRESSED_BIT != 0
+                self.inflated_size = 0
                 self.utf8 = UTF8_COMPLETE
-            if size > self.max_message_size - self.message_size:
+            if size > self._largest_message() - self.message_size:
                 return self._fail(end, MESSAGE_TOO_BIG, "message is longer than the limit")
             self.message_size += size
 
@@ -198,6 +218,20 @@ class Echo:
         self.frame_final = first & FIN != 0
         self._put_header(first, read, header - 4)
         return self._payload(read + header, end)
+
+    def _may_be_compressed(self, first: int) -> bool:
+        """Tell whether the first byte of a frame has no reserved bit but the one of RFC 7692 section 6, rightly."""
+        if self.make_inflater is None or first & RESERVED_BITS != COMPRESSED_BIT:
+            return False
+        # Only a message's first frame has the bit: no control frame, no continuation.
+        return first & OPCODE_BITS in (TEXT, BINARY)
+
+    def _largest_message(self) -> int:
+        """Return the bytes that the message in progress may have on the wire."""
+        if self.message_compressed:
+            # What counts is its size before, but what cannot be compressed grows a little, and so may be more.
+            return self.max_message_size + self.max_message_size // 8 + 64
+        return self.max_message_size
 
     def _extended_size(self, start: int, stop: int) -> int:
         """Return the length in `data[start:stop]`, network byte order; -1 when its top bit is set."""
@@ -231,15 +265,46 @@ class Echo:
             count = self.rest
         if count:
             self.mask = self.buffer.unmask(self.stop, read, count, self.mask)
-            if self.message_opcode == TEXT and not self.frame_opcode & CONTROL_BIT:
-                self.utf8 = self.buffer.validate_utf8(self.stop, count, self.utf8)
-                if self.utf8 == UTF8_INVALID:
-                    return self._fail(end, INVALID_PAYLOAD, "text is not valid UTF-8")
-            self.stop += count
-            self.rest -= count
+        if self.message_compressed and not self.frame_opcode & CONTROL_BIT:
+            if not self._inspect(count, end):
+                return end
+        elif self.message_opcode == TEXT and not self.frame_opcode & CONTROL_BIT:
+            self.utf8 = self.buffer.validate_utf8(self.stop, count, self.utf8)
+            if self.utf8 == UTF8_INVALID:
+                return self._fail(end, INVALID_PAYLOAD, "text is not valid UTF-8")
+        self.stop += count
+        self.rest -= count
         if self.rest == 0:
             self._end_frame(end)
         return read + count
+
+    def _inspect(self, count: int, end: int) -> bool:
+        """Inflate the `count` bytes that have come of a compressed message; fail and return False if they are bad."""
+        ends_message = self.frame_final and count == self.rest
+        if count == 0 and not ends_message:
+            return True
+        if self.inflater is None:
+            assert self.make_inflater is not None
+            self.inflater = self.make_inflater()
+        self.inflater.feed(self.buffer.take(self.stop, self.stop + count), ends_message)
+        piece = self.inflater.next_piece()
+        while piece:
+            self.inflated_size += len(piece)
+            if self.inflated_size > self.max_message_size:
+                self._fail(end, MESSAGE_TOO_BIG, "message is longer than the limit")
+                return False
+            if self.message_opcode == TEXT:
+                self.utf8 = self.buffer.validate_text(piece, self.utf8)
+                if self.utf8 == UTF8_INVALID:
+                    self._fail(end, INVALID_PAYLOAD, "text is not valid UTF-8")
+                    return False
+            piece = self.inflater.next_piece()
+        if piece is None:
+            self._fail(end, INVALID_PAYLOAD, "compressed message is not valid deflate")
+            return False
+        if ends_message:
+            self.inflater.end_message()
+        return True
 
     def _end_frame(self, end: int) -> None:
         """Decide about the reply to a frame whose last byte has arrived, now in `data[frame_start:stop]`."""
@@ -266,7 +331,7 @@ class Echo:
         else:
             if self.frame_final:
                 self.message_opcode = CONTINUATION
-                self.tally.message_received(self.message_size)
+                self.tally.message_received(self.inflated_size if self.message_compressed else self.message_size)
                 self.completed += 1
             self.forwarding = False
             if self.pending_close is not None:

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import re
 
+from wsecho import deflate
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
 
@@ -35,9 +36,15 @@ def is_attempted(request: Request) -> bool:
     )
 
 
-def answer(request: Request, subprotocol_policy: str) -> Upgrade | Response:
+def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> Upgrade | Response:
     """Check an attempted handshake. A refusal closes the connection: a proxy may take it for a tunnel by now."""
-    return _refusal(request) or _acceptance(request, subprotocol_policy)
+    if refusal := _refusal(request):
+        return refusal
+    try:
+        offers = deflate.parse_extensions(request.value("sec-websocket-extensions"))
+    except ValueError as error:
+        return _refuse(400, f"Sec-WebSocket-Extensions is {error}")
+    return _acceptance(request, subprotocol_policy, deflate.agree(offers) if may_deflate else None)
 
 
 def _refusal(request: Request) -> Response | None:
@@ -62,7 +69,7 @@ def _refusal(request: Request) -> Response | None:
     return None
 
 
-def _acceptance(request: Request, subprotocol_policy: str) -> Upgrade:
+def _acceptance(request: Request, subprotocol_policy: str, agreement: deflate.Agreement | None) -> Upgrade:
     subprotocol = choose_subprotocol(request.tokens("sec-websocket-protocol"), subprotocol_policy)
     headers = [
         ("Upgrade", "websocket"),
@@ -71,7 +78,9 @@ def _acceptance(request: Request, subprotocol_policy: str) -> Upgrade:
     ]
     if subprotocol:
         headers.append(("Sec-WebSocket-Protocol", subprotocol))
-    return Upgrade(tuple(headers), subprotocol)
+    if agreement:
+        headers.append(("Sec-WebSocket-Extensions", agreement.header))
+    return Upgrade(tuple(headers), subprotocol, agreement)
 
 
 def choose_subprotocol(offers: list[str], policy: str) -> str | None:

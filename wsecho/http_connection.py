@@ -131,7 +131,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._ended = True
         self._services.connections.remove(self)
         self._transport.write(encode_upgrade(upgrade))
-        WebSocketConnection(self._transport, self._services).open(unread)
+        WebSocketConnection(self._transport, self._services, upgrade.deflate).open(unread)
 
     def _watch(self, limit: float) -> None:
         self._services.connections.watch(self, limit, self._services.now())

@@ -67,25 +67,31 @@ class ReceiveBuffer:
 
     def validate_utf8(self, start: int, count: int, state: int) -> int:
         """Return the automaton's state after `count` bytes from `start`; UTF8_INVALID as soon as no text can follow."""
-        data = self.data
-        end = start + count
-        while start < end and state > UTF8_INVALID:
-            state = _step(state, data[start])
-            start += 1
-        # A character has at most four bytes: all but the last three or so go through Python's own decoder.
-        bulk_end = end - 3
-        while start < bulk_end and data[bulk_end] & 0xC0 == 0x80:
-            bulk_end -= 1
-        if state == UTF8_COMPLETE and start < bulk_end:
-            try:
-                data[start:bulk_end].decode()
-            except UnicodeDecodeError:
-                return UTF8_INVALID
-            start = bulk_end
-        while start < end and state != UTF8_INVALID:
-            state = _step(state, data[start])
-            start += 1
-        return state
+        return _validate(self.data, start, start + count, state)
+
+    def validate_text(self, text: bytes, state: int) -> int:
+        """Return the automaton's state after `text`, which need not be in the buffer."""
+        return _validate(text, 0, len(text), state)
+
+
+def _validate(data: bytes | bytearray, start: int, end: int, state: int) -> int:
+    while start < end and state > UTF8_INVALID:
+        state = _step(state, data[start])
+        start += 1
+    # A character has at most four bytes: all but the last three or so go through Python's own decoder.
+    bulk_end = end - 3
+    while start < bulk_end and data[bulk_end] & 0xC0 == 0x80:
+        bulk_end -= 1
+    if state == UTF8_COMPLETE and start < bulk_end:
+        try:
+            data[start:bulk_end].decode()
+        except UnicodeDecodeError:
+            return UTF8_INVALID
+        start = bulk_end
+    while start < end and state != UTF8_INVALID:
+        state = _step(state, data[start])
+        start += 1
+    return state
 
 
 def _step(state: int, byte: int) -> int:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from wsecho.deflate import Agreement
+
 Headers = tuple[tuple[str, str], ...]
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
@@ -22,10 +24,14 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """An accepted WebSocket handshake; `headers` go into the answer that opens it."""
+    """An accepted WebSocket handshake; `headers` go into the answer that opens it.
+
+    `deflate` is the agreement on permessage-deflate, None where messages are not compressed.
+    """
 
     headers: Headers
     subprotocol: str | None
+    deflate: Agreement | None
 
 
 def plain(status: int, line: str, headers: Headers = (), *, close: bool = False) -> Response:

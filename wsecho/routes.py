@@ -18,13 +18,21 @@ class Routes:
     """The table of paths. `draining` is set once the server has begun to stop."""
 
     def __init__(
-        self, assets: Assets, metrics_page: MetricsPage, *, instance_id: str, codec: str, subprotocol_policy: str
+        self,
+        assets: Assets,
+        metrics_page: MetricsPage,
+        *,
+        instance_id: str,
+        codec: str,
+        subprotocol_policy: str,
+        may_deflate: Callable[[], bool],
     ) -> None:
         self.draining = False
         self._metrics_page = metrics_page
         self._instance_id = instance_id
         self._codec = codec
         self._subprotocol_policy = subprotocol_policy
+        self._may_deflate = may_deflate
         self._pages: dict[str, Callable[[Request], Response]] = {
             "/metrics": self._metrics,
             "/info": self._info,
@@ -39,7 +47,7 @@ class Routes:
         if handshake.is_attempted(request):
             if self.draining:
                 return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True)
-            return handshake.answer(request, self._subprotocol_policy)
+            return handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
         page = self._pages.get(request.path)
         if page is None:
             return plain(404, "nothing is here but a WebSocket echo: connect with ws:// or wss://")

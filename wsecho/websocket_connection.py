@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wsecho import stats
+from wsecho.deflate import Agreement
 from wsecho.echo import CLOSED, CONTINUATION, GOING_AWAY, OPEN
+from wsecho.inflater import Inflater
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
@@ -17,11 +20,14 @@ class WebSocketConnection:
 
     __slots__ = ("_echo", "_has_loan", "_opened", "_services", "_transport", "_wire")
 
-    def __init__(self, transport: asyncio.Transport, services: Services) -> None:
+    def __init__(self, transport: asyncio.Transport, services: Services, agreement: Agreement | None) -> None:
         self._services = services
         self._transport = transport
         codec = services.codec
-        self._echo = codec.Echo(services.receive_buffer, services.tally, services.config.max_message_size)
+        make_inflater = partial(Inflater, agreement, services.inflater_memory) if agreement else None
+        self._echo = codec.Echo(
+            services.receive_buffer, services.tally, services.config.max_message_size, make_inflater
+        )
         self._wire = codec.Wire(self._echo, transport, self)
         self._opened = services.now()
         self._has_loan = False
@@ -57,6 +63,8 @@ class WebSocketConnection:
         services = self._services
         services.connections.remove(self)
         services.loans.forget(self)
+        if self._echo.inflater:
+            self._echo.inflater.close()
         seconds = services.now() - self._opened
         stats.connection_ended(services.tally.row, seconds)
         services.log.debug("websocket closed", code=self._echo.close_code or 1006, seconds=round(seconds, 3))

@@ -17,6 +17,7 @@ from wsecho.codec import Codec
 from wsecho.config import Config
 from wsecho.connections import Connections
 from wsecho.http_connection import HttpConnection
+from wsecho.inflater import InflaterMemory
 from wsecho.listener import Listener
 from wsecho.loans import Loans
 from wsecho.receive_buffer import ReceiveBuffer
@@ -40,6 +41,7 @@ class Services:
     routes: Routes
     connections: Connections
     loans: Loans
+    inflater_memory: InflaterMemory
     receive_buffer: ReceiveBuffer
     request_buffer: memoryview
     tally: Tally
@@ -90,6 +92,7 @@ async def _serve(
         lambda loop, context: log.error("unexpected error", cause=context["message"], exc_info=context.get("exception"))
     )
     connections = Connections()
+    inflater_memory = InflaterMemory(config.inflater_memory)
     services = Services(
         config=config,
         codec=chosen,
@@ -99,9 +102,11 @@ async def _serve(
             instance_id=instance_id,
             codec=chosen.name,
             subprotocol_policy=config.subprotocol,
+            may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
         ),
         connections=connections,
         loans=Loans(config.loan_limit, loop),
+        inflater_memory=inflater_memory,
         receive_buffer=chosen.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         tally=chosen.Tally(stats.rows[0]),

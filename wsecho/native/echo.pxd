@@ -11,7 +11,7 @@ ctypedef unsigned char *uchar_pointer
 cdef int UTF8_COMPLETE, UTF8_INVALID
 cdef int OPEN, CLOSING, CLOSED
 cdef int CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG
-cdef int FIN, RESERVED_BITS, OPCODE_BITS, CONTROL_BIT, MASKED, SIZE_BITS, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES
+cdef int FIN, RESERVED_BITS, OPCODE_BITS, COMPRESSED_BIT, CONTROL_BIT, MASKED, SIZE_BITS, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES
 cdef int NORMAL_CLOSURE, GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, INVALID_PAYLOAD, MESSAGE_TOO_BIG
 
 cpdef bint may_be_sent(int64_t code)
@@ -23,6 +23,8 @@ cdef class Echo:
     cdef unsigned char *data
     cdef NativeTally tally
     cdef readonly int64_t max_message_size
+    cdef object make_inflater
+    cdef readonly object inflater
     cdef readonly int state
     cdef readonly int close_code
     cdef readonly object error
@@ -38,6 +40,8 @@ cdef class Echo:
     cdef bint forwarding
     cdef readonly int message_opcode
     cdef int64_t message_size
+    cdef bint message_compressed
+    cdef int64_t inflated_size
     cdef int utf8
     cdef object held
     cdef Py_ssize_t held_size
@@ -50,12 +54,16 @@ cdef class Echo:
         data=uchar_pointer, first=int, second=int, size=int64_t, opcode=int, header=Py_ssize_t
     )
     cdef Py_ssize_t _frame(self, Py_ssize_t read, Py_ssize_t end) except -1
+    cdef bint _may_be_compressed(self, int first) noexcept
+    cdef int64_t _largest_message(self) noexcept
     @cython.locals(size=int64_t)
     cdef int64_t _extended_size(self, Py_ssize_t start, Py_ssize_t stop) noexcept
     @cython.locals(data=uchar_pointer, stop=Py_ssize_t, second=int, position=Py_ssize_t)
     cdef void _put_header(self, int first, Py_ssize_t read, Py_ssize_t length) noexcept
     @cython.locals(count=Py_ssize_t)
     cdef Py_ssize_t _payload(self, Py_ssize_t read, Py_ssize_t end) except -1
+    @cython.locals(ends_message=bint, piece=bytes)
+    cdef bint _inspect(self, Py_ssize_t count, Py_ssize_t end) except -1
     cdef int _end_frame(self, Py_ssize_t end) except -1
     cdef void _end_unanswered_frame(self) noexcept
     cdef int _end_data_frame(self, Py_ssize_t end) except -1

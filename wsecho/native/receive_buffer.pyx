@@ -1,5 +1,6 @@
 """The shared receive buffer and its byte loops, in C. `wsecho/receive_buffer.py` says what each method does."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
@@ -47,3 +48,6 @@ cdef class ReceiveBuffer:
 
     cpdef int validate_utf8(self, Py_ssize_t start, Py_ssize_t count, int state) noexcept:
         return wsecho_validate_utf8(self.data + start, count, state)
+
+    cpdef int validate_text(self, bytes text, int state) noexcept:
+        return wsecho_validate_utf8(<const uint8_t *>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), state)

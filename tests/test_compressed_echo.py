@@ -1,0 +1,233 @@
+"""Compressed messages: passed on as they came, checked as if they had not been (RFC 7692 section 6 and 7.2)."""
+
+import random
+import zlib
+from functools import partial
+
+import pytest
+
+from tests.echoing import CODECS, EchoBench, bytewise, cut
+from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
+from wsecho.codec import Codec
+from wsecho.deflate import Agreement
+from wsecho.echo import CLOSED, OPEN
+from wsecho.inflater import Inflater, InflaterMemory
+
+RSV1 = 4
+NOT_DEFLATE = "compressed message is not valid deflate"
+NOT_TEXT = "text is not valid UTF-8"
+TOO_BIG = "message is longer than the limit"
+RESERVED_BIT = "reserved bit set without an extension that defines it"
+
+
+@pytest.fixture(params=CODECS)
+def chosen(request: pytest.FixtureRequest) -> Codec:
+    return CODECS[request.param]
+
+
+class CompressedBench(EchoBench):
+    """An echo that has agreed on compression."""
+
+    def __init__(self, chosen: Codec, *, bits: int = 15, context_takeover: bool = True, **limits: int) -> None:
+        super().__init__(chosen, **limits)
+        self.memory = InflaterMemory(1 << 20)
+        agreement = Agreement(bits, context_takeover, "")
+        make_inflater = partial(Inflater, agreement, self.memory)
+        max_message_size = limits.get("max_message_size", 1 << 26)
+        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, make_inflater)
+
+
+class Compressor:
+    """A client's side of the compression."""
+
+    def __init__(self, *, bits: int = 15, context_takeover: bool = True, level: int = 6) -> None:
+        self._new = partial(zlib.compressobj, level, zlib.DEFLATED, -bits)
+        self._context_takeover = context_takeover
+        self._stream = self._new()
+
+    def __call__(self, message: bytes) -> bytes:
+        if not self._context_takeover:
+            self._stream = self._new()
+        return (self._stream.compress(message) + self._stream.flush(zlib.Z_SYNC_FLUSH)).removesuffix(
+            b"\x00\x00\xff\xff"
+        )
+
+
+def compressed_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
+    return client_frame(opcode, payload, reserved=RSV1, fin=fin)
+
+
+def compressed_reply(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
+    frame = server_frame(opcode, payload, fin=fin)
+    return bytes((frame[0] | RSV1 << 4,)) + frame[1:]
+
+
+def bench_after(pieces: list[bytes], chosen: Codec, **settings: int) -> CompressedBench:
+    bench = CompressedBench(chosen, **settings)
+    for piece in pieces:
+        bench.feed(piece)
+    return bench
+
+
+def every_way(data: bytes, chosen: Codec, **settings: int) -> CompressedBench:
+    """Feed `data` whole, byte by byte and at random cuts; require the same outcome."""
+    bench = bench_after([data], chosen, **settings)
+    cuts = random.Random(len(data))
+    ways = [cut(data, [cuts.randrange(len(data)) for _ in range(5)]) for _ in range(4)]
+    for pieces in [*ways, *([bytewise(data)] if len(data) < 5000 else [])]:
+        assert bench_after(pieces, chosen, **settings).outcome() == bench.outcome()
+    return bench
+
+
+MESSAGES = [
+    b"",
+    b"x",
+    "κόσμε 🙂".encode() * 40,
+    b"the same words, " * 500,
+    b"the same words, " * 500,
+    random.Random(1).randbytes(5000).hex().encode(),
+    bytes(100_000),
+]
+
+
+@pytest.mark.parametrize("context_takeover", [True, False])
+@pytest.mark.parametrize("bits", [9, 12, 15])
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_compressed_messages_come_back_byte_for_byte(
+    bits: int, context_takeover: bool, level: int, chosen: Codec
+) -> None:
+    compress = Compressor(bits=bits, context_takeover=context_takeover, level=level)
+    payloads = [compress(message) for message in MESSAGES]
+    bench = CompressedBench(chosen, bits=bits, context_takeover=context_takeover)
+    for payload in payloads:
+        assert bench.feed(compressed_frame(TEXT, payload)) == compressed_reply(TEXT, payload)
+    assert (bench.echo.state, sum(bench.row.message_sizes)) == (OPEN, len(MESSAGES))
+    assert bench.row.message_bytes == sum(map(len, MESSAGES))
+
+
+def test_segmentation_changes_nothing(chosen: Codec) -> None:
+    compress = Compressor()
+    frames = [compressed_frame(TEXT, compress(message)) for message in MESSAGES]
+    assert every_way(b"".join(frames), chosen).sent == len(MESSAGES)
+
+
+def test_a_compressed_message_may_be_fragmented_anywhere(chosen: Codec) -> None:
+    payload = Compressor()(b"fragmented " * 100)
+    for position in range(len(payload) + 1):
+        head, tail = payload[:position], payload[position:]
+        data = (
+            compressed_frame(TEXT, head, fin=False)
+            + client_frame(PING, b"!")
+            + client_frame(CONTINUATION, fin=False)
+            + client_frame(CONTINUATION, tail)
+        )
+        bench = every_way(data, chosen)
+        assert bench.reply == (
+            compressed_reply(TEXT, head, fin=False)
+            + server_frame(PONG, b"!")
+            + server_frame(CONTINUATION, fin=False)
+            + server_frame(CONTINUATION, tail)
+        )
+        assert (bench.sent, bench.row.message_bytes) == (1, 1100)
+
+
+def test_compressed_and_plain_messages_may_alternate(chosen: Codec) -> None:
+    compress = Compressor()
+    first, second = compress(b"context " * 50), compress(b"context " * 50)
+    data = compressed_frame(TEXT, first) + client_frame(TEXT, b"plain") + compressed_frame(TEXT, second)
+    expected = compressed_reply(TEXT, first) + server_frame(TEXT, b"plain") + compressed_reply(TEXT, second)
+    assert every_way(data, chosen).reply == expected
+
+
+def test_an_inflater_is_made_for_the_first_compressed_message_only(chosen: Codec) -> None:
+    bench = CompressedBench(chosen)
+    bench.feed(client_frame(TEXT, b"plain") + client_frame(PING))
+    assert (bench.echo.inflater, bench.memory.used) == (None, 0)
+    bench.feed(compressed_frame(TEXT, Compressor()(b"x")))
+    assert bench.memory.used > 1 << 15
+    assert bench.echo.inflater is not None
+    bench.echo.inflater.close()
+    assert bench.memory.used == 0
+
+
+@pytest.mark.parametrize("opcode", [CONTINUATION, PING, PONG, CLOSE])
+def test_the_bit_is_wrong_on_all_but_the_first_frame_of_a_message(opcode: int, chosen: Codec) -> None:
+    data = compressed_frame(BINARY, b"", fin=False) + compressed_frame(opcode, b"")
+    assert every_way(data, chosen).reply.endswith(server_close(1002, RESERVED_BIT))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 5, 6, 7])
+def test_the_other_reserved_bits_stay_wrong(bits: int, chosen: Codec) -> None:
+    assert every_way(client_frame(TEXT, b"", reserved=bits), chosen).reply == server_close(1002, RESERVED_BIT)
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xff\xff", b"\x07", b"\x06\x00", b"\x01\x05\x00\x00\x00", b"\x00\x01"])
+def test_what_is_no_deflate_is_refused(payload: bytes, chosen: Codec) -> None:
+    bench = every_way(compressed_frame(BINARY, payload), chosen)
+    assert bench.reply == server_close(1007, NOT_DEFLATE)
+    assert bench.sent == sum(bench.row.message_sizes) == 0
+
+
+def test_a_distance_beyond_the_context_is_refused(chosen: Codec) -> None:
+    compress = Compressor()
+    compress(b"never sent " * 20)
+    payload = compress(b"never sent " * 20)
+    assert every_way(compressed_frame(TEXT, payload), chosen).reply == server_close(1007, NOT_DEFLATE)
+
+
+def test_text_is_checked_as_it_was_before_compression(chosen: Codec) -> None:
+    for text, reason in ((b"ok \xff", NOT_TEXT), (b"a" * 70_000 + b"\xed\xa0\x80", NOT_TEXT)):
+        bench = every_way(compressed_frame(TEXT, Compressor()(text)), chosen)
+        assert bench.reply == server_close(1007, reason)
+        assert every_way(compressed_frame(BINARY, Compressor()(text)), chosen).echo.state == OPEN
+    early = every_way(compressed_frame(TEXT, Compressor()(b"half \xe2\x82")), chosen)
+    assert early.reply == server_close(1007, "text ends inside a UTF-8 character")
+
+
+def test_the_limit_is_that_of_the_message_before_compression(chosen: Codec) -> None:
+    for message, reply in ((bytes(1000), None), (bytes(1001), server_close(1009, TOO_BIG))):
+        payload = Compressor()(message)
+        bench = every_way(compressed_frame(BINARY, payload), chosen, max_message_size=1000)
+        assert bench.reply == (reply or compressed_reply(BINARY, payload))
+
+
+def test_what_cannot_be_compressed_may_be_a_little_longer_on_the_wire(chosen: Codec) -> None:
+    payload = Compressor(level=0)(random.Random(3).randbytes(1000))
+    assert len(payload) > 1000
+    bench = every_way(compressed_frame(BINARY, payload), chosen, max_message_size=1000)
+    assert bench.reply == compressed_reply(BINARY, payload)
+    header = client_frame(BINARY, reserved=RSV1, length=b"\x7e" + (1000 + 1000 // 8 + 65).to_bytes(2, "big"))
+    assert bench_after([header], chosen, max_message_size=1000).reply == server_close(1009, TOO_BIG)
+
+
+def test_a_bomb_goes_off_as_soon_as_the_limit_is_passed(chosen: Codec) -> None:
+    payload = Compressor(level=9)(bytes(64 << 20))
+    assert len(payload) < 70_000
+    bench = CompressedBench(chosen, max_message_size=1 << 20, hold_limit=1 << 17)
+    assert bench.feed(compressed_frame(BINARY, payload)[:5000]) == server_close(1009, TOO_BIG)
+
+
+def test_a_bomb_in_a_long_frame_breaks_off(chosen: Codec) -> None:
+    payload = Compressor(level=9)(bytes(64 << 20))
+    bench = CompressedBench(chosen, max_message_size=8 << 20, hold_limit=1000)
+    frame = compressed_frame(BINARY, payload)
+    assert bench.feed(frame[:4000]) == compressed_reply(BINARY, payload)[: 4000 - 4]
+    assert bench.feed(frame[4000:]) == b""
+    assert (bench.echo.state, bench.echo.close_code, bench.echo.error) == (CLOSED, 0, TOO_BIG)
+
+
+def test_a_last_block_may_be_followed_by_another_stream_or_by_nothing(chosen: Codec) -> None:
+    """RFC 7692 section 7.2.3.4, and its example in 7.2.3.5: a block with BFINAL set, and a zero byte after it."""
+    example = bytes.fromhex("f348cdc9c9070000")
+    compress = zlib.compressobj(9, zlib.DEFLATED, -15)
+    final = compress.compress(b"Hello") + compress.flush(zlib.Z_FINISH)
+    for payload in (example, final, final + example):
+        bench = every_way(compressed_frame(TEXT, payload) + compressed_frame(TEXT, Compressor()(b"next")), chosen)
+        assert (bench.echo.state, bench.sent) == (OPEN, 2), payload
+    junk = every_way(compressed_frame(TEXT, final + b"\xff\xff\xff"), chosen)
+    assert junk.reply == server_close(1007, NOT_DEFLATE)
+
+
+def test_without_an_agreement_the_bit_is_a_violation(chosen: Codec) -> None:
+    bench = EchoBench(chosen)
+    assert bench.feed(compressed_frame(TEXT, b"")) == server_close(1002, RESERVED_BIT)

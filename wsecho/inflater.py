@@ -1,0 +1,79 @@
+"""Looking into compressed messages: they are inflated to be checked and measured, and the result is thrown away."""
+
+import zlib
+
+from wsecho.deflate import Agreement
+
+# What a sender leaves out at the end of every message (RFC 7692 section 7.2.1).
+_MESSAGE_END = b"\x00\x00\xff\xff"
+_PIECE_SIZE = 32 * 1024
+# zlib's state beside its window, about.
+_STATE_SIZE = 10 * 1024
+_SMALLEST_WINDOW_BITS = 9
+
+
+class InflaterMemory:
+    """What the inflaters of a worker take, in bytes, and what they may take until no more compression is agreed on."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def has_room(self) -> bool:
+        """Tell whether another connection may be promised an inflater."""
+        return self.used < self.limit
+
+
+class Inflater:
+    """Inflates the messages of one connection, a piece at a time. Made when the first compressed message comes."""
+
+    __slots__ = ("_agreement", "_compressed", "_memory", "_stream")
+
+    def __init__(self, agreement: Agreement, memory: InflaterMemory) -> None:
+        self._agreement = agreement
+        self._memory = memory
+        self._stream: zlib._Decompress | None = None
+        self._compressed = b""
+        memory.used += self._size
+
+    @property
+    def _size(self) -> int:
+        return (1 << self._window_bits) + _STATE_SIZE
+
+    @property
+    def _window_bits(self) -> int:
+        return max(self._agreement.window_bits, _SMALLEST_WINDOW_BITS)
+
+    def _new_stream(self) -> "zlib._Decompress":
+        return zlib.decompressobj(-self._window_bits)
+
+    def feed(self, compressed: bytes, ends_message: bool) -> None:
+        """Take the next bytes of a message, with `ends_message` its last ones. Then take `next_piece` to the end."""
+        self._compressed = compressed + _MESSAGE_END if ends_message else compressed
+
+    def next_piece(self) -> bytes | None:
+        """Return the next inflated bytes, 32 KiB at most; empty if more input is needed, None if this is no deflate."""
+        while True:
+            stream = self._stream = self._stream or self._new_stream()
+            try:
+                piece = stream.decompress(self._compressed, _PIECE_SIZE)
+            except zlib.error:
+                return None
+            self._compressed = stream.unconsumed_tail
+            if stream.eof:
+                # RFC 7692 section 7.2.3.4: after a last block comes another stream, or nothing. It starts without
+                # context: no sender is known to refer back across such a block.
+                self._stream = None
+                self._compressed = stream.unused_data if stream.unused_data != _MESSAGE_END else b""
+            if piece or not self._compressed:
+                return piece
+
+    def end_message(self) -> None:
+        """Forget the context, unless it was agreed to keep it."""
+        if not self._agreement.context_takeover:
+            self._stream = None
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._stream = None
+        self._memory.used -= self._size
