@@ -86,7 +86,8 @@ def test_other_methods_are_not_allowed(server: RunningServer, method: str) -> No
     ("request_bytes", "status"),
     [
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 400),
-        (b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 404),
+        (b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 405),
+        (b"CONNECT here:80 HTTP/1.1\r\nHost: here:80\r\n\r\n", 400),
         (b"GET /" + b"a" * 8200 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 33000 + b"\r\n\r\n", 431),

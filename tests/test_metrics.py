@@ -46,6 +46,14 @@ def test_openmetrics_is_given_to_those_who_ask_for_it(server: RunningServer) -> 
     assert families["websocket_connection_duration_seconds"].unit == "seconds"
 
 
+@pytest.mark.parametrize(
+    "accept", ["text/plain;version=1..", "text/plain;version=x", "*/*", "a" * 5000, ";;;=,", "\xe9"]
+)
+def test_whatever_is_asked_for_gets_a_page_in_a_known_format(server: RunningServer, accept: str) -> None:
+    status, headers, _ = server.get("/metrics", Accept=accept)
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+
 def test_promtool_finds_nothing_to_complain_about(server: RunningServer) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:

@@ -25,7 +25,17 @@ RINGS = {
     },
     MIDDLE: {"config", "stats", "telemetry", "logs", "assets", "routes"},
     OUTER: {
-        *("wire", "codec", "connections", "loans", "websocket_connection", "http_connection", "listener", "worker"),
+        *(
+            "wire",
+            "codec",
+            "connections",
+            "loans",
+            "transports",
+            "websocket_connection",
+            "http_connection",
+            "listener",
+            "worker",
+        ),
         *("cli", "__main__"),
     },
 }

@@ -65,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         print(f"wsecho: {error.format_message()}", file=sys.stderr)
         return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 0
     except (OSError, RuntimeError) as error:
         print(f"wsecho: {error}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, click.Abort):
-        return 0
     return 0

@@ -9,7 +9,7 @@ from wsecho.handshake import FIRST_OFFERED, is_subprotocol_policy
 
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
+_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
@@ -84,9 +84,10 @@ def _option(
     *,
     aliases: tuple[str, ...] = (),
     at_least: float = 0,
+    at_most: float = 1 << 40,
 ) -> Any:
-    row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning}
-    return field(default=parse(default), metadata=row | {"aliases": aliases, "at_least": at_least})
+    row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning, "aliases": aliases}
+    return field(default=parse(default), metadata=row | {"at_least": at_least, "at_most": at_most})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,12 @@ class Config:
         "Connections held at once; more wait in the backlog. 0: as many as the descriptor limit allows, less 256.",
     )
     backlog: int = _option(
-        "4096", parse_count, "COUNT", "Connections that may wait to be accepted; the system may allow less.", at_least=1
+        "4096",
+        parse_count,
+        "COUNT",
+        "Connections that may wait to be accepted; the system may allow less.",
+        at_least=1,
+        at_most=65535,
     )
     handshake_timeout: float = _option(
         "10s",
@@ -127,16 +133,22 @@ class Config:
         at_least=0.001,
     )
     drain_timeout: float = _option(
-        "8s", parse_time, "TIME", "From SIGTERM to the end of the process, at the most.", at_least=0.001
+        "7s", parse_time, "TIME", "From SIGTERM until every connection that is left is cut off.", at_least=0.001
     )
     receive_buffer_size: int = _option(
-        "32KiB", parse_size, "SIZE", "Bytes read at once, into one buffer that all connections share.", at_least=1
+        "32KiB",
+        parse_size,
+        "SIZE",
+        "Bytes read at once, into one buffer that all connections share.",
+        at_least=1,
+        at_most=1 << 28,
     )
     hold_limit: int = _option(
         "16KiB",
         parse_size,
         "SIZE",
         "Longest frame that waits until it is complete; a longer one is echoed as it comes.",
+        at_most=1 << 28,
     )
     write_buffer_limit: int = _option(
         "0", parse_size, "SIZE", "Unsent bytes of a connection above which nothing more is read from it."
@@ -189,6 +201,7 @@ class Option:
     meaning: str
     aliases: tuple[str, ...]
     at_least: float
+    at_most: float
     parse: Callable[[str], Any]
 
     @property
@@ -209,8 +222,10 @@ class Option:
     def value(self, text: str) -> Any:
         """Return what `text` stands for. Raises ValueError with a line that says what was expected."""
         value = self.parse(text)
-        if self.at_least and value < self.at_least:
+        if isinstance(value, int | float) and value < self.at_least:
             raise ValueError(f"{text!r} is too small: at least {self.at_least:g} is needed")
+        if isinstance(value, int | float) and value > self.at_most:
+            raise ValueError(f"{text!r} is too large: at most {self.at_most:g} is allowed")
         return value
 
 

@@ -38,6 +38,7 @@ class Connections:
         # Set while no connection is open, and for good once a drain must end.
         self._drained = asyncio.Event()
         self._drained.set()
+        self._hurried = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -45,7 +46,8 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Hold a connection until `remove`."""
         self._open.add(connection)
-        self._drained.clear()
+        if not self._hurried:
+            self._drained.clear()
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection that has ended or passed its transport on."""
@@ -62,19 +64,24 @@ class Connections:
         """The peer did what it was watched for."""
         self._watched.pop(connection, None)
 
-    def sweep(self, now: float) -> None:
-        """Expire those whose time is over."""
-        for connection, watch in list(self._watched.items()):
+    def expired(self, now: float) -> list[Connection]:
+        """Return those whose time is over, and watch them no longer."""
+        over = []
+        for connection, watch in self._watched.items():
             unsent = connection.unsent()
-            if unsent < watch.unsent:
+            # Less: the peer has read. More: it has a loan, and sends on.
+            if unsent != watch.unsent:
                 watch.deadline = now + watch.limit
+                watch.unsent = unsent
             elif now >= watch.deadline:
-                del self._watched[connection]
-                connection.expire()
-            watch.unsent = unsent
+                over.append(connection)
+        for connection in over:
+            del self._watched[connection]
+        return over
 
     def hurry(self) -> None:
         """Let a drain that is under way end now."""
+        self._hurried = True
         self._drained.set()
 
     async def drain(self, seconds: float) -> int:
@@ -83,10 +90,10 @@ class Connections:
             connection.drain()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._drained.wait(), seconds)
-        left = list(self._open)
-        for connection in left:
-            connection.abort()
+        cut_off = len(self._open)
         # An aborted transport reports its end on the next turn of the loop.
         while self._open:
+            for connection in list(self._open):
+                connection.abort()
             await asyncio.sleep(0)
-        return len(left)
+        return cut_off

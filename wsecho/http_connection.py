@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
+from wsecho.transports import abort_if_reset, half_close
 from wsecho.websocket_connection import WebSocketConnection
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, received: int) -> None:
         """Take what was just read; after the last answer it is read only to be dropped."""
-        if not self._ended:
+        if self._ended:
+            abort_if_reset(self._transport)
+        else:
             self._take(bytes(self._services.request_buffer[:received]))
 
     def eof_received(self) -> None:
@@ -75,8 +78,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def drain(self) -> None:
-        """Answer a request that has begun, if it still comes; close an idle connection."""
-        if not self._reader.started and not self._ended:
+        """Refuse a request that has begun; close an idle connection."""
+        if self._reader.started and not self._ended:
+            self._respond(plain(503, "the server is stopping", (("Retry-After", "1"),), close=True), keep_alive=False)
+        elif not self._ended:
             self._transport.close()
 
     def _take(self, data: bytes) -> None:
@@ -85,7 +90,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         except RequestError as error:
             self._respond(plain(error.status, str(error), close=True), keep_alive=False)
             return
-        if request is not None:
+        if request is None:
+            abort_if_reset(self._transport)
+        else:
             unread = self._reader.unread
             self._reader = RequestReader()
             self._answer(request, unread)
@@ -124,14 +131,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         else:
             # Half-close and wait for the peer: closing at once could reset the connection and take the answer with it.
             self._ended = True
-            self._transport.write_eof()
+            half_close(self._transport)
             self._watch(self._services.config.close_timeout)
 
     def _upgrade(self, upgrade: Upgrade, unread: bytes) -> None:
         self._ended = True
         self._services.connections.remove(self)
-        self._transport.write(encode_upgrade(upgrade))
-        WebSocketConnection(self._transport, self._services, upgrade.deflate).open(unread)
+        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate)
+        connection.open(encode_upgrade(upgrade), unread)
 
     def _watch(self, limit: float) -> None:
         self._services.connections.watch(self, limit, self._services.now())

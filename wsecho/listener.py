@@ -35,10 +35,10 @@ def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
             listening.bind((address[0], port, *address[2:]))
             port = listening.getsockname()[1]
             listening.listen(backlog)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for listening in sockets:
             listening.close()
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise OSError(f"cannot listen on {host} port {port}: {reason}") from None
     return sockets
 
@@ -97,11 +97,9 @@ class Listener:
                 accepted, _ = listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
-            except ConnectionAbortedError:
-                continue
             except OSError as error:
                 if error.errno not in _SHORT_OF_RESOURCES:
-                    raise
+                    continue  # accept(2): errors of the network are those of one waiting connection
                 self._turn_away(listening, error)
                 self._hold()
                 return

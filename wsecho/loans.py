@@ -16,7 +16,7 @@ _INTERVAL = 0.25
 # may be waiting for its turn in a busy process, and is given longer.
 _PATIENCE = 2.0
 _PATIENCE_AMONG_READERS = 5.0
-_LEAST_LOAN = 1 << 20
+_LEAST_LOAN = 4 << 20
 
 
 class Borrower(Protocol):
@@ -25,8 +25,8 @@ class Borrower(Protocol):
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
 
-    def missing(self) -> int | None:
-        """Return the bytes still to come of the frame in progress, None when no message is in progress."""
+    def is_amid_message(self) -> bool:
+        """Tell whether part of a message has come, and its rest is wanted."""
 
     def lend(self, room: int) -> None:
         """Allow `room` unsent bytes before reading stops; 0 ends the loan."""
@@ -89,14 +89,13 @@ class Loans:
         self._keep_looking()
 
     def _lend(self, borrower: Borrower) -> bool:
-        """Lend room for the rest of the frame in progress, if there is one and the limit allows."""
-        missing = borrower.missing()
-        if missing is None:
+        """Lend room for what is to come of a message, if there is one in progress and the limit allows."""
+        if not borrower.is_amid_message():
             return False
         unsent = borrower.unsent()
         left = self._limit - sum(self._lent.values()) + self._lent.get(borrower, 0)
-        # Of a fragmented message the rest is not known: each further loan doubles what has gathered.
-        room = min(unsent + max(missing, unsent, _LEAST_LOAN), left)
+        # As much again as there is, whatever the peer has announced: who wants more must have sent something.
+        room = min(unsent + max(unsent, _LEAST_LOAN), left)
         if room <= unsent:
             return False
         del self._blocked[borrower]

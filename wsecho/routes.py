@@ -48,13 +48,15 @@ class Routes:
             if self.draining:
                 return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True)
             return handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
+        if request.method not in ("GET", "HEAD"):
+            # What follows a CONNECT may be meant for somebody else.
+            closes = request.has_body or request.method == "CONNECT"
+            return plain(405, "only GET and HEAD are answered here", (("Allow", "GET, HEAD"),), close=closes)
+        if request.has_body:
+            return plain(400, "a request body is not accepted here", close=True)
         page = self._pages.get(request.path)
         if page is None:
             return plain(404, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
-        if request.method not in ("GET", "HEAD"):
-            return plain(405, "only GET and HEAD are answered here", (("Allow", "GET, HEAD"),), close=request.has_body)
-        if request.has_body:
-            return plain(400, "a request body is not accepted here", close=True)
         return page(request)
 
     def _metrics(self, request: Request) -> Response:
@@ -91,4 +93,4 @@ class Routes:
             "server": {"name": "wsecho", "version": __version__, "codec": self._codec},
         }
         headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-        return Response(200, headers, json.dumps(facts, indent=2).encode() + b"\n")
+        return Response(200, headers, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")

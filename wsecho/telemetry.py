@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import (
     Metric,
     MetricsData,
 )
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -28,6 +28,7 @@ from wsecho.counters import CONNECTION_DURATION_BOUNDS, MESSAGE_SIZE_BOUNDS
 from wsecho.stats import Stats, Totals
 
 _SCOPE = "wsecho"
+_OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ class Telemetry:
         attributes = {"service.name": _SCOPE, "service.version": __version__, "service.instance.id": instance_id}
         self._provider = MeterProvider(
             metric_readers=[_PrometheusReader(self._snapshot, self._registry)],
-            resource=Resource.create(attributes),
+            # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes first.
+            resource=Resource.create({**attributes, **OTELResourceDetector().detect().attributes}),
             shutdown_on_exit=False,
         )
         meter = self._provider.get_meter(_SCOPE, __version__)
@@ -192,7 +194,8 @@ class Telemetry:
 
     def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body of the metrics page, in the format that `accept` asks for."""
-        encode, content_type = choose_encoder(accept)
+        # Only the format is taken from the peer's words; the library would repeat them in the content type.
+        encode, content_type = choose_encoder(_OPENMETRICS if "application/openmetrics-text" in accept.lower() else "")
         try:
             return content_type, encode(self._registry)
         finally:

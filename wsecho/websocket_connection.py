@@ -10,6 +10,7 @@ from wsecho import stats
 from wsecho.deflate import Agreement
 from wsecho.echo import CLOSED, CONTINUATION, GOING_AWAY, OPEN
 from wsecho.inflater import Inflater
+from wsecho.transports import abort_if_reset, half_close
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
@@ -32,14 +33,15 @@ class WebSocketConnection:
         self._opened = services.now()
         self._has_loan = False
 
-    def open(self, unread: bytes) -> None:
-        """Take over the transport, after the 101 has been written. `unread` came in behind the handshake."""
+    def open(self, answer: bytes, unread: bytes) -> None:
+        """Take over the transport and write `answer`, the 101. `unread` came in behind the handshake."""
         services = self._services
         services.connections.add(self)
-        stats.connection_opened(services.tally.row)
         self._transport.set_protocol(self._wire)
+        self._transport.write(answer)
+        stats.connection_opened(services.tally.row)
         buffer = services.receive_buffer
-        while unread:
+        while unread and not self._transport.is_closing():
             piece, unread = unread[: buffer.size], unread[buffer.size :]
             buffer.place(buffer.landing, piece)
             self._wire.buffer_updated(len(piece))
@@ -51,8 +53,12 @@ class WebSocketConnection:
         if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and take our last bytes with it.
-            self._transport.write_eof()
+            half_close(self._transport)
             self._watch(self._services.config.close_timeout)
+
+    def nothing_to_send(self) -> None:
+        """What was read needs no answer."""
+        abort_if_reset(self._transport)
 
     def eof_received(self) -> None:
         """The peer closed its side; the transport sends what is left and closes ours."""
@@ -84,9 +90,9 @@ class WebSocketConnection:
         if self._echo.state == OPEN and not self._has_loan:
             self._services.connections.unwatch(self)
 
-    def missing(self) -> int | None:
-        """Return the bytes still to come of the frame in progress, None when no message is in progress."""
-        return self._echo.rest if self._echo.message_opcode != CONTINUATION else None
+    def is_amid_message(self) -> bool:
+        """Tell whether part of a message has come, and its rest is wanted."""
+        return self._echo.state == OPEN and self._echo.message_opcode != CONTINUATION
 
     def lend(self, room: int) -> None:
         """Allow `room` unsent bytes before reading stops; 0 ends the loan. Meanwhile the stall limit goes on."""

@@ -35,6 +35,8 @@ class Wire(asyncio.BufferedProtocol):
             self.send()
             if echo.state != OPEN:
                 self._connection.echo_closes()
+        if echo.stop == echo.start:
+            self._connection.nothing_to_send()
 
     def send(self) -> None:
         """Hand the echo's reply to the transport, which copies what the socket does not take at once."""

@@ -1,13 +1,16 @@
 """A worker: one event loop, from its start to the end of its drain."""
 
 import asyncio
+import contextlib
 import resource
 import signal
 import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -88,9 +91,7 @@ async def _serve(
     stats = Stats(workers=1)
     telemetry = Telemetry(stats, instance_id)
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(
-        lambda loop, context: log.error("unexpected error", cause=context["message"], exc_info=context.get("exception"))
-    )
+    loop.set_exception_handler(partial(_on_loop_error, log))
     connections = Connections()
     inflater_memory = InflaterMemory(config.inflater_memory)
     services = Services(
@@ -113,7 +114,9 @@ async def _serve(
         log=log,
         loop=loop,
     )
-    most = config.max_connections or _descriptor_limit()
+    most = _descriptor_limit()
+    if config.max_connections:
+        most = min(most, config.max_connections)
     accepting = Listener(
         sockets, lambda: HttpConnection(services), lambda starting: len(connections) + starting < most, log
     )
@@ -127,7 +130,7 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    sweeping = loop.create_task(_sweep(connections, _sweep_interval(config)))
+    sweeping = loop.create_task(_sweep(connections, _sweep_interval(config), log))
     accepting.start()
     host, port = sockets[0].getsockname()[:2]
     log.info("listening", url=_url(host, port), host=host, port=port, codec=chosen.name)
@@ -142,10 +145,27 @@ async def _serve(
     log.info("stopped", cut_off=cut)
 
 
-async def _sweep(connections: Connections, interval: float) -> None:
+def _on_loop_error(
+    log: structlog.typing.FilteringBoundLogger, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        # A peer that went at the wrong moment: its doing, not our error.
+        log.debug("connection lost", cause=str(error))
+    else:
+        log.error("unexpected error", cause=context["message"], exc_info=error)
+
+
+async def _sweep(connections: Connections, interval: float, log: structlog.typing.FilteringBoundLogger) -> None:
     while True:
         await asyncio.sleep(interval)
-        connections.sweep(monotonic())
+        for connection in connections.expired(monotonic()):
+            try:
+                connection.expire()
+            except Exception:
+                # Whatever happened to this one, all others depend on this loop.
+                log.exception("unexpected error")
+                connection.abort()
 
 
 def _sweep_interval(config: Config) -> float:
@@ -154,10 +174,13 @@ def _sweep_interval(config: Config) -> float:
 
 
 def _descriptor_limit() -> int:
-    """Raise the soft limit of descriptors to the hard one and return how many connections fit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard - min(_SPARE_DESCRIPTORS, hard // 4)
+    """Raise the soft limit of descriptors to the hard one, if that can be, and return how many connections fit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems have a hard limit of infinity, and do not mean it.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft - min(_SPARE_DESCRIPTORS, soft // 4)
 
 
 def _url(host: str, port: int) -> str:

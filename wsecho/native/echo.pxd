@@ -31,7 +31,7 @@ cdef class Echo:
     cdef readonly Py_ssize_t start
     cdef readonly Py_ssize_t stop
     cdef readonly Py_ssize_t completed
-    cdef readonly int64_t rest
+    cdef int64_t rest
     cdef uint32_t mask
     cdef int frame_opcode
     cdef bint frame_final

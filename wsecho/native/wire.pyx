@@ -42,6 +42,8 @@ cdef class Wire(Protocol):
             self.send()
             if echo.state != OPEN:
                 self.connection.echo_closes()
+        if echo.stop == echo.start:
+            self.connection.nothing_to_send()
 
     cpdef send(self):
         cdef Echo echo = self.echo
