@@ -1,6 +1,5 @@
 """Every way to start the server, and every way in which that goes wrong."""
 
-import contextlib
 import os
 import resource
 import shutil
@@ -213,9 +212,12 @@ def test_running_out_of_descriptors_hurts_nobody_who_is_connected(serve: Serve) 
 
 def can_connect(server: RunningServer) -> bool:
     """Tell whether a new client is served; one that is turned away hears so at once, or after a moment in the backlog."""
-    with contextlib.suppress(ConnectionError), RawConnection(server.port).open():
-        return True
-    return False
+    try:
+        with RawConnection(server.port) as client:
+            client.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            return client.receive(12) == b"HTTP/1.1 200"
+    except ConnectionError:
+        return False
 
 
 def cpu_seconds(pid: int) -> float:
