@@ -95,6 +95,7 @@ def test_accepted(changes: dict[str, str | list[str]]) -> None:
         ({"Sec_WebSocket_Protocol": "caf\xe9"}, 400, "Sec-WebSocket-Protocol"),
         ({"Sec_WebSocket_Protocol": "a b"}, 400, "Sec-WebSocket-Protocol"),
         ({"Sec_WebSocket_Protocol": "a, a"}, 400, "Sec-WebSocket-Protocol"),
+        ({"Sec_WebSocket_Extensions": "permessage-deflate; ="}, 400, "Sec-WebSocket-Extensions"),
     ],
 )
 def test_refused(changes: dict[str, str | list[str] | None], status: int, words: str) -> None:
@@ -133,6 +134,23 @@ def test_subprotocols(offers: str | list[str] | None, policy: str, chosen: str |
     answer = accepted(request_with(Sec_WebSocket_Protocol=offers), policy)
     assert answer.subprotocol == chosen
     assert dict(answer.headers).get("Sec-WebSocket-Protocol") == chosen
+
+
+@pytest.mark.parametrize(
+    ("policy", "understood"),
+    [
+        ("first", True),
+        ("none", True),
+        ("a", True),
+        ("a,b", True),
+        ("", False),
+        ("a,", False),
+        ("a, b", False),
+        ("\xe9", False),
+    ],
+)
+def test_policies_are_lists_of_names(policy: str, understood: bool) -> None:
+    assert handshake.is_subprotocol_policy(policy) is understood
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,17 @@
 import pytest
 
 from tests.echoing import bytewise, cut
-from wsecho.http1 import MAX_FIELDS, MAX_FIELDS_SIZE, MAX_REQUEST_LINE, RequestError, RequestReader, encode_response
+from wsecho.http1 import (
+    MAX_FIELDS,
+    MAX_FIELDS_SIZE,
+    MAX_REQUEST_LINE,
+    RequestError,
+    RequestReader,
+    encode_response,
+    encode_upgrade,
+)
 from wsecho.request import Request
-from wsecho.response import Response
+from wsecho.response import Response, Upgrade
 
 Verdict = tuple[int, str] | Request
 
@@ -67,6 +75,7 @@ def test_bytes_of_a_header_value_survive_as_latin_1() -> None:
         ("1.1", "foo, CLOSE", False),
         ("1.0", None, False),
         ("1.0", "Keep-Alive", True),
+        ("1.0", "Keep-Alive, close", False),
     ],
 )
 def test_who_keeps_the_connection(version: str, connection: str | None, keeps: bool) -> None:
@@ -121,7 +130,15 @@ def test_an_endless_line_is_refused_while_it_comes() -> None:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\nHost: a\n\n",
         b"GET / HTTP/1.1\r\nHost: a\n\r\n",
+        b"\n" + head("GET / HTTP/1.1", "Host: a"),
+        b"\r" + head("GET / HTTP/1.1", "Host: a"),
+        b"\r\r\n" + head("GET / HTTP/1.1", "Host: a"),
+        head("GET  / HTTP/1.1", "Host: a"),
+        head("GET /  HTTP/1.1", "Host: a"),
+        head("GET / RTSP/1.0", "Host: a"),
+        head("SOURCE / ICE/1.0", "Host: a"),
         head("GET / HTTP/1.1"),
+        head("GET / HTTP/1.1", "Host: a b"),
         head("GET / HTTP/1.1", "Host: a", "Host: a"),
         head("GET / HTTP/1.1", "Host: a", "X : y"),
         head("GET / HTTP/1.1", "Host: a", "no colon"),
@@ -141,6 +158,12 @@ def test_what_is_not_http_is_refused(data: bytes) -> None:
     assert read_every_way(data) == 400
 
 
+def test_of_two_faults_the_first_is_named_however_the_head_is_cut() -> None:
+    long = "X: " + "y" * MAX_FIELDS_SIZE
+    assert read_every_way(head("GET / HTTP/1.1", "Host: a", "bad", long)) == 400
+    assert read_every_way(head("GET / HTTP/1.1", "Host: a", long, "bad")) == 431
+
+
 @pytest.mark.parametrize("line", ["GET /", "GET / HTTP/2.0", "GET / HTTP/0.9"])
 def test_other_versions_are_refused(line: str) -> None:
     assert read_every_way(head(line, "Host: a")) in (400, 505)
@@ -156,6 +179,24 @@ def test_a_body_is_noticed(field: str, has_body: bool) -> None:
 
 def test_empty_lines_before_a_request_are_ignored() -> None:
     assert request_of(b"\r\n\r\n" + head("GET / HTTP/1.1", "Host: a")).path == "/"
+
+
+def test_a_reader_tells_whether_a_request_has_begun() -> None:
+    reader = RequestReader()
+    assert not reader.started
+    reader.feed(b"\r\n")
+    assert not reader.started
+    reader.feed(b"G")
+    assert reader.started
+    reader.feed(b"ET / HTTP/1.1\r\n")
+    assert reader.started
+
+
+def test_an_upgrade_on_the_wire() -> None:
+    headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
+    upgrade = Upgrade(headers, subprotocol=None, deflate=None)
+    lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")
+    assert encode_upgrade(upgrade) == head(*lines)
 
 
 def test_a_response_on_the_wire() -> None:

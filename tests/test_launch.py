@@ -211,7 +211,7 @@ def test_running_out_of_descriptors_hurts_nobody_who_is_connected(serve: Serve) 
 
 
 def can_connect(server: RunningServer) -> bool:
-    """Tell whether a new client is served; one that is turned away hears so at once, or after a moment in the backlog."""
+    """Tell whether a new client is served; one that is turned away hears so within a moment."""
     try:
         with RawConnection(server.port) as client:
             client.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -1,5 +1,6 @@
 """HTTP/1.1 on the wire: request heads in, responses out (RFC 9112). Bodies are refused, so a head is all there is."""
 
+import re
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -13,7 +14,9 @@ MAX_REQUEST_LINE = 8 * 1024
 MAX_FIELDS = 100
 MAX_FIELDS_SIZE = 32 * 1024
 
-_LINE_END = 2  # CR LF; llhttp refuses a bare LF
+_LINE_END = b"\r\n"  # llhttp refuses a bare LF
+# RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
+_HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 
 
 class RequestError(Exception):
@@ -34,11 +37,13 @@ class RequestReader:
     def __init__(self) -> None:
         self.unread = b""
         self._parser = httptools.HttpRequestParser(self)
+        self._request_line = b""
         self._line_size = 0
         self._lines = 0
         self._fields_size = 0
         self._target = b""
         self._headers: list[tuple[str, str]] = []
+        self._ended = False
         self._complete = False
 
     @property
@@ -48,51 +53,64 @@ class RequestReader:
 
     def feed(self, data: bytes) -> Request | None:
         """Take the next bytes; return the request once its head is complete. Raises RequestError."""
-        end = self._end_of_head(data)
+        size, refusal = self._measure(data)
         try:
-            self._parser.feed_data(data[: end or len(data)])
+            self._parser.feed_data(data[:size])
         except httptools.HttpParserUpgrade:
             pass  # the head is complete; what follows it was never fed
         except httptools.HttpParserError as error:
             raise RequestError(400, f"not an HTTP/1.1 request: {error}") from None
-        if not end:
+        if refusal:
+            raise refusal
+        if not self._ended:
             return None
         if not self._complete:
             raise RequestError(400, "not an HTTP/1.1 request: incomplete head")
-        self.unread = data[end:]
+        self.unread = data[size:]
         return self._request()
 
-    def _end_of_head(self, data: bytes) -> int:
-        """Count lines and their sizes; return the position after the empty line that ends the head, or 0."""
-        position = 0
-        while (line_feed := data.find(b"\n", position)) >= 0:
-            self._line_size += line_feed + 1 - position
-            self._check_limits(self._line_size)
-            position = line_feed + 1
-            if self._line_size <= _LINE_END:
-                # RFC 9112 section 2.2: empty lines before the request line are ignored.
-                if self._lines:
-                    return position
-            else:
-                self._lines += 1
-                if self._lines > 1:
-                    self._fields_size += self._line_size - _LINE_END
-            self._line_size = 0
-        self._line_size += len(data) - position
-        # A line without its end may have one byte of the end already.
-        self._check_limits(self._line_size + 1)
-        return 0
+    def _measure(self, data: bytes) -> tuple[int, RequestError | None]:
+        """Count lines and their sizes; return how many bytes belong to the head, and what is wrong with the next one.
 
-    def _check_limits(self, line_size: int) -> None:
-        size = line_size - _LINE_END
-        if self._lines == 0:
-            if size > MAX_REQUEST_LINE:
-                raise RequestError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
-        elif size > 0:
-            if self._lines > MAX_FIELDS:
-                raise RequestError(431, f"more than {MAX_FIELDS} header fields")
-            if self._fields_size + size > MAX_FIELDS_SIZE:
-                raise RequestError(431, f"the header fields are longer than {MAX_FIELDS_SIZE} bytes")
+        The same byte is refused however the head is cut, so the parser finds the same faults before it.
+        """
+        position = 0
+        while position < len(data) and not self._ended:
+            limit, refusal = self._limit()
+            stop = position + limit + len(_LINE_END) - self._line_size
+            line_feed = data.find(b"\n", position, stop)
+            if line_feed < 0 and stop <= len(data):
+                return stop - 1, refusal
+            end = line_feed + 1 or len(data)
+            self._line_size += end - position
+            if not self._lines:
+                self._request_line += data[position:end]
+            if line_feed >= 0:
+                self._end_line()
+            position = end
+        return position, None
+
+    def _limit(self) -> tuple[int, RequestError]:
+        """Return how long the current line may be, without its end, and the refusal of a longer one."""
+        if not self._lines:
+            return MAX_REQUEST_LINE, RequestError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
+        if self._lines > MAX_FIELDS:
+            return 0, RequestError(431, f"more than {MAX_FIELDS} header fields")
+        left = MAX_FIELDS_SIZE - self._fields_size
+        return left, RequestError(431, f"the header fields are longer than {MAX_FIELDS_SIZE} bytes")
+
+    def _end_line(self) -> None:
+        """Count the line that has just ended."""
+        if not self._lines and self._request_line == _LINE_END:
+            # RFC 9112 section 2.2: empty lines before the request line are ignored.
+            self._request_line = b""
+        elif self._lines and self._line_size <= len(_LINE_END):
+            self._ended = True
+        else:
+            if self._lines:
+                self._fields_size += self._line_size - len(_LINE_END)
+            self._lines += 1
+        self._line_size = 0
 
     def on_url(self, url: bytes) -> None:
         """Parser's callback: a piece of the request target."""
@@ -110,9 +128,13 @@ class RequestReader:
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise RequestError(505, f"HTTP/{version} is not spoken here, but HTTP/1.1 is")
+        method = self._parser.get_method()
+        # llhttp also takes more than one space, line ends in front, and the RTSP and ICE protocols.
+        if self._request_line != b"%b %b HTTP/%b\r\n" % (method, self._target, version.encode()):
+            raise RequestError(400, "the request line is not method, target and HTTP version with single spaces")
         path, query = _split_target(self._target)
         request = Request(
-            method=self._parser.get_method().decode(),
+            method=method.decode(),
             target=self._target.decode("latin-1"),
             path=path,
             query=query,
@@ -123,8 +145,8 @@ class RequestReader:
         )
         hosts = request.values("host")
         # RFC 9112 section 3.2.
-        if len(hosts) > 1 or (version == "1.1" and not hosts):
-            raise RequestError(400, "the Host header must be given once")
+        if len(hosts) > 1 or (version == "1.1" and not hosts) or not all(map(_HOST.fullmatch, hosts)):
+            raise RequestError(400, "the Host header must be given once, as a host and perhaps a port")
         return request
 
 
@@ -156,7 +178,7 @@ def _keeps_alive(version: str, headers: list[tuple[str, str]]) -> bool:
         if name.lower() == "connection"
         for option in value.split(",")
     }
-    return "close" not in options if version == "1.1" else "keep-alive" in options
+    return "close" not in options and (version == "1.1" or "keep-alive" in options)
 
 
 def encode_response(response: Response, *, head_only: bool, keep_alive: bool, now: float) -> bytes:
