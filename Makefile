@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py* wsecho/native/*.h)
+# `make conformance SECTIONS="6 7"` runs these only.
+SECTIONS ?=
+SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
 
 .PHONY: run test build lint debian conformance bench memory docs clean
 
@@ -26,7 +28,7 @@ debian:
 	sh tests/debian_packages.sh
 
 conformance: build $(VENV)/.dev
-	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.conformance --sections $(SECTIONS)
 
 bench: build $(VENV)/.dev
 	$(BIN)/python benchmarks/bench.py

@@ -17,12 +17,13 @@ def extensions() -> list[Extension]:
 
     # WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests); else the plain codec is what remains.
     optional = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"
-    modules = [
-        Extension(name, [source], include_dirs=["wsecho/native"], optional=optional) for name, source in MODULES.items()
-    ]
+    modules = [Extension(name, [source], include_dirs=["wsecho/native"]) for name, source in MODULES.items()]
     directives = {"language_level": 3, "annotation_typing": False, "cdivision": True}
     # Forced, because Cython looks for the types of a .py beside it and would miss a change in wsecho/native/echo.pxd.
-    return cythonize(modules, build_dir="build/cython", compiler_directives=directives, force=True)
+    compiled = cythonize(modules, build_dir="build/cython", compiler_directives=directives, force=True)
+    for module in compiled:
+        module.optional = optional  # here, because Cython makes new ones
+    return compiled
 
 
 setup(ext_modules=extensions())

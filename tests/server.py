@@ -37,7 +37,7 @@ class RunningServer:
         self.process = subprocess.Popen(
             [*command, *address, *options],
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env=_environment() | (environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -47,7 +47,11 @@ class RunningServer:
         self.logs: list[dict[str, Any]] = []
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         threading.Thread(target=self._read_logs, daemon=True).start()
-        self.listening = self.wait_for_log("listening")
+        try:
+            self.listening = self.wait_for_log("listening")
+        except AssertionError:
+            self.close()
+            raise
         self.port: int = self.listening["port"]
         self.http_url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}"
@@ -134,6 +138,15 @@ class RunningServer:
         self.process.kill()
         self.process.wait()
         self._errors.close()
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what would configure a server."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("HOST", "PORT") and not (name.startswith("WSECHO_") and not name.startswith("WSECHO_TEST_"))
+    }
 
 
 class _AnyStatus(urllib.request.HTTPErrorProcessor):

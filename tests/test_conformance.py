@@ -1,17 +1,24 @@
-"""The Autobahn cases on both codecs, without the two long sections, which `make conformance` runs as well."""
+"""The Autobahn cases in every setting, without the two long sections, which `make conformance` runs as well."""
 
 import pytest
 
-from tests.conformance import EXPECTED_CASES, count_cases, judge
-from tests.server import RunningServer
+from tests.conformance import LONG_SECTIONS, SETTINGS, expected_verdicts, judge
+from tests.conftest import Serve
 
-# permessage-deflate: 1,000 messages a case, some minutes a codec.
-LONG_SECTIONS = ("12", "13")
+SHORT_SECTIONS = tuple(sorted({verdict.section for verdict in expected_verdicts()} - set(LONG_SECTIONS)))
+
+
+def test_the_whole_suite_is_expected_and_nothing_but_ok() -> None:
+    expected = expected_verdicts()
+    assert len(expected) == 517
+    informational = {verdict.case for verdict in expected if verdict.behavior == "INFORMATIONAL"}
+    assert informational == {"7.1.6", "7.13.1", "7.13.2"}
+    assert {verdict.behavior for verdict in expected} == {"OK", "INFORMATIONAL"}
+    assert {verdict.behavior_close for verdict in expected} == {"OK", "INFORMATIONAL"}
 
 
 @pytest.mark.timeout(300)
-def test_every_autobahn_case_is_ok(shared_server: RunningServer) -> None:
-    verdicts = judge(shared_server, left_out=[f"{section}.*" for section in LONG_SECTIONS])
-    expected = {section: count for section, count in EXPECTED_CASES.items() if section not in LONG_SECTIONS}
-    assert count_cases(verdicts) == expected
-    assert [verdict for verdict in verdicts if not verdict.passes] == []
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_case_ends_as_it_must(serve: Serve, setting: str) -> None:
+    verdicts = judge(serve(*SETTINGS[setting]), SHORT_SECTIONS)
+    assert verdicts == expected_verdicts(SHORT_SECTIONS)

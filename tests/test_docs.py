@@ -40,3 +40,17 @@ def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:
         assert set(re.findall(r"`make ([a-z-]+)`", document.read_text())) <= targets
+
+
+def test_the_readmes_cloud_commands_are_those_that_are_tested() -> None:
+    blocks = [
+        re.findall(r"```bash\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+        for name in ("README.md", "docs/cloud-run.md")
+    ]
+    assert blocks[0]
+    assert set(blocks[0]) <= set(blocks[1])
+
+
+def test_nothing_was_left_to_be_filled_in() -> None:
+    for document in DOCUMENTS:
+        assert not re.search(r"^(MEASURED|TODO|TBD|FIXME)", document.read_text(), re.MULTILINE)

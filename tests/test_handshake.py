@@ -132,7 +132,6 @@ def test_no_header_of_a_refusal_holds_what_the_peer_sent() -> None:
 )
 def test_subprotocols(offers: str | list[str] | None, policy: str, chosen: str | None) -> None:
     answer = accepted(request_with(Sec_WebSocket_Protocol=offers), policy)
-    assert answer.subprotocol == chosen
     assert dict(answer.headers).get("Sec-WebSocket-Protocol") == chosen
 
 

@@ -37,7 +37,11 @@ def test_the_page_and_its_files_are_served_under_a_strict_policy(server: Running
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert body
-        assert server.get(path, **{"If-None-Match": headers["etag"]})[0] == 304
+        for condition in (headers["etag"], f'"other", W/{headers["etag"]}', "*"):
+            status, again, body = server.get(path, **{"If-None-Match": condition})
+            assert (status, again["etag"], body) == (304, headers["etag"], b"")
+            assert "content-length" not in again
+        assert server.get(path, **{"If-None-Match": '"other"'})[0] == 200
 
 
 def test_info_says_how_the_request_looked(server: RunningServer) -> None:
@@ -63,6 +67,7 @@ def test_other_paths_are_not_found(server: RunningServer, path: str) -> None:
 def test_a_websocket_path_without_an_upgrade_says_what_it_is(server: RunningServer, path: str) -> None:
     status, headers, body = server.get(path)
     assert (status, headers["upgrade"], headers["sec-websocket-version"]) == (426, "websocket", "13")
+    assert headers["connection"] == "close, Upgrade"
     assert b"ws://" in body
 
 
@@ -143,7 +148,7 @@ def test_a_handshake_may_follow_a_request_and_frames_a_handshake(server: Running
 
 
 def test_a_request_that_never_ends_is_timed_out(serve: Serve) -> None:
-    server = serve("--handshake-timeout", "200ms", "--close-timeout", "200ms")
+    server = serve("--handshake-timeout", "1s", "--close-timeout", "1s")
     with RawConnection(server.port) as silent, RawConnection(server.port) as slow:
         slow.send(b"GET / HTTP/1.1\r\nHost")
         assert slow.receive_all().startswith(b"HTTP/1.1 408 ")
@@ -168,7 +173,7 @@ def test_bytes_do_not_extend_the_deadline_of_the_handshake(serve: Serve) -> None
 
 
 def test_idle_keep_alive_connections_are_closed(serve: Serve) -> None:
-    server = serve("--handshake-timeout", "300ms")
+    server = serve("--handshake-timeout", "1s")
     with RawConnection(server.port) as connection:
         connection.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.receive_all().startswith(b"HTTP/1.1 200 ")

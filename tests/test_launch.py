@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import venv
 from pathlib import Path
 
@@ -91,6 +93,54 @@ def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(se
     assert server.listening["codec"] == "python"
     warnings = [line for line in server.logs if line["level"] == "warning"]
     assert [line["event"] for line in warnings] == ["the codec is not compiled: echoes cost more"]
+
+
+@pytest.mark.timeout(180)
+def test_without_a_compiler_the_build_ends_well(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "build", "*.so", "tests", "node_modules")
+    )
+    build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+    environment = os.environ | {"CC": "/bin/false"}
+    subprocess.run(build, cwd=source, env=environment, check=True, capture_output=True, timeout=120)
+    assert not list(source.glob("wsecho/native/*.so"))
+    refused = subprocess.run(
+        build,
+        cwd=source,
+        env=environment | {"WSECHO_REQUIRE_NATIVE": "1"},
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert refused.returncode != 0
+
+
+def test_ctrl_c_during_the_start_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "wsecho", "--port", "0"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        assert process.stderr is not None
+        # When the command has begun to import what serving needs.
+        told = next(line for line in process.stderr if "opentelemetry" in line)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(PATIENCE) == 0
+    assert "Traceback" not in told + rest
+
+
+def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
+    from wsecho.listener import bind
+
+    (listening,) = bind("127.0.0.1", 0, 321)
+    with listening:
+        # Of a listening socket, Linux tells the backlog's limit in tcpi_sacked, the eighth number of TCP_INFO.
+        facts = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        assert int.from_bytes(facts[28:32], sys.byteorder) == 321
 
 
 def test_port_and_host_come_from_the_environment(serve: Serve) -> None:
@@ -195,19 +245,34 @@ def test_running_out_of_descriptors_hurts_nobody_who_is_connected(serve: Serve) 
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (40, 40))
     with RawConnection(server.port).open() as good:
         crowd = [RawConnection(server.port) for _ in range(100)]
-        before = cpu_seconds(server.pid)
-        for _ in range(20):
-            good.send(client_frame(TEXT, b"still here"))
-            assert good.receive(12) == server_frame(TEXT, b"still here")
-        assert cpu_seconds(server.pid) - before < 1
+        assert is_idle(server, good)
         for connection in crowd:
             connection.socket.close()
         assert any(can_connect(server) for _ in range(100))
     server.stop()
-    # Said once a hold at most, and taken out here because it is what this test provokes.
+    # Said once a second at most, and taken out here because it is what this test provokes.
     told = [line for line in server.complaints() if line["event"] == "out of resources for new connections"]
-    assert told
+    assert 1 <= len(told) <= 10
     server.logs = [line for line in server.logs if line not in told]
+
+
+def test_a_closed_gate_costs_nothing(serve: Serve) -> None:
+    server = serve("--max-connections", "1")
+    with RawConnection(server.port).open() as good:
+        crowd = [RawConnection(server.port) for _ in range(20)]
+        assert is_idle(server, good)
+        for connection in crowd:
+            connection.socket.close()
+
+
+def is_idle(server: RunningServer, connection: RawConnection) -> bool:
+    """Tell whether the server echoes for a second on little processor time: a loop that spins would use all of it."""
+    before, started = cpu_seconds(server.pid), time.monotonic()
+    while time.monotonic() < started + 1:
+        connection.send(client_frame(TEXT, b"still here"))
+        assert connection.receive(12) == server_frame(TEXT, b"still here")
+        threading.Event().wait(0.05)
+    return cpu_seconds(server.pid) - before < 0.3
 
 
 def can_connect(server: RunningServer) -> bool:

@@ -223,6 +223,17 @@ def test_a_client_that_does_not_read_is_not_read_from(serve: Serve, codec_name: 
         assert good.receive(14) == server_frame(TEXT, b"still served")
 
 
+@pytest.mark.parametrize("size", [1000, 60_000])
+def test_a_client_that_only_writes_gets_little_memory_and_not_for_long(serve: Serve, size: int) -> None:
+    """Message after message, none read: a loan is made for one message, not for all that follow."""
+    server = serve("--stall-timeout", "4s")
+    before = resident_memory(server.pid)
+    with RawConnection(server.port).open() as greedy, pytest.raises(ConnectionError):
+        send_forever(greedy, client_frame(BINARY, bytes(size)) * 50)
+    assert peak_memory(server.pid) - before < 8 << 20
+    server.wait_for_metrics(websocket_active_connections=0)
+
+
 def test_a_client_that_does_not_read_is_cut_off_in_the_end(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--stall-timeout", "300ms")
     with RawConnection(server.port, receive_buffer=4096).open() as lazy, pytest.raises(ConnectionError):

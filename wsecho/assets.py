@@ -49,7 +49,8 @@ class Assets:
         """Return the file at `request.path`, or 304 when the client holds it already (RFC 9110 section 13.1.2)."""
         response = self._answers[request.path]
         etag = dict(response.headers)["ETag"]
-        if etag in request.tokens("if-none-match"):
+        held = [tag.removeprefix("W/") for tag in request.tokens("if-none-match")]
+        if etag in held or held == ["*"]:
             return Response(304, (("ETag", etag), ("Cache-Control", "no-cache")))
         return response
 

@@ -52,6 +52,7 @@ def parse_host(text: str) -> str:
 
 def parse_subprotocol_policy(text: str) -> str:
     """Return the policy for `wsecho.handshake.choose_subprotocol`. Raises ValueError."""
+    text = ",".join(name.strip() for name in text.split(","))
     if not is_subprotocol_policy(text):
         raise ValueError(f"{text!r} is not 'first', 'none' or a comma-separated list of subprotocols")
     return text

@@ -60,6 +60,10 @@ class Connections:
         """Let `connection` expire `limit` seconds from now, or from the last time its peer read something."""
         self._watched[connection] = _Watch(limit, now + limit, connection.unsent())
 
+    def is_watched(self, connection: Connection) -> bool:
+        """Tell whether the peer's time is running."""
+        return connection in self._watched
+
     def unwatch(self, connection: Connection) -> None:
         """The peer did what it was watched for."""
         self._watched.pop(connection, None)

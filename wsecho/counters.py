@@ -6,9 +6,8 @@ sum of `connection_durations`. A scrape can therefore never show a histogram tha
 
 import ctypes
 
-# Inclusive upper bounds, in bytes: powers of four, so that a bucket is found by shifting.
-SMALLEST_SIZE_BOUND = 64
-MESSAGE_SIZE_BOUNDS = tuple(SMALLEST_SIZE_BOUND << (2 * power) for power in range(11))
+# Inclusive upper bounds, in bytes: 64 B to 64 MiB by powers of four, so that a bucket is found by shifting.
+MESSAGE_SIZE_BOUNDS = tuple(64 << (2 * power) for power in range(11))
 
 # Inclusive upper bounds, in seconds: those of Kestrel's stable kestrel.connection.duration, extended to the hour that
 # Cloud Run lets a connection live.

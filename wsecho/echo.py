@@ -107,6 +107,8 @@ class Echo:
         self.message_compressed = False
         self.inflated_size = 0
         self.utf8 = UTF8_COMPLETE
+        # Messages that have come to their end.
+        self.messages = 0
         # What waits for the next read: a split header as it came or, when `rest` is not 0, the start of a short frame
         # as it will be sent.
         self.held: bytes | bytearray = b""
@@ -333,6 +335,7 @@ class Echo:
                 self.message_opcode = CONTINUATION
                 self.tally.message_received(self.inflated_size if self.message_compressed else self.message_size)
                 self.completed += 1
+                self.messages += 1
             self.forwarding = False
             if self.pending_close is not None:
                 self.state = CLOSING

@@ -55,11 +55,11 @@ def _refusal(request: Request) -> Response | None:
     if request.has_body:
         return _refuse(400, "a WebSocket handshake has no body, but this request announces one")
     if not _has_token(request, "upgrade", "websocket"):
-        return _upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?")
+        return upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?")
     if not _has_token(request, "connection", "upgrade"):
         return _refuse(400, "the Connection header lacks 'upgrade': did a proxy remove it?")
     if request.values("sec-websocket-version") != ["13"]:
-        return _upgrade_required("Sec-WebSocket-Version must be given once, as 13")
+        return upgrade_required("Sec-WebSocket-Version must be given once, as 13")
     keys = request.values("sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
         return _refuse(400, "Sec-WebSocket-Key must be given once, as 16 bytes in base64")
@@ -80,7 +80,7 @@ def _acceptance(request: Request, subprotocol_policy: str, agreement: deflate.Ag
         headers.append(("Sec-WebSocket-Protocol", subprotocol))
     if agreement:
         headers.append(("Sec-WebSocket-Extensions", agreement.header))
-    return Upgrade(tuple(headers), subprotocol, agreement)
+    return Upgrade(tuple(headers), agreement)
 
 
 def choose_subprotocol(offers: list[str], policy: str) -> str | None:
@@ -116,6 +116,7 @@ def _refuse(status: int, line: str, **headers: str) -> Response:
     return plain(status, line, tuple(headers.items()), close=True)
 
 
-def _upgrade_required(line: str) -> Response:
+def upgrade_required(line: str) -> Response:
+    """Return the answer to a request that should have been a WebSocket handshake (RFC 6455 section 4.4)."""
     headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
     return plain(426, line, headers, close=True)

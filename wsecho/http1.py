@@ -183,12 +183,14 @@ def _keeps_alive(version: str, headers: list[tuple[str, str]]) -> bool:
 
 def encode_response(response: Response, *, head_only: bool, keep_alive: bool, now: float) -> bytes:
     """Return the response's bytes. `now` is the wall clock's time in seconds, for the Date field."""
-    fields = [
-        ("Date", formatdate(now, usegmt=True)),
-        *response.headers,
-        ("Content-Length", str(len(response.body))),
-        ("Connection", "keep-alive" if keep_alive else "close"),
-    ]
+    connection = ["keep-alive" if keep_alive else "close"]
+    if response.status == HTTPStatus.UPGRADE_REQUIRED:
+        connection.append("Upgrade")  # RFC 9110 section 7.8: it must go with the Upgrade field
+    fields = [("Date", formatdate(now, usegmt=True)), *response.headers]
+    if response.status != HTTPStatus.NOT_MODIFIED:
+        # RFC 9110 section 8.6: a 304 could only repeat the length of what it stands for.
+        fields.append(("Content-Length", str(len(response.body))))
+    fields.append(("Connection", ", ".join(connection)))
     head = _encode_head(response.status, tuple(fields))
     return head if head_only else head + response.body
 

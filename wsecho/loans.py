@@ -7,6 +7,7 @@ all clients of a worker, so that patience with the honest gives nothing to the g
 """
 
 import asyncio
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
@@ -25,11 +26,18 @@ class Borrower(Protocol):
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
 
-    def is_amid_message(self) -> bool:
-        """Tell whether part of a message has come, and its rest is wanted."""
+    def message_in_progress(self) -> int | None:
+        """Return the number of the message of which a part has come and the rest is wanted, None between messages."""
 
     def lend(self, room: int) -> None:
-        """Allow `room` unsent bytes before reading stops; 0 ends the loan."""
+        """Allow `room` unsent bytes before reading stops; 0: no more than without a loan."""
+
+
+@dataclass(slots=True)
+class _Loan:
+    room: int
+    message: int
+    ended: bool = False
 
 
 class Loans:
@@ -40,7 +48,7 @@ class Loans:
         self._loop = loop
         # Of each blocked one the unsent bytes, and when they were last seen to change.
         self._blocked: dict[Borrower, tuple[int, float]] = {}
-        self._lent: dict[Borrower, int] = {}
+        self._lent: dict[Borrower, _Loan] = {}
         self._looking = False
         self._somebody_read = False
 
@@ -66,9 +74,7 @@ class Loans:
 
     def _look(self) -> None:
         self._looking = False
-        for borrower in [borrower for borrower in self._lent if borrower.unsent() == 0]:
-            del self._lent[borrower]
-            borrower.lend(0)
+        self._end_loans()
         now = self._loop.time()
         stuck: list[tuple[float, Borrower]] = []
         for borrower, (unsent_before, since) in self._blocked.items():
@@ -88,17 +94,31 @@ class Loans:
         self._somebody_read = False
         self._keep_looking()
 
+    def _end_loans(self) -> None:
+        """End each loan with the message it was made for; what it holds counts until the peer has read it."""
+        for borrower, loan in list(self._lent.items()):
+            if not loan.ended and borrower.message_in_progress() != loan.message:
+                loan.ended = True
+                loan.room = borrower.unsent()
+                borrower.lend(0)
+            if borrower.unsent() == 0:
+                del self._lent[borrower]
+                if not loan.ended:
+                    borrower.lend(0)
+
     def _lend(self, borrower: Borrower) -> bool:
         """Lend room for what is to come of a message, if there is one in progress and the limit allows."""
-        if not borrower.is_amid_message():
+        message = borrower.message_in_progress()
+        loan = self._lent.get(borrower)
+        if message is None or (loan and loan.ended):
             return False
         unsent = borrower.unsent()
-        left = self._limit - sum(self._lent.values()) + self._lent.get(borrower, 0)
+        left = self._limit - sum(other.room for other in self._lent.values()) + (loan.room if loan else 0)
         # As much again as there is, whatever the peer has announced: who wants more must have sent something.
         room = min(unsent + max(unsent, _LEAST_LOAN), left)
         if room <= unsent:
             return False
         del self._blocked[borrower]
-        self._lent[borrower] = room
+        self._lent[borrower] = _Loan(room, message)
         borrower.lend(room)
         return True

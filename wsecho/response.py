@@ -30,7 +30,6 @@ class Upgrade:
     """
 
     headers: Headers
-    subprotocol: str | None
     deflate: Agreement | None
 
 

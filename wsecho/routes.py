@@ -71,7 +71,7 @@ class Routes:
 
     def _upgrade_required(self, request: Request) -> Response:
         hint = f"{request.path} is a WebSocket echo: connect with ws:// or wss://, or open / for a test client"
-        return plain(426, hint, (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")), close=True)
+        return handshake.upgrade_required(hint)
 
     def _info(self, request: Request) -> Response:
         """Say how this request looked when it arrived."""

@@ -4,6 +4,7 @@ The echo counts in memory; the SDK's instruments read those counts during a coll
 histogram, so the two histograms, already aggregated, are added where a reader receives the collected data.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from wsecho.counters import CONNECTION_DURATION_BOUNDS, MESSAGE_SIZE_BOUNDS
 from wsecho.stats import Stats, Totals
 
 _SCOPE = "wsecho"
+_WEIGHT = re.compile(r"q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -170,6 +172,22 @@ def _extended(data: MetricsData, metrics: list[Metric]) -> MetricsData:
     )
 
 
+def _prefers_openmetrics(accept: str) -> bool:
+    """Tell which format to answer an Accept value with (RFC 9110 section 12.5.1).
+
+    Nothing else is taken from the peer's words: the library would repeat them in the content type.
+    """
+    weights = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for element in accept.lower().split(","):
+        media_type, *parameters = (part.strip() for part in element.split(";"))
+        if media_type in weights:
+            given = [parameter[2:] for parameter in parameters if _WEIGHT.fullmatch(parameter)]
+            weights[media_type] = max(weights[media_type], float(given[0]) if given else 1.0)
+    return weights["application/openmetrics-text"] > 0 and (
+        weights["application/openmetrics-text"] >= weights["text/plain"]
+    )
+
+
 class Telemetry:
     """The process's meter provider and its `/metrics` page."""
 
@@ -194,8 +212,7 @@ class Telemetry:
 
     def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body of the metrics page, in the format that `accept` asks for."""
-        # Only the format is taken from the peer's words; the library would repeat them in the content type.
-        encode, content_type = choose_encoder(_OPENMETRICS if "application/openmetrics-text" in accept.lower() else "")
+        encode, content_type = choose_encoder(_OPENMETRICS if _prefers_openmetrics(accept) else "")
         try:
             return content_type, encode(self._registry)
         finally:

@@ -80,7 +80,7 @@ class WebSocketConnection:
         """The peer does not read: stop reading from it, too."""
         self._transport.pause_reading()
         self._services.loans.block(self)
-        if self._echo.state == OPEN:
+        if not self._services.connections.is_watched(self):
             self._watch(self._services.config.stall_timeout)
 
     def resume_writing(self) -> None:
@@ -90,19 +90,20 @@ class WebSocketConnection:
         if self._echo.state == OPEN and not self._has_loan:
             self._services.connections.unwatch(self)
 
-    def is_amid_message(self) -> bool:
-        """Tell whether part of a message has come, and its rest is wanted."""
-        return self._echo.state == OPEN and self._echo.message_opcode != CONTINUATION
+    def message_in_progress(self) -> int | None:
+        """Return the number of the message of which a part has come and the rest is wanted, None between messages."""
+        echo = self._echo
+        return echo.messages if echo.state == OPEN and echo.message_opcode != CONTINUATION else None
 
     def lend(self, room: int) -> None:
-        """Allow `room` unsent bytes before reading stops; 0 ends the loan. Meanwhile the stall limit goes on."""
+        """Allow `room` unsent bytes before reading stops; 0: no more than without a loan. The stall limit goes on."""
         self._has_loan = room > 0
         if room:
             # The transport finds itself below the low mark and calls resume_writing.
             self._transport.set_write_buffer_limits(high=room, low=room)
         else:
             self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
-            if self._echo.state == OPEN:
+            if self._echo.state == OPEN and not self.unsent():
                 self._services.connections.unwatch(self)
 
     def unsent(self) -> int:
@@ -111,7 +112,7 @@ class WebSocketConnection:
 
     def expire(self) -> None:
         """The peer neither read nor closed in time."""
-        self._transport.abort()
+        self.abort()
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -61,7 +61,9 @@ def run(config: Config) -> None:
     log = logs.configure(config.log_level, config.log_format)
     chosen = codec.load(config.codec)
     if chosen.name == "python" and config.codec == "auto":
-        log.warning("the codec is not compiled: echoes cost more", remedy="make build, or pip install .")
+        log.warning(
+            "the codec is not compiled: echoes cost more", remedy="with a C compiler: make build, or pip install ."
+        )
     pages = Assets(assets.directory())
     sockets = listener.bind(config.host, config.port, config.backlog)
     try:

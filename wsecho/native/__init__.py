@@ -1,1 +1,1 @@
-"""The compiled codec: the same sources as the plain one, built by Cython with C types. `wsecho.codec` chooses."""
+"""The compiled codec: `wsecho/echo.py` with C types, and what Python cannot say in Cython. `wsecho.codec` chooses."""

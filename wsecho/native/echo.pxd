@@ -43,6 +43,7 @@ cdef class Echo:
     cdef bint message_compressed
     cdef int64_t inflated_size
     cdef int utf8
+    cdef readonly int64_t messages
     cdef object held
     cdef Py_ssize_t held_size
     cdef object pending_close

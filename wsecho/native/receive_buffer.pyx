@@ -7,7 +7,6 @@ from libc.string cimport memcpy
 from wsecho.receive_buffer import LONGEST_CONTROL_PAYLOAD, LONGEST_HEADER
 
 cdef extern from "bytes.h":
-    size_t wsecho_ascii(const uint8_t *text, size_t count) nogil
     void wsecho_unmask(uint8_t *to, const uint8_t *start, size_t count, uint32_t mask) nogil
     int wsecho_validate_utf8(const uint8_t *text, size_t count, int state) nogil
 

@@ -1,0 +1,50 @@
+"""Routes while the server stops: what a connection that was open before gets to hear."""
+
+import pytest
+
+from tests.test_handshake import request_with
+from wsecho.assets import Assets, directory
+from wsecho.request import Request
+from wsecho.response import Response, Upgrade
+from wsecho.routes import Routes
+
+
+@pytest.fixture
+def routes() -> Routes:
+    return Routes(
+        Assets(directory()),
+        lambda accept: ("text/plain", b""),
+        instance_id="an instance",
+        codec="python",
+        subprotocol_policy="first",
+        may_deflate=lambda: True,
+    )
+
+
+def get(path: str) -> Request:
+    return Request("GET", path, path, "", "1.1", (("Host", "a"),), keep_alive=True, has_body=False)
+
+
+def status_of(routes: Routes, request: Request) -> int:
+    answer = routes.answer(request)
+    assert isinstance(answer, Response)
+    return answer.status
+
+
+def test_readiness_ends_with_the_drain_and_liveness_does_not(routes: Routes) -> None:
+    for path in ("/ready", "/readyz", "/health", "/healthz", "/livez"):
+        assert status_of(routes, get(path)) == 200
+    routes.draining = True
+    for path in ("/ready", "/readyz"):
+        assert status_of(routes, get(path)) == 503
+    for path in ("/health", "/healthz", "/livez"):
+        assert status_of(routes, get(path)) == 200
+
+
+def test_no_websocket_is_opened_any_more_during_a_drain(routes: Routes) -> None:
+    assert isinstance(routes.answer(request_with()), Upgrade)
+    routes.draining = True
+    answer = routes.answer(request_with())
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.close) == (503, True)
+    assert "Retry-After" in dict(answer.headers)
