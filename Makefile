@@ -7,13 +7,21 @@ BIN := $(VENV)/bin
 SECTIONS ?=
 SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
 
-.PHONY: run test build lint debian conformance bench memory docs clean
+COVERING := compressed_echo counters deflate echo handshake receive_buffer
+
+.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench memory docs clean
 
 run: build
 	$(BIN)/python wsecho.py
 
 test: build debian lint
 	$(BIN)/python -m pytest
+	$(MAKE) coverage
+
+coverage: build $(VENV)/.dev
+	mkdir -p build
+	$(BIN)/python -m coverage run -m pytest --quiet $(addprefix tests/test_,$(addsuffix .py,$(COVERING)))
+	$(BIN)/python -m coverage report
 
 build: $(VENV)/.built
 
@@ -29,6 +37,29 @@ debian:
 
 conformance: build $(VENV)/.dev
 	$(BIN)/python -m tests.conformance --sections $(SECTIONS)
+
+# Seconds for each target. What is found is written to build/ and becomes a test; `make corpus` keeps what was new.
+TIME ?= 60
+fuzz: build $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --group fuzz
+	mkdir -p build
+	$(BIN)/python fuzz/http_request.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-http- fuzz/corpus/http_request
+	$(BIN)/python fuzz/frames.py -max_total_time=$(TIME) fuzz/corpus/frames
+	! command -v clang >/dev/null || $(MAKE) fuzz-bytes
+
+# The loops over payload bytes, in C alone; needs clang and its run-time library (Debian: clang, libclang-rt-14-dev).
+fuzz-bytes:
+	mkdir -p build
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/native fuzz/bytes_fuzzer.c \
+		-o build/bytes_fuzzer
+	build/bytes_fuzzer -max_total_time=$(TIME) -max_len=700 -artifact_prefix=build/fuzz-bytes-
+
+corpus: build $(VENV)/.dev
+	$(BIN)/python fuzz/frames.py --fold fuzz/corpus/frames
+
+# The compiled codec under AddressSanitizer and UndefinedBehaviorSanitizer, with its tests and the whole corpus.
+asan: build $(VENV)/.dev
+	$(BIN)/python -m tests.asan
 
 bench: build $(VENV)/.dev
 	$(BIN)/python benchmarks/bench.py

@@ -13,6 +13,7 @@ from typing import Any
 
 import kosoku
 
+from tests.memory import resident_memory
 from tests.server import ROOT, RunningServer
 
 EXPECTED = ROOT / "tests" / "autobahn_verdicts.txt"
@@ -73,14 +74,19 @@ def print_by_section(verdicts: set[Verdict]) -> None:
 def run_setting(name: str, sections: tuple[str, ...]) -> bool:
     """Run the cases in one setting, print what came of it, and tell whether it is as it must be."""
     server = RunningServer(*SETTINGS[name])
+    server.get("/metrics")
+    before = resident_memory(server.pid)
     try:
         verdicts = judge(server, sections)
+        server.wait_for_metrics(websocket_active_connections=0)
+        grown = (resident_memory(server.pid) - before) / (1 << 20)
     finally:
         exit_code = server.stop()
         complaints = server.complaints()
         server.close()
     print(f"\n{name}: {len(verdicts)} cases", flush=True)
     print_by_section(verdicts)
+    print(f"resident memory: {before / (1 << 20):.1f} MiB before, {grown:+.1f} MiB after")
     expected = expected_verdicts(sections)
     for verdict in sorted(expected ^ verdicts):
         print("missing:" if verdict in expected else "found:  ", verdict)

@@ -5,6 +5,8 @@ import zlib
 from functools import partial
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.echoing import CODECS, EchoBench, bytewise, cut
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
@@ -150,6 +152,17 @@ def test_an_inflater_is_made_for_the_first_compressed_message_only(chosen: Codec
     assert bench.memory.used == 0
 
 
+def test_memory_for_inflaters_has_a_limit() -> None:
+    memory = InflaterMemory(30_000)
+    inflater = Inflater(Agreement(12, True, ""), memory)
+    assert memory.has_room()
+    another = Inflater(Agreement(15, True, ""), memory)
+    assert not memory.has_room()
+    another.close()
+    inflater.close()
+    assert (memory.used, memory.has_room()) == (0, True)
+
+
 @pytest.mark.parametrize("opcode", [CONTINUATION, PING, PONG, CLOSE])
 def test_the_bit_is_wrong_on_all_but_the_first_frame_of_a_message(opcode: int, chosen: Codec) -> None:
     data = compressed_frame(BINARY, b"", fin=False) + compressed_frame(opcode, b"")
@@ -231,3 +244,40 @@ def test_a_last_block_may_be_followed_by_another_stream_or_by_nothing(chosen: Co
 def test_without_an_agreement_the_bit_is_a_violation(chosen: Codec) -> None:
     bench = EchoBench(chosen)
     assert bench.feed(compressed_frame(TEXT, b"")) == server_close(1002, RESERVED_BIT)
+
+
+@st.composite
+def compressed_traffic(draw: st.DrawFn) -> bytes:
+    """A client's messages, mostly compressed, in fragments, sometimes with a byte changed."""
+    compress = Compressor(level=draw(st.sampled_from([0, 1, 9])))
+    data = b""
+    for _ in range(draw(st.integers(1, 5))):
+        message = draw(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+        message *= draw(st.sampled_from([1, 1, 50, 2000]))
+        opcode = draw(st.sampled_from([TEXT, BINARY]))
+        if not draw(st.integers(0, 3)):
+            data += client_frame(opcode, message)
+            continue
+        payload = bytearray(compress(message))
+        if payload and not draw(st.integers(0, 5)):
+            payload[draw(st.integers(0, len(payload) - 1))] ^= 1 << draw(st.integers(0, 7))
+        pieces = cut(bytes(payload), draw(st.lists(st.integers(0, 1 << 16), max_size=2))) or [b""]
+        for number, piece in enumerate(pieces):
+            frame = client_frame if number else compressed_frame
+            data += frame(CONTINUATION if number else opcode, piece, fin=number == len(pieces) - 1)
+    return data
+
+
+@given(compressed_traffic(), st.lists(st.integers(0, 1 << 20), max_size=8))
+@settings(derandomize=True, max_examples=600, deadline=None)
+def test_compressed_traffic_has_one_outcome_however_it_is_cut_and_on_either_build(data: bytes, cuts: list[int]) -> None:
+    limits = {"max_message_size": 1 << 17, "hold_limit": 1 << 19}
+    plain = bench_after([data], CODECS["python"], **limits).outcome()
+    assert bench_after([data], CODECS["compiled"], **limits).outcome() == plain
+    for chosen in CODECS.values():
+        outcome = bench_after(cut(data, cuts), chosen, **limits).outcome()
+        if plain.error in (NOT_DEFLATE, NOT_TEXT, TOO_BIG):
+            # Where a piece breaks several rules, the cut decides which of them is found.
+            assert outcome.error in (NOT_DEFLATE, NOT_TEXT, TOO_BIG, "text ends inside a UTF-8 character")
+        else:
+            assert outcome == plain

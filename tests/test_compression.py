@@ -19,10 +19,10 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 
 from tests.conftest import Serve
 from tests.frames import BINARY, client_frame, server_close
+from tests.memory import peak_memory, resident_memory
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
 from tests.test_compressed_echo import Compressor, compressed_frame, compressed_reply
-from tests.test_websocket import peak_memory, resident_memory
 
 CLIENTS = ROOT / "tests" / "clients"
 COUNT = 1000

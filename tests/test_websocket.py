@@ -28,6 +28,7 @@ from tests.frames import (
     server_close,
     server_frame,
 )
+from tests.memory import peak_memory, resident_memory
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, RunningServer
 
@@ -349,21 +350,6 @@ def test_100_connections_of_16_mib_each_at_once_come_back_intact_in_flat_memory(
     server.wait_for_metrics(
         websocket_active_connections=0, websocket_messages_received_total=count, websocket_messages_sent_total=count
     )
-
-
-def resident_memory(pid: int) -> int:
-    """Return the resident memory of a process in bytes."""
-    return _memory(pid, "VmRSS")
-
-
-def peak_memory(pid: int) -> int:
-    """Return the most resident memory that a process ever had, in bytes."""
-    return _memory(pid, "VmHWM")
-
-
-def _memory(pid: int, field: str) -> int:
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,216 @@
+/* Fuzzes the loops of wsecho/native/bytes.h against the most naive versions of themselves.
+ *
+ * With libFuzzer:  clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/native \
+ *                      fuzz/bytes_fuzzer.c -o build/bytes_fuzzer && build/bytes_fuzzer -max_total_time=30
+ * Without:         gcc -DREPLAY -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iwsecho/native \
+ *                      fuzz/bytes_fuzzer.c -o build/bytes_fuzzer && build/bytes_fuzzer [FILE ...]
+ *
+ * What must hold: unmasking equals XOR byte by byte, at every alignment and shift, and touches nothing else; the UTF-8
+ * automaton equals a decoder that computes code points; text and masks come out the same in any two pieces.
+ */
+#include "bytes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Longest block read at once is 64 bytes: alignments up to there, and lengths beyond, cover every way through. */
+#define LONGEST 4096
+#define ALIGNMENTS 64
+#define GUARD 0xA5
+
+enum { COMPLETE = 0, INVALID = 1 };
+
+static void require(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "does not hold: %s\n", what);
+        abort();
+    }
+}
+
+static uint8_t mask_byte(uint32_t mask, size_t position)
+{
+    return (uint8_t)(mask >> 8 * (position % 4));
+}
+
+/* As after `count` bytes: what wsecho/receive_buffer.py does between two pieces of a payload. */
+static uint32_t turned(uint32_t mask, size_t count)
+{
+    unsigned turn = 8 * (count % 4);
+
+    return turn ? mask >> turn | mask << (32 - turn) : mask;
+}
+
+/* Unmask `count` bytes `shift` bytes down, from `alignment` on, in a buffer of exactly the size needed. */
+static void check_unmask(const uint8_t *payload, size_t count, uint32_t mask, size_t alignment, size_t shift, size_t cut)
+{
+    size_t size = alignment + shift + count, i;
+    uint8_t *buffer = malloc(size + 1);
+
+    require(buffer != NULL, "there is memory");
+    memset(buffer, GUARD, size + 1);
+    memcpy(buffer + alignment + shift, payload, count);
+    wsecho_unmask(buffer + alignment, buffer + alignment + shift, cut, mask);
+    wsecho_unmask(buffer + alignment + cut, buffer + alignment + shift + cut, count - cut, turned(mask, cut));
+    for (i = 0; i < alignment; i++)
+        require(buffer[i] == GUARD, "nothing before the target is touched");
+    for (i = 0; i < count; i++)
+        require(buffer[alignment + i] == (payload[i] ^ mask_byte(mask, i)), "unmasking is XOR");
+    for (i = count; i < shift + count; i++)
+        require(buffer[alignment + i] == (i < shift ? GUARD : payload[i - shift]), "nothing after the target is touched");
+    require(buffer[size] == GUARD, "nothing after the source is touched");
+    free(buffer);
+}
+
+/* How many bytes the character at `text` takes, by its code point (RFC 3629 section 3); 0 if it is none, -1 if more bytes
+ * could still make it one. */
+static int character(const uint8_t *text, size_t count)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t low, high, continuation_bits = 0x3F;
+    int length = text[0] < 0x80 ? 1 : text[0] >> 5 == 6 ? 2 : text[0] >> 4 == 14 ? 3 : text[0] >> 3 == 30 ? 4 : 0, i;
+
+    if (length < 2)
+        return length;
+    /* All code points that the bytes here can begin are in [low, high]. */
+    low = high = text[0] & (0xFF >> (length + 1));
+    for (i = 1; i < length; i++) {
+        if ((size_t)i < count && text[i] >> 6 != 2)
+            return 0;
+        low = low << 6 | ((size_t)i < count ? text[i] & continuation_bits : 0);
+        high = high << 6 | ((size_t)i < count ? text[i] & continuation_bits : continuation_bits);
+    }
+    if (high < smallest[length] || low > 0x10FFFF || (low >= 0xD800 && high <= 0xDFFF))
+        return 0;
+    return (size_t)length <= count ? length : -1;
+}
+
+/* COMPLETE, INVALID, or 2 for a text that ends inside a character. */
+static int naive_utf8(const uint8_t *text, size_t count)
+{
+    size_t i = 0;
+    int length;
+
+    while (i < count) {
+        length = character(text + i, count - i);
+        if (length <= 0)
+            return length == 0 ? INVALID : 2;
+        i += (size_t)length;
+    }
+    return COMPLETE;
+}
+
+static void check_utf8(const uint8_t *text, size_t count, size_t cut)
+{
+    int whole, pieces;
+    size_t ascii;
+    /* Copies of exactly the size, so that a byte read beyond is seen. */
+    uint8_t *first = malloc(cut + !cut), *second = malloc(count - cut + !(count - cut));
+
+    require(first != NULL && second != NULL, "there is memory");
+    memcpy(first, text, cut);
+    memcpy(second, text + cut, count - cut);
+    whole = wsecho_validate_utf8(text, count, COMPLETE);
+    pieces = wsecho_validate_utf8(second, count - cut, wsecho_validate_utf8(first, cut, COMPLETE));
+    require(whole == pieces, "text comes out the same in two pieces");
+    require((whole > INVALID ? 2 : whole) == naive_utf8(text, count), "the automaton equals the decoder");
+    ascii = wsecho_ascii(second, count - cut);
+    require(ascii <= count - cut && (ascii == count - cut || second[ascii] >= 0x80), "ASCII ends where it ends");
+    while (ascii > 0)
+        require(second[--ascii] < 0x80, "ASCII is ASCII");
+    free(first);
+    free(second);
+}
+
+/* An input: four bytes of mask, one each for alignment and shift, two for the cut; the rest is payload and text. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint32_t mask;
+    size_t count, cut;
+
+    if (size < 8 || size > LONGEST)
+        return 0;
+    memcpy(&mask, data, sizeof mask);
+    count = size - 8;
+    cut = ((size_t)data[6] << 8 | data[7]) % (count + 1);
+    check_unmask(data + 8, count, mask, data[4] % ALIGNMENTS, data[5], cut);
+    check_utf8(data + 8, count, cut);
+    return 0;
+}
+
+#ifdef REPLAY
+static uint32_t seed = 1;
+
+static uint8_t random_byte(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (uint8_t)(seed >> 24);
+}
+
+/* Every length up to 300 at every alignment. */
+static void sweep_unmask(void)
+{
+    uint8_t payload[300];
+    size_t count, alignment;
+
+    for (count = 0; count < sizeof payload; count++)
+        payload[count] = random_byte();
+    for (count = 0; count <= sizeof payload; count++)
+        for (alignment = 0; alignment < ALIGNMENTS; alignment++)
+            check_unmask(payload, count, 0x5AFE8001u, alignment, alignment % 15, random_byte() % (count + 1));
+}
+
+/* Every text of up to four bytes from those at which a range begins or ends, after any number of ASCII bytes. */
+static void sweep_utf8(void)
+{
+    static const uint8_t edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0,
+                                    0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF};
+    const size_t count = sizeof edges;
+    size_t which, ascii = 0;
+    uint8_t text[80 + 4];
+
+    memset(text, 'a', sizeof text);
+    for (which = 0; which < count * count * count * count; which++) {
+        ascii = (ascii + 1) % 80;
+        text[ascii] = edges[which % count];
+        text[ascii + 1] = edges[which / count % count];
+        text[ascii + 2] = edges[which / count / count % count];
+        text[ascii + 3] = edges[which / count / count / count];
+        check_utf8(text, ascii + 1 + which % 4, ascii + which / 4 % (1 + which % 4));
+        check_utf8(text, ascii + 4, ascii + which % 4);
+        memset(text + ascii, 'a', 4);
+    }
+}
+
+static void sweep_random(void)
+{
+    uint8_t data[512];
+    size_t round, i, size;
+
+    for (round = 0; round < 20000; round++) {
+        size = 8 + (random_byte() << 1) % (sizeof data - 8);
+        for (i = 0; i < size; i++)
+            data[i] = round % 3 || i < 8 ? random_byte() : (uint8_t)(random_byte() % 0x80);
+        LLVMFuzzerTestOneInput(data, size);
+    }
+}
+
+int main(int count, char **names)
+{
+    static uint8_t data[LONGEST];
+    int i;
+
+    sweep_unmask();
+    sweep_utf8();
+    sweep_random();
+    for (i = 1; i < count; i++) {
+        FILE *file = fopen(names[i], "rb");
+
+        require(file != NULL, names[i]);
+        LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof data, file));
+        fclose(file);
+    }
+    puts("bytes.h: all holds");
+    return 0;
+}
+#endif

@@ -1,0 +1,179 @@
+"""Fuzzes the echo: any bytes, cut anywhere, under any limits, with or without a close of the server's own.
+
+    python fuzz/frames.py -max_total_time=60 fuzz/corpus/frames    fuzz, from the seeds and what is in the folder
+    python fuzz/frames.py --fold fuzz/corpus/frames                add to the seeds what covers more than they do
+
+What must hold is in `tests/lockstep.py`: the compiled echo equals the plain one and both equal the model after every
+read; the same bytes in other pieces come to the same; no more is held back than a short frame. Coverage is measured in
+the plain build, whose bytecode atheris instruments. All other options are libFuzzer's.
+
+The seeds are `fuzz/corpus/frames.txt`, one a line: a name, a space, the input. In an input every byte that is not a
+visible ASCII character, and the backslash, is written \\xNN.
+"""
+
+import hashlib
+import importlib
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = ROOT / "fuzz" / "corpus" / "frames.txt"
+INSTRUMENTED = ("wsecho.echo", "wsecho.receive_buffer")
+
+# What the first bytes of an input choose from.
+BUFFER_SIZES = (1, 2, 7, 61, 256, 4096, 1 << 16)
+HOLD_LIMITS = (0, 1, 64, 125, 1000, 1 << 14)
+MESSAGE_LIMITS = (125, 1000, 1 << 16, 1 << 17)
+SERVER_CLOSE = (1001, b"going away")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One connection: limits, what the client sends, where that is cut, and after how many bytes the server closes."""
+
+    data: bytes
+    cuts: tuple[int, ...] = ()
+    close_at: int | None = None
+    size: int = 1 << 16
+    hold_limit: int = 1 << 14
+    max_message_size: int = 1 << 16
+
+
+def decode(source: bytes) -> Case:
+    """Read a fuzzer's input: every input is a case.
+
+    Three bytes choose the limits; two are the position of the server's close, unless they are 0xFFFF; one is the number
+    of cuts, modulo 16, two bytes each. The rest is what the client sends. Positions are taken modulo its length.
+    """
+    head = source[:6].ljust(6, b"\0")
+    cut_count = head[5] % 16
+    pairs = source[6 : 6 + 2 * cut_count]
+    data = source[6 + 2 * cut_count :]
+    positions = [int.from_bytes(pairs[index : index + 2], "big") % (len(data) + 1) for index in range(0, len(pairs), 2)]
+    close_at = int.from_bytes(head[3:5], "big")
+    return Case(
+        data=data,
+        cuts=tuple(positions),
+        close_at=None if close_at == 0xFFFF else close_at % (len(data) + 1),
+        size=BUFFER_SIZES[head[0] % len(BUFFER_SIZES)],
+        hold_limit=HOLD_LIMITS[head[1] % len(HOLD_LIMITS)],
+        max_message_size=MESSAGE_LIMITS[head[2] % len(MESSAGE_LIMITS)],
+    )
+
+
+def encode(case: Case) -> bytes:
+    """Return the input that `decode` reads as `case`."""
+    close_at = 0xFFFF if case.close_at is None else case.close_at
+    limits = (
+        BUFFER_SIZES.index(case.size),
+        HOLD_LIMITS.index(case.hold_limit),
+        MESSAGE_LIMITS.index(case.max_message_size),
+    )
+    cuts = b"".join(position.to_bytes(2, "big") for position in case.cuts)
+    return bytes(limits) + close_at.to_bytes(2, "big") + bytes((len(case.cuts),)) + cuts + case.data
+
+
+def check(case: Case) -> None:
+    """Run `case`; AssertionError when something does not hold that must."""
+    # Imported here, because atheris instruments only what is imported after it.
+    from tests.lockstep import Lockstep
+
+    lockstep = Lockstep(size=case.size, hold_limit=case.hold_limit, max_message_size=case.max_message_size)
+    ends = sorted({*case.cuts, len(case.data), *([] if case.close_at is None else [case.close_at])})
+    start = 0
+    for end in ends:
+        if end > start:
+            lockstep.take(case.data[start:end])
+        if end == case.close_at:
+            lockstep.take(SERVER_CLOSE)
+        start = end
+    lockstep.finish()
+
+
+def escape(source: bytes) -> str:
+    """Write an input as one word of visible ASCII."""
+    return "".join(chr(byte) if 0x20 < byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in source)
+
+
+def unescape(word: str) -> bytes:
+    """Read what `escape` wrote."""
+    return word.encode("ascii").decode("unicode_escape").encode("latin-1")
+
+
+def read_seeds() -> dict[str, bytes]:
+    """Return the committed inputs by name."""
+    lines = (line.split() for line in SEEDS.read_text().splitlines() if line and not line.startswith("#"))
+    return {name: unescape(word) for name, word in lines}
+
+
+def expand_seeds(folder: Path) -> None:
+    """Write the seeds to `folder`, a file each, where libFuzzer reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in read_seeds().items():
+        (folder / name).write_bytes(source)
+
+
+def features(source: bytes) -> set[tuple[object, int]]:
+    """Run an input. Return the steps from line to line that the plain echo takes, each with how often, roughly."""
+    files = {importlib.import_module(module).__file__ for module in INSTRUMENTED}
+    counts: Counter[object] = Counter()
+
+    def enter(frame: FrameType, event: str, argument: object) -> Callable[..., object] | None:
+        if frame.f_code.co_filename not in files:
+            return None
+        previous = 0
+
+        def step(frame: FrameType, event: str, argument: object) -> Callable[..., object]:
+            nonlocal previous
+            counts[frame.f_code.co_filename, previous, frame.f_lineno] += 1
+            previous = frame.f_lineno
+            return step
+
+        return step(frame, event, argument)
+
+    sys.settrace(enter)
+    try:
+        check(decode(source))
+    finally:
+        sys.settrace(None)
+    return {(lines, count.bit_length()) for lines, count in counts.items()}
+
+
+def fold(folder: Path) -> None:
+    """Add to the seeds what in `folder` covers something that they do not, the shortest first."""
+    seeds = set(read_seeds().values())
+    covered = set().union(*map(features, seeds))
+    found = {path.read_bytes() for path in folder.iterdir()} - seeds
+    with SEEDS.open("a") as file:
+        for source in sorted(found, key=lambda source: (len(source), source)):
+            if not features(source) <= covered:
+                covered |= features(source)
+                file.write(f"found-{hashlib.sha256(source).hexdigest()[:8]} {escape(source)}\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Fuzz, or fold."""
+    sys.path.insert(0, str(ROOT))
+    if arguments[:1] == ["--fold"]:
+        fold(Path(arguments[1]))
+        return
+    import atheris
+
+    for folder in [argument for argument in arguments if not argument.startswith("-")][:1]:
+        expand_seeds(Path(folder))
+
+    with atheris.instrument_imports(include=list(INSTRUMENTED)):
+        for module in INSTRUMENTED:
+            importlib.import_module(module)
+    atheris.Setup(
+        [sys.argv[0], f"-artifact_prefix={ROOT}/build/fuzz-", *arguments], lambda source: check(decode(source))
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

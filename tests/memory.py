@@ -1,0 +1,16 @@
+"""How much memory a process has, as the operating system counts it."""
+
+
+def resident_memory(pid: int) -> int:
+    """Return the resident memory of a process in bytes."""
+    return _memory(pid, "VmRSS")
+
+
+def peak_memory(pid: int) -> int:
+    """Return the most resident memory that a process ever had, in bytes."""
+    return _memory(pid, "VmHWM")
+
+
+def _memory(pid: int, field: str) -> int:
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
