@@ -87,7 +87,7 @@ class WebSocketConnection:
         """The peer has caught up, or a loan lets it go on for a while."""
         self._transport.resume_reading()
         self._services.loans.unblock(self)
-        if self._echo.state == OPEN and not self._has_loan:
+        if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
             self._services.connections.unwatch(self)
 
     def message_in_progress(self) -> int | None:
