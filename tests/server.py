@@ -8,7 +8,8 @@ import sys
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -138,6 +139,24 @@ class RunningServer:
         self.process.kill()
         self.process.wait()
         self._errors.close()
+
+
+@contextmanager
+def started(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a command in the project's folder, with SIGINT as it is by default, and leave nothing of it behind."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        text=True,
+        # Whoever runs the tests in the background may have had SIGINT ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **settings,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _environment() -> dict[str, str]:

@@ -18,7 +18,7 @@ from tests.conftest import Serve
 from tests.frames import TEXT, client_frame, server_frame
 from tests.free_port import free_port
 from tests.raw import RawConnection
-from tests.server import PATIENCE, ROOT, RunningServer
+from tests.server import PATIENCE, ROOT, RunningServer, started
 
 
 def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -117,20 +117,14 @@ def test_without_a_compiler_the_build_ends_well(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_during_the_start_is_no_error() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "wsecho", "--port", "0"],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        stdout=subprocess.DEVNULL,
-    ) as process:
+    command = [sys.executable, "-X", "importtime", "-m", "wsecho", "--port", "0"]
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         # When the command has begun to import what serving needs.
         told = next(line for line in process.stderr if "opentelemetry" in line)
         process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
         assert process.wait(PATIENCE) == 0
-    assert "Traceback" not in told + rest
+        assert "Traceback" not in told + process.stderr.read()
 
 
 def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Serve
 from tests.frames import BINARY, PONG, TEXT, client_frame, server_close
 from tests.raw import RawConnection
-from tests.server import PATIENCE, ROOT
+from tests.server import PATIENCE, started
 
 LAST_WORDS = {
     "nothing": b"",
@@ -60,7 +60,7 @@ def test_resets_in_the_middle_of_requests_and_answers_stop_no_deadline(serve: Se
 
 def test_a_log_that_nobody_reads_any_more_does_not_keep_the_server_from_its_goodbyes() -> None:
     command = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline().partition('"port": ')[2].partition(",")[0])
         with RawConnection(port).open() as client:
@@ -79,7 +79,7 @@ def test_a_full_disk_under_the_log_does_not_keep_the_server_from_starting(tmp_pa
 
     port = free_port()
     command = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", str(port)]
-    with open("/dev/full", "w") as full, subprocess.Popen(command, cwd=ROOT, stdout=full) as process:
+    with open("/dev/full", "w") as full, started(command, stdout=full) as process:
         for _ in range(200):
             try:
                 with RawConnection(port).open():
