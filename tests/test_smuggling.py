@@ -38,7 +38,7 @@ def answers(data: bytes) -> list[Answer]:
         fields = dict(line.split(": ", 1) for line in lines)
         size = int(fields["Content-Length"])
         assert len(data) >= size
-        found.append(Answer(int(status_line.split()[1]), fields["Connection"] == "close", data[:size]))
+        found.append(Answer(int(status_line.split()[1]), "close" in fields["Connection"].split(", "), data[:size]))
         data = data[size:]
     return found
 
