@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from wsecho.config import OPTIONS  # noqa: E402
-from wsecho.telemetry import HISTOGRAMS, INSTRUMENTS  # noqa: E402
+from wsecho.metrics import HISTOGRAMS, METRICS  # noqa: E402
 
 README = ROOT / "README.md"
 
@@ -27,9 +27,9 @@ def options_table() -> str:
 
 def metrics_table() -> str:
     """Return one row a metric."""
-    kinds = {"counter": "counter", "up_down_counter": "gauge"}
+    kinds = {"counter": "counter", "up_down_counter": "gauge", "gauge": "gauge"}
     rows = ["| metric | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{metric.name}` | {kinds[metric.kind]} | {metric.description} |" for metric in INSTRUMENTS]
+    rows += [f"| `{metric.name}` | {kinds[metric.kind]} | {metric.description} |" for metric in METRICS]
     rows += [f"| `{metric.name}` | histogram | {metric.description} |" for metric in HISTOGRAMS]
     return "\n".join(rows)
 

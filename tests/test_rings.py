@@ -23,7 +23,7 @@ RINGS = {
         "http1",
         "handshake",
     },
-    MIDDLE: {"config", "stats", "telemetry", "logs", "assets", "routes"},
+    MIDDLE: {"config", "stats", "metrics", "telemetry", "logs", "assets", "routes"},
     OUTER: {
         *(
             "wire",

@@ -7,7 +7,7 @@ histogram, so the two histograms, already aggregated, are added where a reader r
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -15,93 +15,22 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
-    Histogram,
     HistogramDataPoint,
-    Metric,
     MetricsData,
 )
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
+from opentelemetry.sdk.metrics.export import Metric as MetricData
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from wsecho import __version__
-from wsecho.counters import CONNECTION_DURATION_BOUNDS, MESSAGE_SIZE_BOUNDS
+from wsecho.metrics import HISTOGRAMS, METRICS, Histogram, Metric
 from wsecho.stats import Stats, Totals
 
 _SCOPE = "wsecho"
 _WEIGHT = re.compile(r"q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """A metric read from the totals: `kind` is the OpenTelemetry instrument, `read` yields its value."""
-
-    name: str
-    kind: str
-    unit: str
-    description: str
-    read: Callable[[Totals], int]
-
-
-@dataclass(frozen=True, slots=True)
-class AggregatedHistogram:
-    """A histogram that is counted in memory: `read` yields the counts per bucket and the sum of all values."""
-
-    name: str
-    unit: str
-    description: str
-    bounds: tuple[float, ...]
-    read: Callable[[Totals], tuple[tuple[int, ...], float]]
-
-
-# Units in braces are annotations and stay out of the Prometheus names.
-INSTRUMENTS = (
-    Instrument(
-        "websocket_connections_total",
-        "counter",
-        "{connection}",
-        "WebSocket connections opened: handshakes answered with 101.",
-        lambda totals: totals.connections,
-    ),
-    Instrument(
-        "websocket_active_connections",
-        "up_down_counter",
-        "{connection}",
-        "WebSocket connections open now.",
-        lambda totals: totals.active_connections,
-    ),
-    Instrument(
-        "websocket_messages_received_total",
-        "counter",
-        "{message}",
-        "Messages whose last byte has arrived; a fragmented message counts once.",
-        lambda totals: totals.messages_received,
-    ),
-    Instrument(
-        "websocket_messages_sent_total",
-        "counter",
-        "{message}",
-        "Messages whose last byte was handed to the transport.",
-        lambda totals: totals.messages_sent,
-    ),
-)
-HISTOGRAMS = (
-    AggregatedHistogram(
-        "websocket_message_size_bytes",
-        "By",
-        "Payload bytes of the messages received.",
-        tuple(float(bound) for bound in MESSAGE_SIZE_BOUNDS),
-        lambda totals: (totals.message_sizes, totals.message_bytes),
-    ),
-    AggregatedHistogram(
-        "websocket_connection_duration_seconds",
-        "s",
-        "Time from the 101 to the end of the connection, however it ended.",
-        CONNECTION_DURATION_BOUNDS,
-        lambda totals: (totals.connection_durations, totals.connection_seconds),
-    ),
-)
 
 
 class _Snapshot:
@@ -138,24 +67,26 @@ class _PrometheusReader(PrometheusMetricReader):
         histograms = [self._histogram(histogram, totals, now) for histogram in HISTOGRAMS]
         super()._receive_metrics(_extended(metrics_data, histograms), timeout_millis, **kwargs)
 
-    def _histogram(self, histogram: AggregatedHistogram, totals: Totals, now: int) -> Metric:
-        buckets, total = histogram.read(totals)
-        point = HistogramDataPoint(
-            attributes={},
-            start_time_unix_nano=self._started,
-            time_unix_nano=now,
-            count=sum(buckets),
-            sum=total,
-            bucket_counts=list(buckets),
-            explicit_bounds=list(histogram.bounds),
-            min=None,  # type: ignore[arg-type]  # not known; absent in OTLP, where 0 or inf would be a claim
-            max=None,  # type: ignore[arg-type]
-        )
-        data = Histogram([point], AggregationTemporality.CUMULATIVE)
-        return Metric(histogram.name, histogram.description, histogram.unit, data)
+    def _histogram(self, histogram: Histogram, totals: Totals, now: int) -> MetricData:
+        points = [
+            HistogramDataPoint(
+                attributes=attributes,
+                start_time_unix_nano=self._started,
+                time_unix_nano=now,
+                count=sum(buckets),
+                sum=total,
+                bucket_counts=list(buckets),
+                explicit_bounds=list(histogram.bounds),
+                min=None,  # type: ignore[arg-type]  # not known; absent in OTLP, where 0 or inf would be a claim
+                max=None,  # type: ignore[arg-type]
+            )
+            for attributes, buckets, total in histogram.read(totals)
+        ]
+        data = HistogramData(points, AggregationTemporality.CUMULATIVE)
+        return MetricData(histogram.name, histogram.description, histogram.unit, data)
 
 
-def _extended(data: MetricsData, metrics: list[Metric]) -> MetricsData:
+def _extended(data: MetricsData, metrics: list[MetricData]) -> MetricsData:
     """Return `data` with `metrics` added to our scope."""
     return replace(
         data,
@@ -203,12 +134,14 @@ class Telemetry:
             shutdown_on_exit=False,
         )
         meter = self._provider.get_meter(_SCOPE, __version__)
-        for instrument in INSTRUMENTS:
-            create = getattr(meter, f"create_observable_{instrument.kind}")
-            create(instrument.name, [self._callback(instrument)], instrument.unit, instrument.description)
+        for metric in METRICS:
+            create = getattr(meter, f"create_observable_{metric.kind}")
+            create(metric.name, [self._callback(metric)], metric.unit, metric.description)
 
-    def _callback(self, instrument: Instrument) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda options: [Observation(instrument.read(self._snapshot.take()))]
+    def _callback(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        return lambda options: [
+            Observation(value, attributes) for attributes, value in metric.read(self._snapshot.take())
+        ]
 
     def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body of the metrics page, in the format that `accept` asks for."""
