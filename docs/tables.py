@@ -1,4 +1,4 @@
-"""Writes the generated tables into README.md; with `--check`, only tells by its exit code whether they are current.
+"""Writes the generated tables into README.md and docs/metrics.md; with `--check`, only tells whether they are current.
 
 Each stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
@@ -11,9 +11,15 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from wsecho.config import OPTIONS  # noqa: E402
-from wsecho.metrics import HISTOGRAMS, METRICS  # noqa: E402
+from wsecho.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
 README = ROOT / "README.md"
+METRICS_PAGE = ROOT / "docs" / "metrics.md"
+CHARTER = {
+    *("websocket_connections_total", "websocket_active_connections"),
+    *("websocket_messages_received_total", "websocket_messages_sent_total"),
+    *("websocket_message_size_bytes", "websocket_connection_duration_seconds"),
+}
 
 
 def options_table() -> str:
@@ -26,32 +32,62 @@ def options_table() -> str:
 
 
 def metrics_table() -> str:
-    """Return one row a metric."""
-    kinds = {"counter": "counter", "up_down_counter": "gauge", "gauge": "gauge"}
+    """Return one row for each metric of the charter; `docs/metrics.md` has them all."""
     rows = ["| metric | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{metric.name}` | {kinds[metric.kind]} | {metric.description} |" for metric in METRICS]
-    rows += [f"| `{metric.name}` | histogram | {metric.description} |" for metric in HISTOGRAMS]
+    rows += [
+        f"| `{metric.name}` | {metric.type} | {metric.description} |"
+        for metric in (*METRICS, *HISTOGRAMS)
+        if metric.name in CHARTER
+    ]
     return "\n".join(rows)
 
 
-def with_tables(text: str) -> str:
+def all_metrics_table() -> str:
+    """Return one row a metric, with the values that its labels can have."""
+    rows = ["| metric | type | unit | labels | meaning |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{prometheus_name(metric)}` | {metric.type} | {metric.unit.strip('{}')} | {labels_cell(metric)} "
+        f"| {metric.description} |"
+        for metric in (*METRICS, *HISTOGRAMS)
+    ]
+    return "\n".join(rows)
+
+
+def prometheus_name(metric: Metric | Histogram) -> str:
+    """Return the name on the page: OpenTelemetry's own names have dots, and their unit beside them."""
+    return metric.name.replace(".", "_") + ("_seconds" if "." in metric.name else "")
+
+
+def labels_cell(metric: Metric | Histogram) -> str:
+    """Return each label with its values."""
+    lines = [f"`{label.replace('.', '_')}`: {', '.join(LABEL_VALUES[metric.name][label])}" for label in metric.labels]
+    return "<br>".join(lines)
+
+
+def with_tables(text: str, tables: dict[str, str]) -> str:
     """Return `text` with its tables as they must be now."""
-    for name, table in (("options", options_table()), ("metrics", metrics_table())):
+    for name, table in tables.items():
         marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text, found = marked.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)  # type: ignore[misc]
         if not found:
-            raise ValueError(f"README.md has no place for the table of {name}")
+            raise ValueError(f"there is no place for the table of {name}")
     return text
 
 
 def main() -> int:
     """Write, or check, and return the exit code."""
-    current = README.read_text()
-    wanted = with_tables(current)
-    if "--check" in sys.argv:
-        return int(current != wanted)
-    README.write_text(wanted)
-    return 0
+    pages = {
+        README: {"options": options_table(), "metrics": metrics_table()},
+        METRICS_PAGE: {"all metrics": all_metrics_table()},
+    }
+    stale = False
+    for page, tables in pages.items():
+        current = page.read_text()
+        wanted = with_tables(current, tables)
+        stale = stale or current != wanted
+        if "--check" not in sys.argv:
+            page.write_text(wanted)
+    return int(stale and "--check" in sys.argv)
 
 
 if __name__ == "__main__":

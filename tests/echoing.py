@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from wsecho import codec
-from wsecho.counters import Counters
+from wsecho.counters import EchoCounters
 from wsecho.echo import CLOSED
 
 CODECS = {"python": codec.PLAIN, "compiled": codec.load("compiled")}
@@ -22,17 +22,25 @@ class Outcome:
     received: tuple[int, ...]
     received_bytes: int
     sent: int
+    frames: tuple[int, ...]
+    payload_sent: int
 
 
 class EchoBench:
     """One echo in a receive buffer of its own."""
 
     def __init__(
-        self, chosen: codec.Codec, *, size: int = 1 << 20, hold_limit: int = 1 << 14, max_message_size: int = 1 << 26
+        self,
+        chosen: codec.Codec,
+        *,
+        size: int = 1 << 20,
+        hold_limit: int = 1 << 14,
+        max_message_size: int = 1 << 26,
+        max_fragments: int = 1 << 20,
     ) -> None:
-        self.row = Counters()
+        self.row = EchoCounters()
         self.buffer = chosen.ReceiveBuffer(size, hold_limit)
-        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size)
+        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, max_fragments)
         self.reply = b""
         self.sent = 0
 
@@ -57,15 +65,22 @@ class EchoBench:
         self.sent += self.echo.completed
         return reply
 
+    @property
+    def error(self) -> str | None:
+        """What the peer did wrong, in words."""
+        return self.echo.violation and self.echo.violation.text
+
     def outcome(self) -> Outcome:
         return Outcome(
             reply=self.reply,
             state=self.echo.state,
             close_code=self.echo.close_code,
-            error=self.echo.error,
+            error=self.error,
             received=tuple(self.row.message_sizes),
             received_bytes=self.row.message_bytes,
             sent=self.sent,
+            frames=tuple(self.row.frames_received),
+            payload_sent=self.echo.payload_sent,
         )
 
 

@@ -6,8 +6,20 @@ import pytest
 
 from tests.echoing import CODECS
 from wsecho.codec import Codec
-from wsecho.counters import CONNECTION_DURATION_BOUNDS, MESSAGE_SIZE_BOUNDS, Counters
-from wsecho.stats import Stats, connection_ended, connection_opened
+from wsecho.counters import (
+    CLOSE_CODES,
+    CONNECTION_DURATION_BOUNDS,
+    HANDSHAKES,
+    MESSAGE_SIZE_BOUNDS,
+    REFUSALS,
+    ROUTES,
+    STATUSES,
+    Counters,
+    EchoCounters,
+)
+from wsecho.ledger import Ledger, close_code_label
+from wsecho.stats import Stats
+from wsecho.violations import VIOLATIONS
 
 
 @pytest.fixture(params=CODECS)
@@ -15,23 +27,31 @@ def chosen(request: pytest.FixtureRequest) -> Codec:
     return CODECS[request.param]
 
 
-def test_the_compiled_tally_writes_the_fields_that_python_reads(chosen: Codec) -> None:
-    row = Counters()
+def test_both_tallies_write_the_fields_that_they_say(chosen: Codec) -> None:
+    row = EchoCounters()
     tally = chosen.Tally(row)
-    tally.message_received(100)
-    tally.messages_sent(7)
-    assert (row.message_sizes[1], row.message_bytes, row.messages_sent) == (1, 100, 7)
-    assert sum(bytes(row)) == 1 + 100 + 7
+    tally.short_message(0x2, 100)
+    tally.frame_received(0x9)
+    tally.message_received(5000)
+    tally.compressed(11)
+    tally.inflated(12)
+    tally.received(13, 14)
+    tally.sent(15, 16, 17)
+    assert (row.frames_received[2], row.frames_received[9]) == (1, 1)
+    assert (row.message_sizes[1], row.message_sizes[4], row.message_bytes) == (1, 1, 5100)
+    assert (row.compressed_bytes, row.inflated_bytes) == (11, 12)
+    assert (row.wire_bytes_received, row.payload_bytes_received) == (13, 14)
+    assert (row.wire_bytes_sent, row.payload_bytes_sent, row.messages_sent) == (15, 16, 17)
 
 
 def test_a_row_of_another_size_is_refused_by_the_compiled_tally() -> None:
-    with pytest.raises(ValueError, match=f"a row of counters is {ctypes.sizeof(Counters)} bytes"):
+    with pytest.raises(ValueError, match=f"a row of counters is {ctypes.sizeof(EchoCounters)} bytes"):
         CODECS["compiled"].Tally((ctypes.c_int64 * 3)())  # type: ignore[arg-type]
 
 
 def test_size_bounds_are_inclusive(chosen: Codec) -> None:
     for bucket, bound in enumerate(MESSAGE_SIZE_BOUNDS):
-        row = Counters()
+        row = EchoCounters()
         tally = chosen.Tally(row)
         tally.message_received(bound)
         tally.message_received(bound + 1)
@@ -40,20 +60,55 @@ def test_size_bounds_are_inclusive(chosen: Codec) -> None:
 
 def test_duration_bounds_are_inclusive_and_nothing_is_lost_beyond_them() -> None:
     row = Counters()
-    for bound in CONNECTION_DURATION_BOUNDS:
-        connection_ended(row, bound)
-    connection_ended(row, 1e6)
+    for bound in (*CONNECTION_DURATION_BOUNDS, 1e6):
+        Ledger(row).connection_ended(bound, 1000, "client")
     assert list(row.connection_durations) == [1] * (len(CONNECTION_DURATION_BOUNDS) + 1)
+
+
+def test_every_label_of_the_ledger_has_its_place() -> None:
+    row = Counters()
+    ledger = Ledger(row)
+    for _, _, reason in HANDSHAKES:
+        ledger.handshake(reason)
+    for reason in REFUSALS:
+        ledger.connection_refused(reason)
+    for violation in VIOLATIONS:
+        ledger.violation(violation)
+    for method in ("GET", "HEAD", "BREW"):
+        for route in ROUTES:
+            for status in STATUSES:
+                ledger.request(method, route, status, 0.001)
+    assert set(row.handshakes) == set(row.refused_connections) == {1}
+    assert sum(row.protocol_errors) == len(VIOLATIONS)
+    assert min(row.protocol_errors) == 1
+    assert all(counted.durations[0] == 1 for by in row.requests for of in by for counted in of)
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        *((1000, "1000"), (1006, "1006"), (1014, "1014"), (1015, "other"), (2999, "other")),
+        (3000, "3xxx"),
+        (4999, "4xxx"),
+    ],
+)
+def test_close_codes_are_folded(code: int, label: str) -> None:
+    assert close_code_label(code) == label
+    row = Counters()
+    Ledger(row).connection_ended(1.0, code, "server")
+    assert list(row.closes[1]).index(1) == CLOSE_CODES.index(label)
 
 
 def test_totals_add_up_all_rows() -> None:
     stats = Stats(workers=3)
     for number, row in enumerate(stats.rows, start=1):
+        ledger = Ledger(row)
         for _ in range(number):
-            connection_opened(row)
-        connection_ended(row, 0.25)
-        CODECS["compiled"].Tally(row).message_received(1000)
+            ledger.connection_opened()
+        ledger.connection_ended(0.25, 1000, "client")
+        CODECS["compiled"].Tally(row.echo).message_received(1000)
     totals = stats.totals()
-    assert (totals.connections, totals.active_connections) == (6, 3)
-    assert (totals.messages_received, totals.message_bytes) == (3, 3000)
-    assert totals.connection_seconds == pytest.approx(0.75)
+    assert (totals.counters.connections, totals.active_connections, totals.connections_ended) == (6, 3, 3)
+    assert (totals.messages_received, totals.counters.echo.message_bytes) == (3, 3000)
+    assert totals.counters.connection_nanoseconds == 750_000_000
+    assert totals.counters.closes[0][0] == 3

@@ -305,7 +305,7 @@ def test_a_long_text_that_turns_bad_in_its_middle_breaks_off(chosen: Codec) -> N
     sent = bench.feed(frame[:1000])
     assert sent == server_frame(TEXT, b"x" * 3001)[: len(sent)]
     assert bench.feed(frame[1000:]) == b""
-    assert (bench.echo.state, bench.echo.close_code, bench.echo.error) == (CLOSED, 0, NOT_TEXT)
+    assert (bench.echo.state, bench.echo.close_code, bench.error) == (CLOSED, 0, NOT_TEXT)
     assert bench.sent == sum(bench.row.message_sizes) == 0
 
 
@@ -314,7 +314,7 @@ def test_a_long_text_that_ends_too_early_breaks_off(chosen: Codec) -> None:
     frame = client_frame(TEXT, b"x" * 3000 + b"\xe2\x82")
     bench.feed(frame[:1000])
     assert bench.feed(frame[1000:]) == b""
-    assert (bench.echo.state, bench.echo.close_code, bench.echo.error) == (CLOSED, 0, HALF_CHARACTER)
+    assert (bench.echo.state, bench.echo.close_code, bench.error) == (CLOSED, 0, HALF_CHARACTER)
 
 
 def test_a_bad_long_text_that_arrives_whole_is_refused_cleanly(chosen: Codec) -> None:
@@ -348,7 +348,7 @@ def test_after_its_close_the_server_does_not_answer_violations(chosen: Codec) ->
     bench = EchoBench(chosen)
     bench.close(1001, b"")
     assert bench.feed(client_frame(TEXT, b"\xff")) == b""
-    assert (bench.echo.state, bench.echo.close_code, bench.echo.error) == (CLOSED, 1001, None)
+    assert (bench.echo.state, bench.echo.close_code, bench.error) == (CLOSED, 1001, None)
 
 
 def test_the_servers_close_waits_for_the_end_of_a_long_frame(chosen: Codec) -> None:

@@ -13,6 +13,8 @@ INNER, MIDDLE, OUTER = 0, 1, 2
 RINGS = {
     INNER: {
         "counters",
+        "violations",
+        "lifetime",
         "receive_buffer",
         "tally",
         "echo",
@@ -23,13 +25,14 @@ RINGS = {
         "http1",
         "handshake",
     },
-    MIDDLE: {"config", "stats", "metrics", "telemetry", "logs", "assets", "routes"},
+    MIDDLE: {"config", "stats", "ledger", "metrics", "telemetry", "logs", "assets", "routes"},
     OUTER: {
         *(
             "wire",
             "codec",
             "connections",
             "loans",
+            "schedule",
             "transports",
             "websocket_connection",
             "http_connection",

@@ -102,6 +102,13 @@ class Config:
     max_message_size: int = _option(
         "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
     )
+    max_fragments: int = _option(
+        "1048576",
+        parse_count,
+        "COUNT",
+        "Frames that one message may come in; more are answered with close code 1008.",
+        at_least=1,
+    )
     max_connections: int = _option(
         "0",
         parse_count,
@@ -132,6 +139,33 @@ class Config:
         "TIME",
         "How long a peer may go without reading what waits for it before it is cut off.",
         at_least=0.001,
+    )
+    ping_interval: float = _option(
+        "20s", parse_time, "TIME", "A client that has been silent for so long is sent a ping. 0: never."
+    )
+    ping_timeout: float = _option(
+        "20s", parse_time, "TIME", "A client that stays silent for so long after a ping is cut off. 0: never."
+    )
+    idle_timeout: float = _option(
+        "0", parse_time, "TIME", "A client that completes no message for so long is sent close code 1001. 0: never."
+    )
+    max_lifetime: float = _option(
+        "0",
+        parse_time,
+        "TIME",
+        "A connection as old as that, or up to a fifth younger, is ended with close code 1001. 0: never.",
+    )
+    max_frame_rate: int = _option(
+        "0",
+        parse_count,
+        "COUNT",
+        "Frames a second, averaged over five, above which a client is sent close code 1008. 0: no limit.",
+    )
+    max_byte_rate: int = _option(
+        "0",
+        parse_size,
+        "SIZE",
+        "Bytes a second, averaged over five, above which a client is sent close code 1008. 0: no limit.",
     )
     drain_timeout: float = _option(
         "7s", parse_time, "TIME", "From SIGTERM until every connection that is left is cut off.", at_least=0.001

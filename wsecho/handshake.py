@@ -43,29 +43,29 @@ def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> U
     try:
         offers = deflate.parse_extensions(request.value("sec-websocket-extensions"))
     except ValueError as error:
-        return _refuse(400, f"Sec-WebSocket-Extensions is {error}")
+        return refuse(400, "extensions", f"Sec-WebSocket-Extensions is {error}")
     return _acceptance(request, subprotocol_policy, deflate.agree(offers) if may_deflate else None)
 
 
 def _refusal(request: Request) -> Response | None:
     if request.method != "GET":
-        return _refuse(405, f"a WebSocket handshake is a GET request, not {request.method}", Allow="GET")
+        return refuse(405, "method", f"a WebSocket handshake is a GET request, not {request.method}", Allow="GET")
     if request.version != "1.1":
-        return _refuse(400, f"a WebSocket handshake needs HTTP/1.1, not HTTP/{request.version}")
+        return refuse(400, "http_version", f"a WebSocket handshake needs HTTP/1.1, not HTTP/{request.version}")
     if request.has_body:
-        return _refuse(400, "a WebSocket handshake has no body, but this request announces one")
+        return refuse(400, "body", "a WebSocket handshake has no body, but this request announces one")
     if not _has_token(request, "upgrade", "websocket"):
-        return upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?")
+        return upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?", refusal="upgrade")
     if not _has_token(request, "connection", "upgrade"):
-        return _refuse(400, "the Connection header lacks 'upgrade': did a proxy remove it?")
+        return refuse(400, "connection", "the Connection header lacks 'upgrade': did a proxy remove it?")
     if request.values("sec-websocket-version") != ["13"]:
-        return upgrade_required("Sec-WebSocket-Version must be given once, as 13")
+        return upgrade_required("Sec-WebSocket-Version must be given once, as 13", refusal="websocket_version")
     keys = request.values("sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
-        return _refuse(400, "Sec-WebSocket-Key must be given once, as 16 bytes in base64")
+        return refuse(400, "key", "Sec-WebSocket-Key must be given once, as 16 bytes in base64")
     offers = request.tokens("sec-websocket-protocol")
     if not all(_TOKEN.fullmatch(offer) for offer in offers) or len(set(offers)) != len(offers):
-        return _refuse(400, "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
+        return refuse(400, "subprotocol", "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
     return None
 
 
@@ -112,11 +112,12 @@ def _is_key(key: str) -> bool:
         return False
 
 
-def _refuse(status: int, line: str, **headers: str) -> Response:
-    return plain(status, line, tuple(headers.items()), close=True)
+def refuse(status: int, refusal: str, line: str, **headers: str) -> Response:
+    """Return the refusal of a handshake; `refusal` is its label in the metrics."""
+    return plain(status, line, tuple(headers.items()), close=True, refusal=refusal)
 
 
-def upgrade_required(line: str) -> Response:
+def upgrade_required(line: str, *, refusal: str = "") -> Response:
     """Return the answer to a request that should have been a WebSocket handshake (RFC 6455 section 4.4)."""
     headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
-    return plain(426, line, headers, close=True)
+    return plain(426, line, headers, close=True, refusal=refusal)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
+from wsecho.routes import stopping
 from wsecho.transports import abort_if_reset, half_close
 from wsecho.websocket_connection import WebSocketConnection
 
@@ -25,6 +26,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._services = services
         self._reader = RequestReader()
         self._unread = b""
+        self._answered = False
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,8 +70,11 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def expire(self) -> None:
         """No complete request in time, or no end after the last answer."""
+        if not self._answered:
+            self._services.ledger.handshake("timeout")
+        self._services.ledger.timeout("close" if self._ended else "handshake")
         if self._reader.started and not self._ended:
-            self._respond(plain(408, "the request took too long", close=True), keep_alive=False)
+            self._refuse(408, "the request took too long")
         else:
             self._transport.abort()
 
@@ -80,7 +85,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def drain(self) -> None:
         """Refuse a request that has begun; close an idle connection."""
         if self._reader.started and not self._ended:
-            self._respond(plain(503, "the server is stopping", (("Retry-After", "1"),), close=True), keep_alive=False)
+            self._respond(stopping(), keep_alive=False)
         elif not self._ended:
             self._transport.close()
 
@@ -88,7 +93,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         try:
             request = self._reader.feed(data)
         except RequestError as error:
-            self._respond(plain(error.status, str(error), close=True), keep_alive=False)
+            self._refuse(error.status, str(error))
             return
         if request is None:
             abort_if_reset(self._transport)
@@ -98,17 +103,24 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._answer(request, unread)
 
     def _answer(self, request: Request, unread: bytes) -> None:
+        began = time.perf_counter()
+        self._answered = True
         request.peer = self._transport.get_extra_info("peername")
         try:
             answer = self._services.routes.answer(request)
         except Exception:
             self._services.log.exception("request failed", path=request.path[:256])
             answer = plain(500, "the server failed to answer", close=True)
+        route = self._services.routes.route_of(request)
         if isinstance(answer, Upgrade):
             self._upgrade(answer, unread)
+            self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)
             return
+        if answer.refusal:
+            self._services.ledger.handshake(answer.refusal)
         stays = request.keep_alive and not (answer.close or request.has_body or self._services.routes.draining)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
+        self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
         if stays and unread:
             # One request at a time, and other connections in between.
             self._unread = unread
@@ -123,6 +135,12 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport.resume_reading()
         if unread:
             self._take(unread)
+
+    def _refuse(self, status: int, line: str) -> None:
+        """Answer what never became a request, and end the connection."""
+        self._answered = True
+        self._respond(plain(status, line, close=True), keep_alive=False)
+        self._services.ledger.request("", "", status, 0.0)
 
     def _respond(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> None:
         self._transport.write(encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time()))

@@ -4,8 +4,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from wsecho.counters import CONNECTION_DURATION_BOUNDS, MESSAGE_SIZE_BOUNDS
+from wsecho.counters import (
+    CLOSE_CODES,
+    CONNECTION_DURATION_BOUNDS,
+    HANDSHAKES,
+    INITIATORS,
+    LOOP_LAG_BOUNDS,
+    MESSAGE_SIZE_BOUNDS,
+    METHODS,
+    OPCODES,
+    REFUSALS,
+    REQUEST_DURATION_BOUNDS,
+    ROUND_TRIP_BOUNDS,
+    ROUTES,
+    STATUSES,
+    TIMEOUTS,
+)
 from wsecho.stats import Totals
+from wsecho.violations import REASONS
 
 Attributes = dict[str, str]
 # What a row observes: one value for each combination of labels.
@@ -29,6 +45,11 @@ class Metric:
     read: Callable[[Totals], Observed]
     labels: tuple[str, ...] = ()
 
+    @property
+    def type(self) -> str:
+        """The type that Prometheus gives it."""
+        return "counter" if self.kind == "counter" else "gauge"
+
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
@@ -41,10 +62,61 @@ class Histogram:
     read: Callable[[Totals], ObservedBuckets]
     labels: tuple[str, ...] = ()
 
+    @property
+    def type(self) -> str:
+        """The type that Prometheus gives it."""
+        return "histogram"
+
+
+_NANOSECONDS = 1_000_000_000
+
 
 def _one(read: Callable[[Totals], float]) -> Callable[[Totals], Observed]:
     """Return the reader of a metric without labels."""
     return lambda totals: [({}, read(totals))]
+
+
+def _frames(totals: Totals) -> Observed:
+    frames = totals.counters.echo.frames_received
+    return [({"opcode": name}, frames[opcode]) for opcode, name in OPCODES.items()]
+
+
+def _handshakes(totals: Totals) -> Observed:
+    for (outcome, status_class, reason), count in zip(HANDSHAKES, totals.counters.handshakes, strict=True):
+        yield {"outcome": outcome, "status_class": status_class, "reason": reason}, count
+
+
+def _closes(totals: Totals) -> Observed:
+    for initiator, counts in zip(INITIATORS, totals.counters.closes, strict=True):
+        for code, count in zip(CLOSE_CODES, counts, strict=True):
+            yield {"code": code, "initiator": initiator}, count
+
+
+def _protocol_errors(totals: Totals) -> Observed:
+    return [({"reason": reason}, count) for reason, count in zip(REASONS, totals.counters.protocol_errors, strict=True)]
+
+
+def _refusals(totals: Totals) -> Observed:
+    return [
+        ({"reason": reason}, count) for reason, count in zip(REFUSALS, totals.counters.refused_connections, strict=True)
+    ]
+
+
+def _timeouts(totals: Totals) -> Observed:
+    return [({"limit": limit}, count) for limit, count in zip(TIMEOUTS, totals.counters.timeouts, strict=True)]
+
+
+def _requests(totals: Totals) -> ObservedBuckets:
+    """Yield what has happened only: most combinations never do."""
+    for method, by_route in zip(METHODS, totals.counters.requests, strict=True):
+        for route, by_status in zip(ROUTES, by_route, strict=True):
+            for status, counted in zip(STATUSES, by_status, strict=True):
+                durations = tuple(counted.durations)
+                if any(durations):
+                    attributes = {"http.request.method": method, "http.response.status_code": str(status)}
+                    if route:
+                        attributes["http.route"] = route
+                    yield attributes, durations, counted.nanoseconds / _NANOSECONDS
 
 
 METRICS = (
@@ -53,7 +125,7 @@ METRICS = (
         "counter",
         "{connection}",
         "WebSocket connections opened: handshakes answered with 101.",
-        _one(lambda totals: totals.connections),
+        _one(lambda totals: totals.counters.connections),
     ),
     Metric(
         "websocket_active_connections",
@@ -74,22 +146,175 @@ METRICS = (
         "counter",
         "{message}",
         "Messages whose last byte was handed to the transport.",
-        _one(lambda totals: totals.messages_sent),
+        _one(lambda totals: totals.counters.echo.messages_sent),
+    ),
+    Metric(
+        "websocket_received_bytes_total",
+        "counter",
+        "By",
+        "Payload bytes of data frames as they arrived, compressed ones compressed; counted as they arrive.",
+        _one(lambda totals: totals.counters.echo.payload_bytes_received),
+    ),
+    Metric(
+        "websocket_sent_bytes_total",
+        "counter",
+        "By",
+        "Payload bytes of data frames that were handed to the transport.",
+        _one(lambda totals: totals.counters.echo.payload_bytes_sent),
+    ),
+    Metric(
+        "websocket_wire_received_bytes_total",
+        "counter",
+        "By",
+        "All bytes read from WebSockets until their closing handshake: headers, masks, control frames and payload.",
+        _one(lambda totals: totals.counters.echo.wire_bytes_received),
+    ),
+    Metric(
+        "websocket_wire_sent_bytes_total",
+        "counter",
+        "By",
+        "All bytes of frames that were handed to the transport.",
+        _one(lambda totals: totals.counters.echo.wire_bytes_sent),
+    ),
+    Metric(
+        "websocket_frames_received_total",
+        "counter",
+        "{frame}",
+        "Frames that have arrived whole and broke no rule.",
+        _frames,
+        ("opcode",),
+    ),
+    Metric(
+        "websocket_handshakes_total",
+        "counter",
+        "{handshake}",
+        "Opening handshakes by what came of them; abandoned: no complete request within the time for it.",
+        _handshakes,
+        ("outcome", "status_class", "reason"),
+    ),
+    Metric(
+        "websocket_closes_total",
+        "counter",
+        "{connection}",
+        "Connections ended, by the code of the first Close and who sent it; 1006: who ended it without a Close.",
+        _closes,
+        ("code", "initiator"),
+    ),
+    Metric(
+        "websocket_protocol_errors_total",
+        "counter",
+        "{error}",
+        "Rules and limits that peers broke on open WebSockets.",
+        _protocol_errors,
+        ("reason",),
+    ),
+    Metric(
+        "websocket_timeouts_total",
+        "counter",
+        "{connection}",
+        "Connections that the server ended because a limit of time was reached.",
+        _timeouts,
+        ("limit",),
+    ),
+    Metric(
+        "websocket_backpressure_seconds_total",
+        "counter",
+        "s",
+        "Time in which clients were not read from because they did not read; counted when it ends.",
+        _one(lambda totals: totals.counters.backpressure_nanoseconds / _NANOSECONDS),
+    ),
+    Metric(
+        "websocket_compressed_bytes_total",
+        "counter",
+        "By",
+        "Payload bytes of compressed messages that were looked into.",
+        _one(lambda totals: totals.counters.echo.compressed_bytes),
+    ),
+    Metric(
+        "websocket_inflated_bytes_total",
+        "counter",
+        "By",
+        "Bytes that came out of compressed messages.",
+        _one(lambda totals: totals.counters.echo.inflated_bytes),
+    ),
+    Metric(
+        "websocket_refused_connections_total",
+        "counter",
+        "{connection}",
+        "Connections that were turned away before or instead of a handshake, for want of room.",
+        _refusals,
+        ("reason",),
+    ),
+    Metric(
+        "wsecho_log_lines_dropped_total",
+        "counter",
+        "{line}",
+        "Log lines lost because standard output did not take them in time.",
+        _one(lambda totals: totals.counters.log_lines_dropped),
     ),
 )
 HISTOGRAMS = (
     Histogram(
         "websocket_message_size_bytes",
         "By",
-        "Payload bytes of the messages received.",
+        "Payload bytes of the messages received; of a compressed one those that it had before.",
         tuple(float(bound) for bound in MESSAGE_SIZE_BOUNDS),
-        lambda totals: [({}, totals.message_sizes, totals.message_bytes)],
+        lambda totals: [({}, tuple(totals.counters.echo.message_sizes), totals.counters.echo.message_bytes)],
     ),
     Histogram(
         "websocket_connection_duration_seconds",
         "s",
         "Time from the 101 to the end of the connection, however it ended.",
         CONNECTION_DURATION_BOUNDS,
-        lambda totals: [({}, totals.connection_durations, totals.connection_seconds)],
+        lambda totals: [
+            (
+                {},
+                tuple(totals.counters.connection_durations),
+                totals.counters.connection_nanoseconds / _NANOSECONDS,
+            )
+        ],
+    ),
+    Histogram(
+        "websocket_ping_rtt_seconds",
+        "s",
+        "Time from a keepalive ping of the server to its pong.",
+        ROUND_TRIP_BOUNDS,
+        lambda totals: [
+            ({}, tuple(totals.counters.round_trips), totals.counters.round_trip_nanoseconds / _NANOSECONDS)
+        ],
+    ),
+    Histogram(
+        "wsecho_event_loop_lag_seconds",
+        "s",
+        "How late each worker's event loop came back to its sweep, once a sweep.",
+        LOOP_LAG_BOUNDS,
+        lambda totals: [({}, tuple(totals.counters.loop_lags), totals.counters.loop_lag_nanoseconds / _NANOSECONDS)],
+    ),
+    Histogram(
+        "http.server.request.duration",
+        "s",
+        "Time from a request's complete head to its answer; of a WebSocket handshake to its 101, not to its end.",
+        REQUEST_DURATION_BOUNDS,
+        _requests,
+        ("http.request.method", "http.route", "http.response.status_code"),
     ),
 )
+
+# By metric: the values that each of its labels can have.
+LABEL_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
+    "websocket_frames_received_total": {"opcode": tuple(OPCODES.values())},
+    "websocket_handshakes_total": {
+        "outcome": tuple(dict.fromkeys(outcome for outcome, _, _ in HANDSHAKES)),
+        "status_class": tuple(dict.fromkeys(status_class for _, status_class, _ in HANDSHAKES)),
+        "reason": tuple(reason for _, _, reason in HANDSHAKES),
+    },
+    "websocket_closes_total": {"code": CLOSE_CODES, "initiator": INITIATORS},
+    "websocket_protocol_errors_total": {"reason": REASONS},
+    "websocket_timeouts_total": {"limit": TIMEOUTS},
+    "websocket_refused_connections_total": {"reason": REFUSALS},
+    "http.server.request.duration": {
+        "http.request.method": METHODS,
+        "http.route": tuple(route for route in ROUTES if route),
+        "http.response.status_code": tuple(map(str, STATUSES)),
+    },
+}

@@ -13,13 +13,15 @@ TEXT = ("Content-Type", "text/plain; charset=utf-8")
 class Response:
     """A complete response. Header values are ours or checked: no peer's byte gets into them unseen.
 
-    `close` asks that the connection ends after it.
+    `close` asks that the connection ends after it. `refusal` is the reason why a handshake was refused, by its label in
+    the metrics; empty where nobody attempted one.
     """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
     close: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Upgrade:
     deflate: Agreement | None
 
 
-def plain(status: int, line: str, headers: Headers = (), *, close: bool = False) -> Response:
+def plain(status: int, line: str, headers: Headers = (), *, close: bool = False, refusal: str = "") -> Response:
     """Return a response of one line of text, never to be cached."""
-    return Response(status, (TEXT, ("Cache-Control", "no-store"), *headers), f"{line}\n".encode(), close)
+    fields = (TEXT, ("Cache-Control", "no-store"), *headers)
+    return Response(status, fields, f"{line}\n".encode(), close, refusal)

@@ -14,6 +14,11 @@ WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/ech
 MetricsPage = Callable[[str], tuple[str, bytes]]
 
 
+def stopping(*, refusal: str = "") -> Response:
+    """Return the answer to whoever comes while the server stops."""
+    return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True, refusal=refusal)
+
+
 class Routes:
     """The table of paths. `draining` is set once the server has begun to stop."""
 
@@ -41,12 +46,19 @@ class Routes:
             **dict.fromkeys(assets.paths(), assets.answer),
             **dict.fromkeys(WEBSOCKET_PATHS, self._upgrade_required),
         }
+        self._routes = {
+            **dict.fromkeys(assets.paths(), "/{asset}"),
+            **{path: path for path in ("/", "/metrics", "/info")},
+            **dict.fromkeys(("/health", "/healthz", "/livez"), "/health"),
+            **dict.fromkeys(("/ready", "/readyz"), "/ready"),
+            **dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}"),
+        }
 
     def answer(self, request: Request) -> Response | Upgrade:
         """Answer one request."""
         if handshake.is_attempted(request):
             if self.draining:
-                return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True)
+                return stopping(refusal="draining")
             return handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
         if request.method not in ("GET", "HEAD"):
             # What follows a CONNECT may be meant for somebody else.
@@ -58,6 +70,12 @@ class Routes:
         if page is None:
             return plain(404, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
         return page(request)
+
+    def route_of(self, request: Request) -> str:
+        """Return the route that a request is counted under (`wsecho.counters.ROUTES`): no peer can invent another."""
+        if handshake.is_attempted(request):
+            return "/{websocket}"
+        return self._routes.get(request.path, "")
 
     def _metrics(self, request: Request) -> Response:
         content_type, body = self._metrics_page(request.value("accept"))

@@ -2,30 +2,37 @@
 
 import ctypes
 import mmap
-from bisect import bisect_left
+from array import array
 from dataclasses import dataclass
 
-from wsecho.counters import CONNECTION_DURATION_BOUNDS, Counters
+from wsecho.counters import Counters
 
 # Rows start on cache lines of their own, so that two workers never write to the same one.
 _CACHE_LINE = 64
 _ROW_SIZE = -(-ctypes.sizeof(Counters) // _CACHE_LINE) * _CACHE_LINE
 
-_NANOSECONDS = 1_000_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over all workers, taken at one moment. Histograms are counts per bucket, the last without upper bound."""
+    """Sums over all workers, taken at one moment."""
 
-    connections: int
-    active_connections: int
-    messages_received: int
-    messages_sent: int
-    message_sizes: tuple[int, ...]
-    message_bytes: int
-    connection_durations: tuple[int, ...]
-    connection_seconds: float
+    counters: Counters
+
+    @property
+    def connections_ended(self) -> int:
+        """Connections that are over, however they ended."""
+        return sum(self.counters.connection_durations)
+
+    @property
+    def active_connections(self) -> int:
+        """Connections open now."""
+        connections: int = self.counters.connections
+        return connections - self.connections_ended
+
+    @property
+    def messages_received(self) -> int:
+        """Messages whose last byte has arrived."""
+        return sum(self.counters.echo.message_sizes)
 
 
 class Stats:
@@ -37,32 +44,5 @@ class Stats:
 
     def totals(self) -> Totals:
         """Copy the rows, then add them up."""
-        rows = [Counters.from_buffer_copy(row) for row in self.rows]
-        durations = _sum_buckets([row.connection_durations for row in rows])
-        sizes = _sum_buckets([row.message_sizes for row in rows])
-        connections = sum(row.connections for row in rows)
-        return Totals(
-            connections=connections,
-            active_connections=connections - sum(durations),
-            messages_received=sum(sizes),
-            messages_sent=sum(row.messages_sent for row in rows),
-            message_sizes=sizes,
-            message_bytes=sum(row.message_bytes for row in rows),
-            connection_durations=durations,
-            connection_seconds=sum(row.connection_nanoseconds for row in rows) / _NANOSECONDS,
-        )
-
-
-def connection_opened(row: Counters) -> None:
-    """Count a connection whose 101 has been sent."""
-    row.connections += 1
-
-
-def connection_ended(row: Counters, seconds: float) -> None:
-    """Count the end of a connection that lasted `seconds`, however it ended. Bounds are inclusive."""
-    row.connection_durations[bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
-    row.connection_nanoseconds += round(seconds * _NANOSECONDS)
-
-
-def _sum_buckets(rows: list[ctypes.Array[ctypes.c_int64]]) -> tuple[int, ...]:
-    return tuple(sum(buckets) for buckets in zip(*rows, strict=True))
+        copies = [array("q", bytes(row)) for row in self.rows]
+        return Totals(Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True)))))

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from random import random
 from typing import TYPE_CHECKING
 
-from wsecho import stats
 from wsecho.deflate import Agreement
-from wsecho.echo import CLOSED, CONTINUATION, GOING_AWAY, OPEN
+from wsecho.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
 from wsecho.inflater import Inflater
+from wsecho.lifetime import Lifetime
 from wsecho.transports import abort_if_reset, half_close
+from wsecho.violations import TOO_FAST
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
+
+_FAREWELLS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
 
 
 class WebSocketConnection:
     """Decides what happens around the echo: back-pressure, the closing handshake, limits of time, the books."""
 
-    __slots__ = ("_echo", "_has_loan", "_opened", "_services", "_transport", "_wire")
+    __slots__ = (
+        *(
+            "_cut",
+            "_echo",
+            "_has_loan",
+            "_lifetime",
+            "_opened",
+            "_paused",
+            "_pinged",
+            "_services",
+            "_transport",
+            "_wire",
+        ),
+        "sweep",
+    )
 
     def __init__(self, transport: asyncio.Transport, services: Services, agreement: Agreement | None) -> None:
         self._services = services
@@ -27,11 +45,21 @@ class WebSocketConnection:
         codec = services.codec
         make_inflater = partial(Inflater, agreement, services.inflater_memory) if agreement else None
         self._echo = codec.Echo(
-            services.receive_buffer, services.tally, services.config.max_message_size, make_inflater
+            services.receive_buffer,
+            services.tally,
+            services.config.max_message_size,
+            services.config.max_fragments,
+            make_inflater,
         )
         self._wire = codec.Wire(self._echo, transport, self)
         self._opened = services.now()
+        self._lifetime = Lifetime(services.limits, self._opened, random())
+        self.sweep: int | None = None
         self._has_loan = False
+        # Whether we cut the connection; since when the peer is not read from; when our last ping was sent.
+        self._cut = False
+        self._paused: float | None = None
+        self._pinged = 0.0
 
     def open(self, answer: bytes, unread: bytes) -> None:
         """Take over the transport and write `answer`, the 101. `unread` came in behind the handshake."""
@@ -39,7 +67,8 @@ class WebSocketConnection:
         services.connections.add(self)
         self._transport.set_protocol(self._wire)
         self._transport.write(answer)
-        stats.connection_opened(services.tally.row)
+        services.ledger.connection_opened()
+        self._look_again(self._opened)
         buffer = services.receive_buffer
         while unread and not self._transport.is_closing():
             piece, unread = unread[: buffer.size], unread[buffer.size :]
@@ -48,13 +77,19 @@ class WebSocketConnection:
 
     def echo_closes(self) -> None:
         """The echo has left its open state: a Close was sent, or can no longer be."""
-        if self._echo.error:
-            self._services.log.debug("protocol error", error=self._echo.error)
+        if violation := self._echo.violation:
+            self._services.ledger.violation(violation)
+            self._services.log.debug("protocol error", error=violation.text)
         if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and take our last bytes with it.
             half_close(self._transport)
             self._watch(self._services.config.close_timeout)
+
+    def pong_received(self) -> None:
+        """Our ping was answered."""
+        self._echo.ponged = False
+        self._services.ledger.round_trip(self._services.now() - self._pinged)
 
     def nothing_to_send(self) -> None:
         """What was read needs no answer."""
@@ -68,17 +103,28 @@ class WebSocketConnection:
         """The connection has ended, however it did."""
         services = self._services
         services.connections.remove(self)
+        services.schedule.discard(self)
         services.loans.forget(self)
         if self._echo.inflater:
             self._echo.inflater.close()
-        seconds = services.now() - self._opened
-        stats.connection_ended(services.tally.row, seconds)
-        services.log.debug("websocket closed", code=self._echo.close_code or 1006, seconds=round(seconds, 3))
+        now = services.now()
+        self._end_pause(now)
+        seconds = now - self._opened
+        code = self._echo.close_code or ABNORMAL_CLOSURE
+        services.ledger.connection_ended(seconds, code, self._initiator())
+        services.log.debug("websocket closed", code=code, seconds=round(seconds, 3))
         del self._wire  # they refer to each other
+
+    def _initiator(self) -> str:
+        """Tell who sent the first Close or, without any, cut the connection."""
+        echo = self._echo
+        ours = self._cut or echo.close_code or echo.violation
+        return "server" if ours and not echo.closed_by_peer else "client"
 
     def pause_writing(self) -> None:
         """The peer does not read: stop reading from it, too."""
         self._transport.pause_reading()
+        self._paused = self._services.now()
         self._services.loans.block(self)
         if not self._services.connections.is_watched(self):
             self._watch(self._services.config.stall_timeout)
@@ -86,9 +132,15 @@ class WebSocketConnection:
     def resume_writing(self) -> None:
         """The peer has caught up, or a loan lets it go on for a while."""
         self._transport.resume_reading()
+        self._end_pause(self._services.now())
         self._services.loans.unblock(self)
         if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
             self._services.connections.unwatch(self)
+
+    def _end_pause(self, now: float) -> None:
+        if self._paused is not None:
+            self._services.ledger.backpressure(now - self._paused)
+            self._paused = None
 
     def message_in_progress(self) -> int | None:
         """Return the number of the message of which a part has come and the rest is wanted, None between messages."""
@@ -112,15 +164,52 @@ class WebSocketConnection:
 
     def expire(self) -> None:
         """The peer neither read nor closed in time."""
+        self._services.ledger.timeout("stall" if self._echo.state == OPEN else "close")
         self.abort()
+
+    def look(self, now: float) -> None:
+        """Ping a silent peer, and end what has lived or lasted or sent too much."""
+        echo = self._echo
+        if echo.state != OPEN:
+            return
+        due = self._lifetime.look(
+            now,
+            bytes_received=echo.bytes_received,
+            frames=echo.frames,
+            messages=echo.messages,
+            blocked=self._paused is not None,
+        )
+        if due == "ping":
+            self._pinged = now
+            echo.ping(int(now * 1e9).to_bytes(8, "big"))
+            self._wire.send()
+        elif due == "silence":
+            self._services.ledger.timeout("ping")
+            self.abort()
+        elif due == "rate":
+            self._services.ledger.violation(TOO_FAST)
+            self._close(TOO_FAST.code, TOO_FAST.text.encode())
+        elif due:
+            self._services.ledger.timeout(due)
+            self._close(GOING_AWAY, _FAREWELLS[due])
+        self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        when = self._lifetime.next_look(now)
+        if when is not None and self._echo.state == OPEN and not self._transport.is_closing():
+            self._services.schedule.put(self, when)
 
     def abort(self) -> None:
         """Cut the connection."""
+        self._cut = True
         self._transport.abort()
 
     def drain(self) -> None:
         """Tell the peer that the server goes away (RFC 6455 section 7.4.1, code 1001)."""
-        self._echo.close(GOING_AWAY, b"server is shutting down")
+        self._close(GOING_AWAY, b"server is shutting down")
+
+    def _close(self, code: int, reason: bytes) -> None:
+        self._echo.close(code, reason)
         self._wire.send()
         self._watch(self._services.config.close_timeout)
 

@@ -35,6 +35,8 @@ class Wire(asyncio.BufferedProtocol):
             self.send()
             if echo.state != OPEN:
                 self._connection.echo_closes()
+            if echo.ponged:
+                self._connection.pong_received()
         if echo.stop == echo.start:
             self._connection.nothing_to_send()
 
@@ -43,7 +45,7 @@ class Wire(asyncio.BufferedProtocol):
         echo = self._echo
         if echo.stop > echo.start:
             self._transport.write(self._memory[echo.start : echo.stop])
-            echo.tally.messages_sent(echo.completed)
+            echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
 
     def eof_received(self) -> None:
         """Let the connection know; returning None lets the transport close."""

@@ -18,13 +18,16 @@ from wsecho import assets, codec, listener, logs
 from wsecho.assets import Assets
 from wsecho.codec import Codec
 from wsecho.config import Config
-from wsecho.connections import Connections
+from wsecho.connections import Connection, Connections
 from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
+from wsecho.ledger import Ledger
+from wsecho.lifetime import Limits
 from wsecho.listener import Listener
 from wsecho.loans import Loans
 from wsecho.receive_buffer import ReceiveBuffer
 from wsecho.routes import Routes
+from wsecho.schedule import Schedule, Scheduled
 from wsecho.stats import Stats
 from wsecho.tally import Tally
 from wsecho.telemetry import Telemetry
@@ -33,6 +36,8 @@ from wsecho.telemetry import Telemetry
 _REQUEST_BUFFER_SIZE = 16 * 1024
 # Descriptors kept for everything that is not a connection.
 _SPARE_DESCRIPTORS = 256
+# A sweep that comes later than that, in seconds, judges nobody.
+_LATE = 1.0
 
 
 @dataclass(slots=True)
@@ -43,11 +48,14 @@ class Services:
     codec: Codec
     routes: Routes
     connections: Connections
+    schedule: Schedule
+    limits: Limits
     loans: Loans
     inflater_memory: InflaterMemory
     receive_buffer: ReceiveBuffer
     request_buffer: memoryview
     tally: Tally
+    ledger: Ledger
     log: structlog.typing.FilteringBoundLogger
     loop: asyncio.AbstractEventLoop
 
@@ -95,6 +103,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(partial(_on_loop_error, log))
     connections = Connections()
+    schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
     services = Services(
         config=config,
@@ -108,11 +117,21 @@ async def _serve(
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
         ),
         connections=connections,
+        schedule=schedule,
+        limits=Limits(
+            ping_interval=config.ping_interval,
+            ping_timeout=config.ping_timeout,
+            idle_timeout=config.idle_timeout,
+            max_lifetime=config.max_lifetime,
+            max_frame_rate=config.max_frame_rate,
+            max_byte_rate=config.max_byte_rate,
+        ),
         loans=Loans(config.loan_limit, loop),
         inflater_memory=inflater_memory,
         receive_buffer=chosen.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
-        tally=chosen.Tally(stats.rows[0]),
+        tally=chosen.Tally(stats.rows[0].echo),
+        ledger=Ledger(stats.rows[0]),
         log=log,
         loop=loop,
     )
@@ -132,7 +151,7 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    sweeping = loop.create_task(_sweep(connections, _sweep_interval(config), log))
+    sweeping = loop.create_task(_sweep(services, _sweep_interval(config)))
     accepting.start()
     host, port = sockets[0].getsockname()[:2]
     log.info("listening", url=_url(host, port), host=host, port=port, codec=chosen.name)
@@ -158,21 +177,39 @@ def _on_loop_error(
         log.error("unexpected error", cause=context["message"], exc_info=error)
 
 
-async def _sweep(connections: Connections, interval: float, log: structlog.typing.FilteringBoundLogger) -> None:
+async def _sweep(services: Services, interval: float) -> None:
+    """Look, once an interval, after every connection whose time has come."""
     while True:
+        asked = monotonic()
         await asyncio.sleep(interval)
-        for connection in connections.expired(monotonic()):
-            try:
-                connection.expire()
-            except Exception:
-                # Whatever happened to this one, all others depend on this loop.
-                log.exception("unexpected error")
-                connection.abort()
+        now = monotonic()
+        lag = max(0.0, now - asked - interval)
+        services.ledger.loop_lag(lag)
+        if lag > _LATE:
+            # The process was stopped, or starved. What its peers have sent meanwhile is still to be read.
+            continue
+        for connection in services.connections.expired(now):
+            _guarded(connection.expire, connection, services)
+        for scheduled in services.schedule.due(now):
+            _guarded(partial(scheduled.look, now), scheduled, services)
+
+
+def _guarded(look: Callable[[], None], connection: Connection | Scheduled, services: Services) -> None:
+    """Whatever happens to this connection, all others depend on the sweep."""
+    try:
+        look()
+    except Exception:
+        services.log.exception("unexpected error")
+        connection.abort()
 
 
 def _sweep_interval(config: Config) -> float:
     """Once a second, more often only where a limit is shorter than that."""
-    return min(1.0, min(config.handshake_timeout, config.close_timeout, config.stall_timeout) / 2)
+    times = (
+        *(config.handshake_timeout, config.close_timeout, config.stall_timeout),
+        *(config.ping_interval, config.ping_timeout, config.idle_timeout, config.max_lifetime),
+    )
+    return min(1.0, *(time / 2 for time in times if time))
 
 
 def _descriptor_limit() -> int:

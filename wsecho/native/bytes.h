@@ -13,24 +13,55 @@ typedef uint64_t wsecho_block __attribute__((vector_size(32)));
 typedef uint64_t wsecho_block;
 #endif
 
+static inline uint64_t wsecho_load8(const uint8_t *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+/* Eight bytes of key as they lie in memory, for the payload from byte `offset` on. The mask's lowest byte comes first. */
+static inline uint64_t wsecho_key(uint32_t mask, size_t offset)
+{
+    const unsigned turn = 8 * (offset & 3);
+    const uint64_t twice = (uint64_t)mask << 32 | mask;
+    const uint64_t key = turn ? twice >> turn | twice << (64 - turn) : twice;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(key);
+#else
+    return key;
+#endif
+}
+
 /* Write `count` bytes from `from` to `to`, XORed with `mask`, whose lowest byte comes first (RFC 6455 section 5.3).
- * `to` may lie before `from` in the same buffer: a block is loaded before anything at or after it is stored. */
+ * `to` may lie before `from` in the same buffer: a block is loaded before anything at or after it is stored. What is
+ * left over after whole blocks is done as one block more that overlaps them, loaded before they are stored. */
 static inline void wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, uint32_t mask)
 {
-    uint8_t key[sizeof(wsecho_block)];
+    const uint64_t key = wsecho_key(mask, 0);
     wsecho_block key_block, block;
-    size_t i;
+    uint64_t word, last;
+    size_t i = 0;
 
-    for (i = 0; i < sizeof key; i++)
-        key[i] = (uint8_t)(mask >> 8 * (i & 3));
-    memcpy(&key_block, key, sizeof key);
+    if (count < sizeof word) {
+        for (; i < count; i++)
+            to[i] = from[i] ^ (uint8_t)(mask >> 8 * (i & 3));
+        return;
+    }
+    last = wsecho_load8(from + count - sizeof last) ^ wsecho_key(mask, count);
+    for (; i < sizeof key_block; i += sizeof key)
+        memcpy((uint8_t *)&key_block + i, &key, sizeof key);
     for (i = 0; i + sizeof block <= count; i += sizeof block) {
         memcpy(&block, from + i, sizeof block);
         block ^= key_block;
         memcpy(to + i, &block, sizeof block);
     }
-    for (; i < count; i++)
-        to[i] = from[i] ^ key[i & 3];
+    for (; i + sizeof word <= count; i += sizeof word) {
+        word = wsecho_load8(from + i) ^ key;
+        memcpy(to + i, &word, sizeof word);
+    }
+    memcpy(to + count - sizeof last, &last, sizeof last);
 }
 
 /* How many bytes from `text` on are ASCII. */
@@ -46,10 +77,12 @@ static inline size_t wsecho_ascii(const uint8_t *text, size_t count)
             break;
     }
     for (; i + 8 <= count; i += 8) {
-        memcpy(words, text + i, 8);
-        if (words[0] & high_bits)
+        if (wsecho_load8(text + i) & high_bits)
             break;
     }
+    /* The bytes that are left, together with some that have been looked at. */
+    if (i + 8 > count && count >= 8 && !(wsecho_load8(text + count - 8) & high_bits))
+        return count;
     while (i < count && text[i] < 0x80)
         i++;
     return i;

@@ -12,7 +12,7 @@ cdef int UTF8_COMPLETE, UTF8_INVALID
 cdef int OPEN, CLOSING, CLOSED
 cdef int CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG
 cdef int FIN, RESERVED_BITS, OPCODE_BITS, COMPRESSED_BIT, CONTROL_BIT, MASKED, SIZE_BITS, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES
-cdef int NORMAL_CLOSURE, GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, INVALID_PAYLOAD, MESSAGE_TOO_BIG
+cdef int NORMAL_CLOSURE, GOING_AWAY, NO_STATUS
 
 cpdef bint may_be_sent(int64_t code)
 
@@ -23,14 +23,17 @@ cdef class Echo:
     cdef unsigned char *data
     cdef NativeTally tally
     cdef readonly int64_t max_message_size
+    cdef readonly int64_t max_fragments
     cdef object make_inflater
     cdef readonly object inflater
     cdef readonly int state
     cdef readonly int close_code
-    cdef readonly object error
+    cdef readonly bint closed_by_peer
+    cdef readonly object violation
     cdef readonly Py_ssize_t start
     cdef readonly Py_ssize_t stop
     cdef readonly Py_ssize_t completed
+    cdef readonly int64_t payload
     cdef int64_t rest
     cdef uint32_t mask
     cdef int frame_opcode
@@ -38,19 +41,33 @@ cdef class Echo:
     cdef int64_t frame_size
     cdef Py_ssize_t frame_start
     cdef bint forwarding
+    cdef int64_t forwarded
     cdef readonly int message_opcode
     cdef int64_t message_size
+    cdef int64_t message_frames
     cdef bint message_compressed
     cdef int64_t inflated_size
     cdef int utf8
+    cdef readonly int64_t bytes_received
+    cdef readonly int64_t frames
     cdef readonly int64_t messages
+    cdef readonly int64_t payload_received
+    cdef readonly int64_t payload_sent
+    cdef readonly bytes pinged
+    cdef public bint ponged
     cdef object held
     cdef Py_ssize_t held_size
     cdef object pending_close
 
-    @cython.locals(read=Py_ssize_t, end=Py_ssize_t)
+    @cython.locals(read=Py_ssize_t, end=Py_ssize_t, payload_received=int64_t, payload_sent=int64_t)
     cpdef int receive(self, Py_ssize_t received) except -1
     cpdef close(self, int code, bytes reason)
+    cdef void _begin_reply(self) noexcept
+    cpdef ping(self, bytes payload)
+    @cython.locals(
+        data=uchar_pointer, stop=Py_ssize_t, longest=int64_t, count=Py_ssize_t, payload=int64_t, opcode=int, size=int
+    )
+    cdef Py_ssize_t _short_messages(self, Py_ssize_t read, Py_ssize_t end) except -1
     @cython.locals(
         data=uchar_pointer, first=int, second=int, size=int64_t, opcode=int, header=Py_ssize_t
     )
@@ -63,14 +80,17 @@ cdef class Echo:
     cdef void _put_header(self, int first, Py_ssize_t read, Py_ssize_t length) noexcept
     @cython.locals(count=Py_ssize_t)
     cdef Py_ssize_t _payload(self, Py_ssize_t read, Py_ssize_t end) except -1
+    cdef bint _check(self, Py_ssize_t count, Py_ssize_t end) except -1
     @cython.locals(ends_message=bint, piece=bytes)
     cdef bint _inspect(self, Py_ssize_t count, Py_ssize_t end) except -1
     cdef int _end_frame(self, Py_ssize_t end) except -1
+    cdef int _take_pong(self) except -1
     cdef void _end_unanswered_frame(self) noexcept
     cdef int _end_data_frame(self, Py_ssize_t end) except -1
     @cython.locals(payload=Py_ssize_t, code=int, reason=Py_ssize_t)
     cdef int _answer_close(self, Py_ssize_t end) except -1
-    cdef Py_ssize_t _fail(self, Py_ssize_t end, int code, str error) except -1
+    cdef Py_ssize_t _fail_text(self, Py_ssize_t end) except -1
+    cdef Py_ssize_t _fail(self, Py_ssize_t end, object violation) except -1
     cdef int _put_close(self, object code, bytes reason) except -1
     cdef int _suspend_frame(self) except -1
     cdef Py_ssize_t _hold(self, Py_ssize_t start, Py_ssize_t stop) except -1

@@ -1,13 +1,18 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from wsecho.native.counters cimport Counters
+from wsecho.native.counters cimport EchoCounters
 
 
 @cython.final
 cdef class Tally:
     cdef readonly object row
-    cdef Counters *counters
+    cdef EchoCounters *counters
 
+    cpdef void short_message(self, int opcode, int64_t size) noexcept
+    cpdef void frame_received(self, int opcode) noexcept
     cpdef void message_received(self, int64_t size) noexcept
-    cpdef void messages_sent(self, int64_t count) noexcept
+    cpdef void compressed(self, int64_t size) noexcept
+    cpdef void inflated(self, int64_t size) noexcept
+    cpdef void received(self, int64_t size, int64_t payload) noexcept
+    cpdef void sent(self, int64_t size, int64_t payload, int64_t messages) noexcept

@@ -42,6 +42,8 @@ cdef class Wire(Protocol):
             self.send()
             if echo.state != OPEN:
                 self.connection.echo_closes()
+            if echo.ponged:
+                self.connection.pong_received()
         if echo.stop == echo.start:
             self.connection.nothing_to_send()
 
@@ -49,7 +51,7 @@ cdef class Wire(Protocol):
         cdef Echo echo = self.echo
         if echo.stop > echo.start:
             self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
-            echo.tally.messages_sent(echo.completed)
+            echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
 
     cpdef Py_ssize_t get_local_write_buffer_size(self) except -1:
         return 0

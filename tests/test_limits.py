@@ -1,0 +1,118 @@
+"""Limits of time, rate and size on open WebSockets, each through the wire: what the client sees, what is counted."""
+
+import pytest
+
+from tests.conftest import Serve
+from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
+from tests.raw import RawConnection
+
+TOO_FAST = "more frames or bytes a second than the limit"
+TOO_MANY_FRAGMENTS = "message has more fragments than the limit"
+
+
+def test_a_silent_client_is_pinged_and_stays_as_long_as_it_answers(serve: Serve) -> None:
+    server = serve("--ping-interval", "200ms", "--ping-timeout", "400ms")
+    with RawConnection(server.port) as client:
+        client.open()
+        for _ in range(3):
+            head = client.receive(2)
+            assert head == bytes((0x80 | PING, 8))
+            client.send(client_frame(PONG, client.receive(8)))
+        client.send(client_frame(TEXT, b"still here"))
+        assert client.receive(12) == server_frame(TEXT, b"still here")
+        seen = server.wait_for_metrics(websocket_ping_rtt_seconds_count=3)
+        assert seen["websocket_ping_rtt_seconds_sum"] < 60
+
+
+def test_a_client_that_answers_no_ping_is_cut_off(serve: Serve) -> None:
+    server = serve("--ping-interval", "200ms", "--ping-timeout", "200ms")
+    with RawConnection(server.port) as client:
+        client.open()
+        assert client.receive(2) == bytes((0x80 | PING, 8))
+        client.receive_all()
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen['websocket_timeouts_total{limit="ping"}'] == 1
+    assert seen['websocket_closes_total{code="1006",initiator="server"}'] == 1
+
+
+def test_an_unasked_pong_or_one_with_other_words_is_no_answer(serve: Serve) -> None:
+    server = serve("--ping-interval", "200ms")
+    with RawConnection(server.port) as client:
+        client.open()
+        client.send(client_frame(PONG, b"unasked"))
+        assert client.receive(2) == bytes((0x80 | PING, 8))
+        client.receive(8)
+        client.send(client_frame(PONG, b"12345678") + client_frame(TEXT, b"x"))
+        assert client.receive(3) == server_frame(TEXT, b"x")
+        assert server.metrics()["websocket_ping_rtt_seconds_count"] == 0
+
+
+def test_no_ping_lands_inside_a_frame_that_is_passed_on(serve: Serve) -> None:
+    server = serve("--ping-interval", "100ms", "--ping-timeout", "0")
+    payload = bytes(range(256)) * 400
+    frame = client_frame(BINARY, payload)
+    with RawConnection(server.port) as client:
+        client.open()
+        client.send(frame[:60_000])
+        reply = client.receive(50_000)
+        # Several intervals, in which the rest of what was sent comes and nothing else.
+        sweeps = server.metrics()["wsecho_event_loop_lag_seconds_count"]
+        while server.metrics()["wsecho_event_loop_lag_seconds_count"] < sweeps + 8:
+            pass
+        client.send(frame[60_000:])
+        reply += client.receive(len(server_frame(BINARY, payload)) - len(reply))
+        assert reply == server_frame(BINARY, payload)
+        assert client.receive(2) == bytes((0x80 | PING, 8))
+
+
+def test_a_client_without_messages_is_sent_away(serve: Serve) -> None:
+    server = serve("--idle-timeout", "300ms", "--ping-interval", "0")
+    with RawConnection(server.port) as client:
+        client.open()
+        expected = server_close(1001, "no message for too long")
+        assert client.receive(len(expected)) == expected
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen['websocket_timeouts_total{limit="idle"}'] == 1
+    assert seen['websocket_closes_total{code="1001",initiator="server"}'] == 1
+
+
+def test_a_connection_has_a_maximum_age(serve: Serve) -> None:
+    server = serve("--max-lifetime", "400ms")
+    with RawConnection(server.port) as client:
+        client.open()
+        expected = server_close(1001, "connection has reached its maximum age")
+        assert client.receive(len(expected)) == expected
+        client.send(client_frame(CLOSE, (1001).to_bytes(2, "big")))
+        assert client.receive_all() == b""
+    assert server.wait_for_metrics(websocket_active_connections=0)['websocket_timeouts_total{limit="lifetime"}'] == 1
+
+
+@pytest.mark.parametrize("option", ["--max-frame-rate", "--max-byte-rate"])
+def test_a_client_that_is_too_fast_for_too_long_is_sent_away(serve: Serve, option: str) -> None:
+    server = serve(option, "100" if option == "--max-frame-rate" else "800")
+    within = client_frame(PING, b"") * 500  # five seconds' worth of pings, of 4,000 bytes less a few
+    with RawConnection(server.port) as client:
+        client.open()
+        client.send(within)
+        assert client.receive(1000) == server_frame(PONG, b"") * 500
+        client.send(client_frame(TEXT, b"x" * 100) * 800)
+        end = client.receive_all()
+    assert end.endswith(server_close(1008, TOO_FAST))
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen['websocket_protocol_errors_total{reason="too_fast"}'] == 1
+    assert seen['websocket_closes_total{code="1008",initiator="server"}'] == 1
+
+
+def test_a_message_may_have_so_many_fragments_and_no_more(serve: Serve) -> None:
+    server = serve("--max-fragments", "3")
+    at_limit = [(TEXT, b"a", False), (CONTINUATION, b"", False), (CONTINUATION, b"b", True)]
+    frames = b"".join(client_frame(opcode, payload, fin=fin) for opcode, payload, fin in at_limit)
+    with RawConnection(server.port) as client:
+        client.open()
+        client.send(frames)
+        echo = b"".join(server_frame(opcode, payload, fin=fin) for opcode, payload, fin in at_limit)
+        assert client.receive(len(echo)) == echo
+        client.send(client_frame(TEXT, b"", fin=False) + client_frame(CONTINUATION, b"", fin=False) * 3)
+        assert client.receive_all().endswith(server_close(1008, TOO_MANY_FRAGMENTS))
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen['websocket_protocol_errors_total{reason="too_many_fragments"}'] == 1

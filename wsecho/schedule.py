@@ -1,0 +1,50 @@
+"""When to look at which connection again: one sweep serves all, no timer stands for a single one."""
+
+from typing import Protocol
+
+
+class Scheduled(Protocol):
+    """What the schedule needs of a connection: a place to note for which sweep it waits."""
+
+    sweep: int | None
+
+    def look(self, now: float) -> None:
+        """See what is due."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+
+class Schedule:
+    """Connections by the sweep that they wait for. Times are monotonic; they and the sweeps' `interval` are seconds."""
+
+    def __init__(self, now: float, interval: float) -> None:
+        self._interval = interval
+        self._waiting: dict[int, set[Scheduled]] = {}
+        self._swept = int(now / interval)
+
+    def put(self, connection: Scheduled, when: float) -> None:
+        """Let `connection` be due at the first sweep after `when`. It waits for one time only."""
+        self.discard(connection)
+        connection.sweep = max(int(when / self._interval), self._swept) + 1
+        self._waiting.setdefault(connection.sweep, set()).add(connection)
+
+    def discard(self, connection: Scheduled) -> None:
+        """Forget a connection."""
+        if connection.sweep is not None:
+            waiting = self._waiting[connection.sweep]
+            waiting.discard(connection)
+            if not waiting:
+                del self._waiting[connection.sweep]
+            connection.sweep = None
+
+    def due(self, now: float) -> list[Scheduled]:
+        """Return those whose time has come, and forget them."""
+        found: list[Scheduled] = []
+        last = int(now / self._interval)
+        for sweep in range(self._swept + 1, last + 1):
+            found += self._waiting.pop(sweep, ())
+        self._swept = last
+        for connection in found:
+            connection.sweep = None
+        return found
