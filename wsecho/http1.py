@@ -74,13 +74,18 @@ class RequestReader:
 
         The same byte is refused however the head is cut, so the parser finds the same faults before it.
         """
+        if not self.started and (end := _end_of_small_head(data)):
+            self._request_line = data[: data.index(b"\n") + 1]
+            self._lines = 1
+            self._ended = True
+            return end, None
         position = 0
         while position < len(data) and not self._ended:
-            limit, refusal = self._limit()
+            limit = self._limit()
             stop = position + limit + len(_LINE_END) - self._line_size
             line_feed = data.find(b"\n", position, stop)
             if line_feed < 0 and stop <= len(data):
-                return stop - 1, refusal
+                return stop - 1, self._refusal()
             end = line_feed + 1 or len(data)
             self._line_size += end - position
             if not self._lines:
@@ -90,14 +95,19 @@ class RequestReader:
             position = end
         return position, None
 
-    def _limit(self) -> tuple[int, RequestError]:
-        """Return how long the current line may be, without its end, and the refusal of a longer one."""
+    def _limit(self) -> int:
+        """Return how long the current line may be, without its end."""
         if not self._lines:
-            return MAX_REQUEST_LINE, RequestError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
+            return MAX_REQUEST_LINE
+        return 0 if self._lines > MAX_FIELDS else MAX_FIELDS_SIZE - self._fields_size
+
+    def _refusal(self) -> RequestError:
+        """Return what is wrong with a current line that is longer than that."""
+        if not self._lines:
+            return RequestError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
         if self._lines > MAX_FIELDS:
-            return 0, RequestError(431, f"more than {MAX_FIELDS} header fields")
-        left = MAX_FIELDS_SIZE - self._fields_size
-        return left, RequestError(431, f"the header fields are longer than {MAX_FIELDS_SIZE} bytes")
+            return RequestError(431, f"more than {MAX_FIELDS} header fields")
+        return RequestError(431, f"the header fields are longer than {MAX_FIELDS_SIZE} bytes")
 
     def _end_line(self) -> None:
         """Count the line that has just ended."""
@@ -148,6 +158,16 @@ class RequestReader:
         if len(hosts) > 1 or (version == "1.1" and not hosts) or not all(map(_HOST.fullmatch, hosts)):
             raise RequestError(400, "the Host header must be given once, as a host and perhaps a port")
         return request
+
+
+def _end_of_small_head(data: bytes) -> int:
+    """Return where a head ends that came whole and is too small to break a limit; 0 for any other, to be measured."""
+    empty_line = data.find(_LINE_END * 2, 0, MAX_REQUEST_LINE)
+    if empty_line <= 0 or data.startswith(_LINE_END):
+        return 0
+    lines = data.count(b"\n", 0, empty_line)
+    is_small = lines < MAX_FIELDS and lines == data.count(_LINE_END, 0, empty_line)
+    return empty_line + len(_LINE_END * 2) if is_small else 0
 
 
 def _split_target(target: bytes) -> tuple[str, str]:

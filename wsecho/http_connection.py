@@ -111,7 +111,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         except Exception:
             self._services.log.exception("request failed", path=request.path[:256])
             answer = plain(500, "the server failed to answer", close=True)
-        route = self._services.routes.route_of(request)
+        route = self._services.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
             self._upgrade(answer, unread)
             self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)

@@ -106,7 +106,6 @@ class Listener:
             self._adopt(accepted)
 
     def _adopt(self, accepted: socket.socket) -> None:
-        accepted.setblocking(False)
         task = self._loop.create_task(self._start_connection(accepted))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)

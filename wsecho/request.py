@@ -1,6 +1,6 @@
 """A request as the routes see it, whichever HTTP version carried it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -20,10 +20,16 @@ class Request:
     keep_alive: bool
     has_body: bool
     peer: tuple[str | int, ...] | None = None
+    _values: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._values = {}
+        for name, value in self.headers:
+            self._values.setdefault(name.lower(), []).append(value)
 
     def values(self, name: str) -> list[str]:
         """Return the values of all header fields called `name` (in lower case), in order."""
-        return [value for field, value in self.headers if field.lower() == name]
+        return self._values.get(name, [])
 
     def value(self, name: str) -> str:
         """Return all values of `name` as one, joined by commas (RFC 9110 section 5.3); empty when it is absent."""

@@ -71,9 +71,9 @@ class Routes:
             return plain(404, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
         return page(request)
 
-    def route_of(self, request: Request) -> str:
+    def route_of(self, request: Request, answer: Response | Upgrade) -> str:
         """Return the route that a request is counted under (`wsecho.counters.ROUTES`): no peer can invent another."""
-        if handshake.is_attempted(request):
+        if isinstance(answer, Upgrade) or answer.refusal:
             return "/{websocket}"
         return self._routes.get(request.path, "")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import resource
 import signal
 import socket
@@ -36,6 +37,8 @@ from wsecho.telemetry import Telemetry
 _REQUEST_BUFFER_SIZE = 16 * 1024
 # Descriptors kept for everything that is not a connection.
 _SPARE_DESCRIPTORS = 256
+# Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
+_GARBAGE_THRESHOLD = 10_000
 # A sweep that comes later than that, in seconds, judges nobody.
 _LATE = 1.0
 
@@ -152,6 +155,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     sweeping = loop.create_task(_sweep(services, _sweep_interval(config)))
+    _calm_garbage_collector()
     accepting.start()
     host, port = sockets[0].getsockname()[:2]
     log.info("listening", url=_url(host, port), host=host, port=port, codec=chosen.name)
@@ -164,6 +168,13 @@ async def _serve(
     sweeping.cancel()
     telemetry.shutdown()
     log.info("stopped", cut_off=cut)
+
+
+def _calm_garbage_collector() -> None:
+    """Let it never look again at what lives as long as the process, and seldom at connections: they free themselves."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
 
 
 def _on_loop_error(
