@@ -131,7 +131,7 @@ class RunningServer:
         while (line := self._lines.get(timeout=PATIENCE)) is not None:
             self.logs.append(json.loads(line))
         self._lines.put(None)
-        bad = [line for line in self.logs if line["level"] in ("error", "critical")]
+        bad = [line for line in self.logs if line["severity"] in ("ERROR", "CRITICAL")]
         return bad + ([self.errors()] if self.errors() else [])
 
     def close(self) -> None:

@@ -91,7 +91,7 @@ def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(se
     server = serve(command=[sys.executable, "wsecho.py"], cwd=tmp_path)
     assert_serves(server)
     assert server.listening["codec"] == "python"
-    warnings = [line for line in server.logs if line["level"] == "warning"]
+    warnings = [line for line in server.logs if line["severity"] == "WARNING"]
     assert [line["event"] for line in warnings] == ["the codec is not compiled: echoes cost more"]
 
 

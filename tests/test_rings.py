@@ -25,7 +25,10 @@ RINGS = {
         "http1",
         "handshake",
     },
-    MIDDLE: {"config", "stats", "ledger", "metrics", "telemetry", "logs", "assets", "routes"},
+    MIDDLE: {
+        *("config", "stats", "ledger", "metrics", "telemetry", "assets", "routes"),
+        *("logs", "log_fields", "log_limits", "log_writer", "cloud_logging"),
+    },
     OUTER: {
         *(
             "wire",

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
+from wsecho import logs
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
@@ -74,7 +75,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._services.ledger.handshake("timeout")
         self._services.ledger.timeout("close" if self._ended else "handshake")
         if self._reader.started and not self._ended:
-            self._refuse(408, "the request took too long")
+            self._refuse(plain(408, "the request took too long", close=True))
         else:
             self._transport.abort()
 
@@ -85,7 +86,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def drain(self) -> None:
         """Refuse a request that has begun; close an idle connection."""
         if self._reader.started and not self._ended:
-            self._respond(stopping(), keep_alive=False)
+            self._refuse(stopping())
         elif not self._ended:
             self._transport.close()
 
@@ -93,7 +94,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         try:
             request = self._reader.feed(data)
         except RequestError as error:
-            self._refuse(error.status, str(error))
+            self._refuse(plain(error.status, str(error), close=True))
             return
         if request is None:
             abort_if_reset(self._transport)
@@ -109,15 +110,18 @@ class HttpConnection(asyncio.BufferedProtocol):
         try:
             answer = self._services.routes.answer(request)
         except Exception:
-            self._services.log.exception("request failed", path=request.path[:256])
+            logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
             answer = plain(500, "the server failed to answer", close=True)
         route = self._services.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
-            self._upgrade(answer, unread)
+            self._upgrade(request, answer, unread)
             self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)
             return
         if answer.refusal:
             self._services.ledger.handshake(answer.refusal)
+            logs.about(self._services.log, request).info(
+                "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
+            )
         stays = request.keep_alive and not (answer.close or request.has_body or self._services.routes.draining)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
@@ -136,11 +140,13 @@ class HttpConnection(asyncio.BufferedProtocol):
         if unread:
             self._take(unread)
 
-    def _refuse(self, status: int, line: str) -> None:
+    def _refuse(self, response: Response) -> None:
         """Answer what never became a request, and end the connection."""
         self._answered = True
-        self._respond(plain(status, line, close=True), keep_alive=False)
-        self._services.ledger.request("", "", status, 0.0)
+        peer = self._transport.get_extra_info("peername")
+        self._services.log.info("request refused", peer=peer, status=response.status, reason=response.line)
+        self._respond(response, keep_alive=False)
+        self._services.ledger.request("", "", response.status, 0.0)
 
     def _respond(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> None:
         self._transport.write(encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time()))
@@ -152,10 +158,12 @@ class HttpConnection(asyncio.BufferedProtocol):
             half_close(self._transport)
             self._watch(self._services.config.close_timeout)
 
-    def _upgrade(self, upgrade: Upgrade, unread: bytes) -> None:
+    def _upgrade(self, request: Request, upgrade: Upgrade, unread: bytes) -> None:
         self._ended = True
         self._services.connections.remove(self)
-        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate)
+        log = logs.about(self._services.log, request)
+        log.debug("websocket opened", peer=request.peer, path=request.path)
+        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log)
         connection.open(encode_upgrade(upgrade), unread)
 
     def _watch(self, limit: float) -> None:

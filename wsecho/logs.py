@@ -1,42 +1,158 @@
-"""Structured logs on standard output: one JSON object a line, or readable text on a terminal."""
+"""Structured logs on standard output: one JSON object a line, or readable text on a terminal.
 
-import contextlib
+A line is filtered by its severity, limited by its kind, made printable, rendered, and left to the process's writer.
+docs/logs.md has the fields.
+"""
+
 import logging
+import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Any
 
 import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from wsecho.cloud_logging import CloudRun
+from wsecho.log_fields import shown, shown_address, shown_traceback
+from wsecho.log_limits import LogLimits
+from wsecho.log_writer import LogWriter
+from wsecho.request import Request
+
+# How long the end of a process waits for whoever reads its log.
+FLUSH_SECONDS = 1.0
+
+_SUPPRESSED = "log lines suppressed"
+_LOST = "log lines lost"
 
 
-def configure(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
-    """Return the server's logger. `level` is a name of the logging module, `style` json, text or auto."""
-    as_text = style == "text" or (style == "auto" and sys.stdout is not None and sys.stdout.isatty())
-    processors: list[Any] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer(),
-    ]
-    structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=lambda *arguments: _Output(sys.stdout),
+class Output:
+    """What this process's lines go through, whichever part of the server they come from."""
+
+    def __init__(self, level: int, *, as_text: bool, descriptor: int, cloud_run: CloudRun | None) -> None:
+        self.cloud_run = cloud_run
+        self.limits = LogLimits()
+        rendering: list[Processor] = [
+            structlog.processors.format_exc_info,
+            _show,
+            *_renderers(as_text, descriptor, cloud_run),
+        ]
+        unlimited = _logger(structlog.ReturnLogger(), logging.NOTSET, rendering)
+        self.writer = LogWriter(descriptor, lambda lines: _line(unlimited.warning(_LOST, lines=lines)))
+        self.log = _logger(_Lines(self.writer), level, [self._limit, *rendering])
+
+    def _limit(self, logger: Any, method: str, fields: EventDict) -> EventDict:
+        event = fields["event"]
+        # Who asks for debug lines wants to see every connection.
+        if method == "debug" or event == _SUPPRESSED or self.limits.admits(method, event, monotonic()):
+            return fields
+        raise structlog.DropEvent
+
+    def tell_suppressed(self, now: float) -> None:
+        """Say how many lines of which kind were left out."""
+        for method, event, count in self.limits.take_suppressed(now):
+            getattr(self.log, method)(_SUPPRESSED, of=event, lines=count)
+
+
+class _Lines:
+    """The logger that structlog's own wraps."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer = writer
+
+    def msg(self, line: str) -> None:
+        self._writer.put(_line(line))
+
+    debug = info = warning = error = critical = msg
+
+
+_output: Output | None = None
+
+
+def configure(level: str, style: str) -> FilteringBoundLogger:
+    """Return the process's logger. `level` is a name of the logging module, `style` json, text or auto."""
+    global _output
+    # Where standard output was closed before the start, its descriptor may by now be a socket's.
+    stream = sys.stdout or sys.stderr
+    descriptor = stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
+    as_text = style == "text" or (style == "auto" and os.isatty(descriptor))
+    _output = Output(
+        getattr(logging, level.upper()),
+        as_text=as_text,
+        descriptor=descriptor,
+        cloud_run=CloudRun.detect(os.environ),
     )
     # It warns of writes after the end of a connection, which are ours to judge.
     logging.getLogger("aiofastnet").setLevel(logging.ERROR)
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return _output.log
+
+
+def about(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
+    """Return a logger whose lines belong to the trace of `request`, where somebody files lines by traces."""
+    fields = _output.cloud_run.trace_fields(request) if _output and _output.cloud_run else None
+    return log.bind(**fields) if fields else log
+
+
+def count_dropped(count: Callable[[int], None]) -> None:
+    """Let `count` be told how many lines were lost, each time some are, in whichever thread. It must not raise."""
+    if _output:
+        _output.writer.dropped = count
+
+
+def tell_suppressed() -> None:
+    """Say how many lines of which kind were left out; to be called every second or so."""
+    if _output:
+        _output.tell_suppressed(monotonic())
+
+
+def flush() -> None:
+    """Say what is left to be said, and wait until it is written, for a second at most."""
+    if _output:
+        _output.tell_suppressed(inf)
+        _output.writer.flush(FLUSH_SECONDS)
+
+
+def _logger(wrapped: Any, level: int, processors: list[Processor]) -> FilteringBoundLogger:
+    # Bound here and now: a lazy logger is bound again by every call, also by one that logs nothing.
+    wrapper = structlog.make_filtering_bound_logger(level)
+    logger: FilteringBoundLogger = structlog.wrap_logger(wrapped, processors, wrapper).bind()
     return logger
 
 
-class _Output:
-    """Writes lines, and loses them where they cannot be written: no log is worth an echo."""
+def _line(text: str) -> bytes:
+    return text.encode() + b"\n"
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
 
-    def msg(self, line: str) -> None:
-        # OSError: a full disk, a reader that has gone. ValueError: the stream was closed.
-        with contextlib.suppress(OSError, ValueError):
-            print(line, file=self._stream or sys.stderr, flush=True)
+def _show(logger: Any, method: str, fields: EventDict) -> EventDict:
+    """Make every field fit to be seen."""
+    if "peer" in fields:
+        fields["peer"] = shown_address(fields["peer"])
+    return {name: shown_traceback(value) if name == "exception" else shown(value) for name, value in fields.items()}
 
-    debug = info = warning = error = exception = critical = msg
+
+def _renderers(as_text: bool, descriptor: int, cloud_run: CloudRun | None) -> list[Processor]:
+    if as_text:
+        return [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=os.isatty(descriptor), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _arrange_for_cloud_logging if cloud_run else _arrange,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+
+
+def _arrange(logger: Any, method: str, fields: EventDict) -> EventDict:
+    """Put first what is in every line."""
+    return {"severity": method.upper(), "time": fields.pop("time"), "event": fields.pop("event"), **fields}
+
+
+def _arrange_for_cloud_logging(logger: Any, method: str, fields: EventDict) -> EventDict:
+    """`message` is what Cloud Logging shows of a line."""
+    return _arrange(logger, method, {"message": fields["event"], **fields})

@@ -23,6 +23,11 @@ class Response:
     close: bool = False
     refusal: str = ""
 
+    @property
+    def line(self) -> str:
+        """The body of an answer of one line of text."""
+        return self.body.decode().rstrip("\n")
+
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:

@@ -7,12 +7,14 @@ from functools import partial
 from random import random
 from typing import TYPE_CHECKING
 
+import structlog
+
 from wsecho.deflate import Agreement
 from wsecho.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
 from wsecho.inflater import Inflater
 from wsecho.lifetime import Lifetime
 from wsecho.transports import abort_if_reset, half_close
-from wsecho.violations import TOO_FAST
+from wsecho.violations import TOO_FAST, Violation
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
@@ -29,6 +31,7 @@ class WebSocketConnection:
             "_echo",
             "_has_loan",
             "_lifetime",
+            "_log",
             "_opened",
             "_paused",
             "_pinged",
@@ -39,8 +42,15 @@ class WebSocketConnection:
         "sweep",
     )
 
-    def __init__(self, transport: asyncio.Transport, services: Services, agreement: Agreement | None) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        services: Services,
+        agreement: Agreement | None,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
         self._services = services
+        self._log = log
         self._transport = transport
         codec = services.codec
         make_inflater = partial(Inflater, agreement, services.inflater_memory) if agreement else None
@@ -78,13 +88,18 @@ class WebSocketConnection:
     def echo_closes(self) -> None:
         """The echo has left its open state: a Close was sent, or can no longer be."""
         if violation := self._echo.violation:
-            self._services.ledger.violation(violation)
-            self._services.log.debug("protocol error", error=violation.text)
+            self._note(violation, self._echo.close_code or ABNORMAL_CLOSURE)
         if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and take our last bytes with it.
             half_close(self._transport)
             self._watch(self._services.config.close_timeout)
+
+    def _note(self, violation: Violation, code: int) -> None:
+        """Count and log a broken rule; `code` is how the connection ends."""
+        self._services.ledger.violation(violation)
+        peer = self._transport.get_extra_info("peername")
+        self._log.info("protocol error", peer=peer, code=code, reason=violation.text)
 
     def pong_received(self) -> None:
         """Our ping was answered."""
@@ -112,7 +127,8 @@ class WebSocketConnection:
         seconds = now - self._opened
         code = self._echo.close_code or ABNORMAL_CLOSURE
         services.ledger.connection_ended(seconds, code, self._initiator())
-        services.log.debug("websocket closed", code=code, seconds=round(seconds, 3))
+        peer = self._transport.get_extra_info("peername")
+        self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         del self._wire  # they refer to each other
 
     def _initiator(self) -> str:
@@ -187,7 +203,7 @@ class WebSocketConnection:
             self._services.ledger.timeout("ping")
             self.abort()
         elif due == "rate":
-            self._services.ledger.violation(TOO_FAST)
+            self._note(TOO_FAST, TOO_FAST.code)
             self._close(TOO_FAST.code, TOO_FAST.text.encode())
         elif due:
             self._services.ledger.timeout(due)

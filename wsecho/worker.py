@@ -83,6 +83,7 @@ def run(config: Config) -> None:
     finally:
         for listening in sockets:
             listening.close()
+        logs.flush()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -138,6 +139,7 @@ async def _serve(
         log=log,
         loop=loop,
     )
+    logs.count_dropped(services.ledger.log_lines_dropped)
     most = _descriptor_limit()
     if config.max_connections:
         most = min(most, config.max_connections)
@@ -196,6 +198,7 @@ async def _sweep(services: Services, interval: float) -> None:
         now = monotonic()
         lag = max(0.0, now - asked - interval)
         services.ledger.loop_lag(lag)
+        logs.tell_suppressed()
         if lag > _LATE:
             # The process was stopped, or starved. What its peers have sent meanwhile is still to be read.
             continue
