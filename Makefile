@@ -9,7 +9,7 @@ SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py 
 
 COVERING := compressed_echo counters deflate echo handshake receive_buffer
 
-.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench memory docs clean
+.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench memory instructions docs clean
 
 run: build
 	$(BIN)/python wsecho.py
@@ -66,6 +66,10 @@ bench: build $(VENV)/.dev
 
 memory: build $(VENV)/.dev
 	$(BIN)/python benchmarks/memory.py
+
+# After a change that is worth its cost: the figures that tests hold the codec to.
+instructions: build
+	$(BIN)/python benchmarks/instructions.py --write
 
 docs: build
 	$(BIN)/python docs/tables.py

@@ -2,7 +2,7 @@
 # Installs the Debian packages that tests use, where this is Debian and we are root; else the tests that need them skip.
 set -eu
 
-packages="buildah chromium mmdebstrap prometheus"
+packages="buildah chromium mmdebstrap prometheus valgrind"
 
 missing=""
 for package in $packages; do

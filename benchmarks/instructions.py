@@ -1,0 +1,102 @@
+"""Instructions that the compiled codec executes for a message: a measure of its cost that no noise can move.
+
+    python benchmarks/instructions.py            prints what is measured now
+    python benchmarks/instructions.py --write    and writes it to instructions.json, to be committed
+
+Valgrind counts what happens inside the echo's `receive`, whose input is fixed; the same code gives the same number on a
+busy machine. Another compiler gives other code, so its name is kept beside the figures.
+"""
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+COMMITTED = HERE / "instructions.json"
+RECEIVE = "__pyx_f_6wsecho_6native_4echo_4Echo_receive"
+
+TEXT, BINARY = 0x1, 0x2
+# By name: opcode, payload bytes, messages in one read.
+READS = {
+    "one text of 20 B": (TEXT, 20, 1),
+    "16 texts of 20 B": (TEXT, 20, 16),
+    "100 binary of 20 B": (BINARY, 20, 100),
+    "one text of 1 KiB": (TEXT, 1024, 1),
+    "one binary of 16 KiB": (BINARY, 16 * 1024, 1),
+}
+REPEATS = 500
+
+
+class MeasurementError(Exception):
+    """What is missing on this machine, for the reader."""
+
+
+def compiler() -> str:
+    """Return what the codec is compiled with, as far as it decides about the code: processor, compiler, version."""
+    try:
+        version = subprocess.run(["cc", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        raise MeasurementError("there is no C compiler") from None
+    return f"{platform.machine()}, cc {version.strip()}"
+
+
+def measure() -> dict[str, float]:
+    """Return the instructions per message of every kind of read. Raises MeasurementError."""
+    return {name: _count(name) / (REPEATS * READS[name][2]) for name in READS}
+
+
+def _count(name: str) -> int:
+    command = [
+        *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
+        *("--collect-atstart=no", f"--toggle-collect={RECEIVE}"),
+        *(sys.executable, __file__, "--receive", name),
+    ]
+    try:
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    except FileNotFoundError:
+        raise MeasurementError("valgrind is not installed") from None
+    found = re.search(r"Collected : (\d+)", finished.stderr)
+    if finished.returncode or not found or found[1] == "0":
+        raise MeasurementError(f"valgrind counted nothing: {finished.stderr[-500:]}")
+    return int(found[1])
+
+
+def receive(name: str) -> None:
+    """What Valgrind watches: the same read, again and again."""
+    sys.path.insert(0, str(HERE.parent))
+    from wsecho import codec
+    from wsecho.counters import EchoCounters
+
+    chosen = codec.load("compiled")
+    buffer = chosen.ReceiveBuffer(64 * 1024, 16 * 1024)
+    echo = chosen.Echo(buffer, chosen.Tally(EchoCounters()), 1 << 26, 1 << 20)
+    opcode, size, messages = READS[name]
+    read = _masked_frame(opcode, size) * messages
+    for _ in range(REPEATS):
+        buffer.place(buffer.landing, read)
+        echo.receive(len(read))
+
+
+def _masked_frame(opcode: int, size: int) -> bytes:
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    mask = b"\x01\x02\x03\x04"
+    return bytes((0x80 | opcode,)) + length + mask + bytes(ord("a") ^ mask[index % 4] for index in range(size))
+
+
+def main() -> None:
+    """Print, and write if asked."""
+    figures = {"compiler": compiler(), "instructions_per_message": measure()}
+    text = json.dumps(figures, indent=2) + "\n"
+    print(text, end="")
+    if "--write" in sys.argv:
+        COMMITTED.write_text(text)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--receive"]:
+        receive(sys.argv[2])
+    else:
+        main()
