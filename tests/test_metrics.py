@@ -1,16 +1,19 @@
 """The metrics page: names, formats, and numbers that equal what happened on the wire."""
 
+import random
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, client_frame, server_close, server_frame
-from tests.raw import RawConnection
+from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
+from wsecho import metrics
 
 COUNTERS = {
     "websocket_connections_total",
@@ -187,3 +190,69 @@ def test_every_scrape_is_consistent_while_messages_flow(serve: Serve, codec_name
             seen = server.metrics()
             assert seen["websocket_messages_received_total"] >= seen["websocket_messages_sent_total"] >= last
             last = seen["websocket_messages_sent_total"]
+
+
+def test_no_client_can_add_a_series(serve: Serve) -> None:
+    """100,000 requests with whatever a peer may choose: paths, methods, headers, subprotocols, close codes."""
+    server = serve()
+    chance = random.Random(1)
+    with RawConnection(server.port) as connection:
+        for _ in range(100):
+            requests = [_request(chance) for _ in range(950)]
+            connection.send(b"".join(requests) + b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
+            _read_answers(connection, len(requests) + 1)
+    for _ in range(5000):
+        with RawConnection(server.port) as client:
+            client.send(_handshake(chance))
+            if client.receive(12) == b"HTTP/1.1 101":
+                code = chance.randrange(1 << 16).to_bytes(2, "big")
+                client.send(client_frame(CLOSE, code + bytes(chance.choices(range(128), k=5))))
+            client.receive_all()
+    server.wait_for_metrics(websocket_active_connections=0)
+    page = server.get("/metrics")[2].decode()
+    closed = {
+        (metric.name.replace(".", "_"), label.replace(".", "_")): {*values, ""}
+        for metric in (*metrics.METRICS, *metrics.HISTOGRAMS)
+        for label, values in metrics.LABEL_VALUES.get(metric.name, {}).items()
+    }
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            for label, value in sample.labels.items():
+                name = family.name.removesuffix("_seconds") if family.name.startswith("http") else family.name
+                known = closed.get((name, label)) or closed.get((f"{name}_total", label))
+                assert family.name == "target_info" or label == "le" or value in known, (family.name, label, value)
+    assert len(page.splitlines()) < 2000
+
+
+def _request(chance: random.Random) -> bytes:
+    method = chance.choice(["GET", "POST", "OPTIONS", "PROPFIND", "DELETE"])
+    path = chance.choice(
+        ["/", "/health", "/ready", f"/{chance.getrandbits(64):x}", f"/info?{chance.getrandbits(64):x}"]
+    )
+    name, value = (f"{chance.getrandbits(32):x}" for _ in range(2))
+    return f"{method} {path} HTTP/1.1\r\nHost: a\r\nX-{name}: {value}\r\n\r\n".encode()
+
+
+def _handshake(chance: random.Random) -> bytes:
+    changes = {
+        b"GET / ": f"GET /{chance.getrandbits(64):x} ".encode(),
+        b"\r\n\r\n": f"\r\nSec-WebSocket-Protocol: p{chance.getrandbits(64):x}\r\n\r\n".encode(),
+        b"Version: 13": b"Version: %d" % chance.randrange(20),
+        b"GET": chance.choice([b"POST", b"PUT", b"PATCH"]),
+        b"HTTP/1.1": b"HTTP/1.0",
+    }
+    handshake = HANDSHAKE
+    for old in chance.sample(list(changes), chance.choice([0, 1, 1, 2])):
+        handshake = handshake.replace(old, changes[old])
+    return handshake
+
+
+def _read_answers(connection: RawConnection, count: int) -> None:
+    stream = connection.socket.makefile("rb")
+    for _ in range(count):
+        assert stream.readline().startswith(b"HTTP/1.1 ")
+        length = 0
+        while (line := stream.readline()) != b"\r\n":
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        stream.read(length)
