@@ -78,3 +78,73 @@ def test_a_drain_cuts_off_who_does_not_go(connections: Connections) -> None:
 
     assert asyncio.run(drain()) == 2
     assert len(connections) == 0
+
+
+def test_a_crowd_is_told_a_batch_at_a_time_and_only_who_is_still_there(connections: Connections) -> None:
+    told: list[Peer] = []
+    turns = 0
+
+    class Polite(Peer):
+        def drain(self) -> None:
+            told.append(self)
+            connections.remove(self)
+
+    async def drain() -> int:
+        nonlocal turns
+        crowd = [Polite() for _ in range(1000)]
+        for peer in crowd:
+            connections.add(peer)
+        draining = asyncio.create_task(connections.drain(10))
+        while not told:
+            await asyncio.sleep(0)
+        gone = next(peer for peer in crowd if peer not in told)
+        connections.remove(gone)
+        seen = set()
+        while not draining.done():
+            seen.add(len(told))
+            await asyncio.sleep(0)
+        assert gone not in told
+        turns = len(seen)
+        return await draining
+
+    assert asyncio.run(drain()) == 0
+    assert len(told) == 999
+    assert turns >= 10
+
+
+def test_one_goodbye_that_fails_does_not_keep_the_others_from_theirs(connections: Connections) -> None:
+    class Broken(Peer):
+        def drain(self) -> None:
+            raise RuntimeError("broken")
+
+        def abort(self) -> None:
+            connections.remove(self)
+
+    class Polite(Peer):
+        def drain(self) -> None:
+            connections.remove(self)
+
+    async def drain() -> list[object]:
+        errors: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context["exception"]))
+        for peer in (Broken(), Polite(), Broken(), Polite()):
+            connections.add(peer)
+        assert await connections.drain(10) == 0
+        return errors
+
+    assert [str(error) for error in asyncio.run(drain())] == ["broken", "broken"]
+
+
+def test_a_hurry_ends_every_wait(connections: Connections) -> None:
+    class Stubborn(Peer):
+        def abort(self) -> None:
+            connections.remove(self)
+
+    async def drain() -> int:
+        for _ in range(1000):
+            connections.add(Stubborn())
+        asyncio.get_running_loop().call_soon(connections.hurry)
+        await connections.linger(3600)
+        return await connections.drain(3600)
+
+    assert asyncio.run(drain()) == 1000

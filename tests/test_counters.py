@@ -112,3 +112,54 @@ def test_totals_add_up_all_rows() -> None:
     assert (totals.messages_received, totals.counters.echo.message_bytes) == (3, 3000)
     assert totals.counters.connection_nanoseconds == 750_000_000
     assert totals.counters.closes[0][0] == 3
+
+
+def test_what_a_dead_worker_left_open_is_lost_and_its_row_goes_on() -> None:
+    stats = Stats(workers=2)
+    ledgers = [Ledger(row) for row in stats.rows]
+    stats.roster.started(0, pid=100)
+    stats.roster.accepts(0)
+    for ledger in ledgers:
+        for _ in range(5):
+            ledger.connection_opened()
+        ledger.connection_ended(1, 1000, "client")
+    assert stats.worker_ended(0) == 4
+    totals = stats.totals()
+    assert (totals.counters.connections, totals.active_connections, totals.lost_connections) == (10, 4, 4)
+    state = stats.roster.states()[0]
+    assert (state.pid, state.up, state.starts) == (0, 0, 1)
+
+    stats.roster.started(0, pid=101)
+    ledgers[0].connection_opened()
+    assert stats.totals().active_connections == 5
+    assert stats.worker_ended(0) == 1
+    totals = stats.totals()
+    assert (totals.counters.connections, totals.active_connections, totals.lost_connections) == (11, 4, 5)
+    assert totals.connections_ended == 2
+    assert stats.roster.states()[0].starts == 2
+
+
+def test_totals_make_sense_while_other_workers_count_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats = Stats(workers=2)
+    tally, ledger = CODECS["compiled"].Tally(stats.rows[1].echo), Ledger(stats.rows[1])
+
+    class Meanwhile(Counters):
+        """A row that is copied while its worker opens, serves and ends a connection."""
+
+        @classmethod
+        def from_buffer_copy(cls, row: Counters, offset: int = 0) -> Counters:  # type: ignore[override]
+            copy = Counters.from_buffer_copy(row)
+            ledger.connection_opened()
+            tally.received(11, 5)
+            tally.message_received(5)
+            tally.sent(7, 5, 1)
+            ledger.connection_ended(1, 1000, "client")
+            return copy
+
+    monkeypatch.setattr("wsecho.stats.Counters", Meanwhile)
+    totals = stats.totals()
+    counted = totals.counters
+    assert totals.active_connections >= 0
+    assert totals.messages_received >= counted.echo.messages_sent
+    assert counted.echo.payload_bytes_received >= counted.echo.payload_bytes_sent
+    assert counted.connections >= totals.connections_ended == sum(counted.closes[0])

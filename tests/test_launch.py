@@ -130,7 +130,7 @@ def test_ctrl_c_during_the_start_is_no_error() -> None:
 def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
     from wsecho.listener import bind
 
-    (listening,) = bind("127.0.0.1", 0, 321)
+    ((listening,),) = bind("127.0.0.1", 0, 321)
     with listening:
         # Of a listening socket, Linux tells the backlog's limit in tcpi_sacked, the eighth number of TCP_INFO.
         facts = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)

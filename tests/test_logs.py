@@ -560,6 +560,24 @@ def test_lines_of_several_processes_are_whole_and_in_order_and_none_is_there_twi
     assert len(lines) == 8000
 
 
+def test_a_writer_at_rest_has_no_thread_and_the_next_line_wakes_it() -> None:
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    writer, threads = LogWriter(write, notice), threading.active_count()
+    assert writer.rest(PATIENCE)
+    with open(read, "rb") as stream:
+        for number in range(3):
+            writer.put(b"%d\n" % number)
+            assert writer.rest(PATIENCE)
+            assert threading.active_count() == threads
+            assert stream.readline() == b"%d\n" % number
+        for number in range(2000):
+            writer.put(b"%d\n" % number)
+        assert not writer.rest(0.01)  # nobody reads
+        assert [int(stream.readline()) for _ in range(2000)] == list(range(2000))
+    os.close(write)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_lines_that_cannot_be_written_are_counted_and_told_once_they_can() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)

@@ -26,7 +26,7 @@ RINGS = {
         "handshake",
     },
     MIDDLE: {
-        *("config", "stats", "ledger", "metrics", "telemetry", "assets", "routes"),
+        *("config", "roster", "stats", "ledger", "metrics", "telemetry", "assets", "routes"),
         *("logs", "log_fields", "log_limits", "log_writer", "cloud_logging"),
     },
     OUTER: {
@@ -40,6 +40,9 @@ RINGS = {
             "websocket_connection",
             "http_connection",
             "listener",
+            "orders",
+            "supervisor",
+            "terminal",
             "worker",
         ),
         *("cli", "__main__"),

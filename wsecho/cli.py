@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wsecho import __version__
-from wsecho.config import OPTIONS, Config, Option
+from wsecho.config import OPTIONS, Config, Option, check
 
 
 class _Value(click.ParamType[Any]):
@@ -27,7 +27,7 @@ class _Value(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+def _with_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(OPTIONS):
         command = click.option(
             option.flag,
@@ -47,21 +47,36 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @_with_options
 @click.version_option(__version__, prog_name="wsecho")
-def command(**options: Any) -> None:
+def command(**options: Any) -> int:
     """Echo WebSocket messages, and measure them."""
     # The loop handles signals once it runs. Until then a signal must end us, too: process 1 of a container, as which we
     # may run, is by default deaf to those that it has no handler for.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    # What could be loaded again has yet to be loaded.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    config = Config(**options)
+    try:
+        check(config)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     # Imported late: --help and a mistyped option need neither OpenTelemetry nor an event loop.
-    from wsecho import worker
+    from wsecho import supervisor, worker
 
-    worker.run(Config(**options))
+    workers = config.workers or supervisor.cores()
+    if workers > 1:
+        return supervisor.run(config, workers)
+    worker.run(config)
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0, 1 when it could not serve, 2 when an option was wrong."""
+    """Run the command and return its exit code.
+
+    0: stopped by a signal. 1: could not start, or a worker did not stop as it was told. 2: an option was wrong.
+    3: workers kept dying.
+    """
     try:
-        command.main(arguments, prog_name="wsecho", standalone_mode=False)
+        code = command.main(arguments, prog_name="wsecho", standalone_mode=False)
     except click.ClickException as error:
         print(f"wsecho: {error.format_message()}", file=sys.stderr)
         return error.exit_code
@@ -70,4 +85,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, RuntimeError) as error:
         print(f"wsecho: {error}", file=sys.stderr)
         return 1
-    return 0
+    return int(code or 0)

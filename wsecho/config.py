@@ -99,6 +99,13 @@ class Config:
     port: int = _option(
         "8080", parse_port, "PORT", "Port to listen on; 0 lets the system choose one.", aliases=("PORT",)
     )
+    workers: int = _option(
+        "1",
+        parse_count,
+        "COUNT",
+        "Worker processes, each with limits of its own; 0: one for each processor core.",
+        at_most=1024,
+    )
     max_message_size: int = _option(
         "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
     )
@@ -113,7 +120,7 @@ class Config:
         "0",
         parse_count,
         "COUNT",
-        "Connections held at once; more wait in the backlog. 0: as many as the descriptor limit allows, less 256.",
+        "Connections a worker holds; more wait in the backlog. 0: as many as the descriptor limit allows, less 256.",
     )
     backlog: int = _option(
         "4096",
@@ -169,6 +176,12 @@ class Config:
     )
     drain_timeout: float = _option(
         "7s", parse_time, "TIME", "From SIGTERM until every connection that is left is cut off.", at_least=0.001
+    )
+    drain_delay: float = _option(
+        "0s",
+        parse_time,
+        "TIME",
+        "From SIGTERM until clients are told to go, out of the drain timeout; until then only handshakes are refused.",
     )
     receive_buffer_size: int = _option(
         "32KiB",
@@ -262,6 +275,12 @@ class Option:
         if isinstance(value, int | float) and value > self.at_most:
             raise ValueError(f"{text!r} is too large: at most {self.at_most:g} is allowed")
         return value
+
+
+def check(config: Config) -> None:
+    """Raise ValueError with a line for the user where two options contradict each other."""
+    if config.drain_delay >= config.drain_timeout:
+        raise ValueError("--drain-delay leaves no time of --drain-timeout to say goodbye in")
 
 
 OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config))

@@ -5,6 +5,11 @@ import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
+# A batch keeps the loop from everyone else for some milliseconds.
+_GOODBYES_AT_ONCE = 100
+_PAUSE_BETWEEN_GOODBYES = 0.01
+_MOST_SECONDS_OF_GOODBYES = 2.0
+
 
 class Connection(Protocol):
     """What the registry needs of a connection, in whichever phase of its life."""
@@ -38,7 +43,7 @@ class Connections:
         # Set while no connection is open, and for good once a drain must end.
         self._drained = asyncio.Event()
         self._drained.set()
-        self._hurried = False
+        self._hurried = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -46,7 +51,7 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Hold a connection until `remove`."""
         self._open.add(connection)
-        if not self._hurried:
+        if not self._hurried.is_set():
             self._drained.clear()
 
     def remove(self, connection: Connection) -> None:
@@ -85,15 +90,19 @@ class Connections:
 
     def hurry(self) -> None:
         """Let a drain that is under way end now."""
-        self._hurried = True
+        self._hurried.set()
         self._drained.set()
+
+    async def linger(self, seconds: float) -> None:
+        """Wait so long, unless there is a hurry."""
+        await _wait(self._hurried, seconds)
 
     async def drain(self, seconds: float) -> int:
         """Say goodbye to all, wait at most `seconds`, cut off the rest and return how many that were."""
-        for connection in list(self._open):
-            connection.drain()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._drained.wait(), seconds)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        await self._say_goodbyes(min(_MOST_SECONDS_OF_GOODBYES, seconds / 2))
+        await _wait(self._drained, deadline - loop.time())
         cut_off = len(self._open)
         # An aborted transport reports its end on the next turn of the loop.
         while self._open:
@@ -101,3 +110,28 @@ class Connections:
                 connection.abort()
             await asyncio.sleep(0)
         return cut_off
+
+    async def _say_goodbyes(self, seconds: float) -> None:
+        """Tell everyone, a batch at a time: the others are served meanwhile, and do not all come back at once."""
+        everyone = list(self._open)
+        pause = min(_PAUSE_BETWEEN_GOODBYES, seconds * _GOODBYES_AT_ONCE / max(1, len(everyone)))
+        for start in range(0, len(everyone), _GOODBYES_AT_ONCE):
+            if start:
+                await self.linger(pause)
+            for connection in everyone[start : start + _GOODBYES_AT_ONCE]:
+                # Some have gone by themselves before their turn.
+                if connection in self._open:
+                    self._say_goodbye(connection)
+
+    def _say_goodbye(self, connection: Connection) -> None:
+        try:
+            connection.drain()
+        except Exception as error:
+            # Whatever happened to this one, the others are to be told.
+            asyncio.get_running_loop().call_exception_handler({"message": "drain failed", "exception": error})
+            connection.abort()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import aiofastnet
 import structlog
@@ -17,30 +18,54 @@ _COMPLAINT_SECONDS = 1.0
 _SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-def bind(host: str, port: int, backlog: int) -> list[socket.socket]:
-    """Return listening sockets for every address of `host`, on one port. Raises OSError with a line for the user."""
-    sockets: list[socket.socket] = []
+def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[socket.socket]]:
+    """Return for each worker its listening sockets: one for every address of `host`, all on one port.
+
+    The system spreads new connections over the workers (SO_REUSEPORT). Raises OSError with a line for the user.
+    """
+    bound: list[list[socket.socket]] = []
     try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            listening = socket.socket(family, kind, protocol)
-            sockets.append(listening)
-            listening.setblocking(False)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                # The IPv4 address of the same name gets a socket of its own.
-                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # Where the system chose the first socket's port, the others follow.
-            listening.bind((address[0], port, *address[2:]))
-            port = listening.getsockname()[1]
-            listening.listen(backlog)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for _ in range(workers):
+            bound.append([])
+            for family, _, _, _, address in found:
+                # The first ones want the port for themselves: shared ones would also share it with a server that runs.
+                listening = _bound(family, (address[0], port, *address[2:]), shared=len(bound) > 1)
+                bound[-1].append(listening)
+                # Where the system chose the first socket's port, the others follow.
+                port = listening.getsockname()[1]
+                if workers > 1:
+                    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                listening.listen(backlog)
     except (OSError, UnicodeError) as error:
-        for listening in sockets:
-            listening.close()
+        close(bound)
         reason = getattr(error, "strerror", None) or str(error)
         raise OSError(f"cannot listen on {host} port {port}: {reason}") from None
-    return sockets
+    return bound
+
+
+def close(bound: list[list[socket.socket]]) -> None:
+    """Close what `bind` returned."""
+    for sockets in bound:
+        for listening in sockets:
+            listening.close()
+
+
+def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # The IPv4 address of the same name gets a socket of its own.
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 class Listener:

@@ -23,7 +23,8 @@ class LogWriter:
     whichever thread notices. After a loss no line is taken until all that wait are out and `notice(lost)`, a line that
     says how many are missing here, is out too: the gap is where the notice stands.
 
-    The thread starts with the first line, so every process that was forked has its own.
+    The thread starts with the first line, so every process that was forked has its own. `rest` ends it until the next
+    line, so that a process can fork while it has no other thread.
     """
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
@@ -36,7 +37,7 @@ class LogWriter:
     def _start_anew(self) -> None:
         """Begin with nothing: what waits in a forked process is its parent's to write."""
         # Reentrant both, since the garbage collector can make a line of a lost task in the middle of another.
-        self._queue: SimpleQueue[bytes | threading.Event] = SimpleQueue()
+        self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._lost = 0
@@ -58,6 +59,14 @@ class LogWriter:
         written = threading.Event()
         self._queue.put(written)
         return written.wait(seconds)
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until everything is written and the thread has ended, so many seconds at most; tell whether it has."""
+        thread = self._thread
+        if thread is not None:
+            self._queue.put(None)
+            thread.join(seconds)
+        return thread is None or not thread.is_alive()
 
     def _start(self) -> None:
         with self._lock:
@@ -91,10 +100,20 @@ class LogWriter:
             for item in items:
                 if isinstance(item, threading.Event):
                     item.set()
+            if None in items and self._steps_down():
+                return
 
-    def _take(self) -> list[bytes | threading.Event]:
+    def _steps_down(self) -> bool:
+        """Be no longer the thread, unless there is something to do already for which no other was started."""
+        self._thread = None
+        with self._lock:
+            if self._thread is None and (self._lost or not self._queue.empty()):
+                self._thread = threading.current_thread()
+            return self._thread is not threading.current_thread()
+
+    def _take(self) -> list[bytes | threading.Event | None]:
         """Wait for something to do and return all of it."""
-        items: list[bytes | threading.Event] = []
+        items: list[bytes | threading.Event | None] = []
         with contextlib.suppress(Empty):
             items.append(self._queue.get(timeout=_RETRY_SECONDS if self._lost else None))
             while len(items) < MAX_LINES:

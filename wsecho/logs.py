@@ -114,6 +114,12 @@ def flush() -> None:
         _output.writer.flush(FLUSH_SECONDS)
 
 
+def rest() -> None:
+    """Wait, for a second at most, until everything is written and no thread is left: the process is about to fork."""
+    if _output:
+        _output.writer.rest(FLUSH_SECONDS)
+
+
 def _logger(wrapped: Any, level: int, processors: list[Processor]) -> FilteringBoundLogger:
     # Bound here and now: a lazy logger is bound again by every call, also by one that logs nothing.
     wrapper = structlog.make_filtering_bound_logger(level)

@@ -6,17 +6,26 @@ from array import array
 from dataclasses import dataclass
 
 from wsecho.counters import Counters
+from wsecho.roster import Roster
 
 # Rows start on cache lines of their own, so that two workers never write to the same one.
 _CACHE_LINE = 64
 _ROW_SIZE = -(-ctypes.sizeof(Counters) // _CACHE_LINE) * _CACHE_LINE
 
+# What ends something that was counted as it began.
+_ENDS = ("connection_durations", "connection_nanoseconds", "closes")
+_ENDS_OF_ECHOES = ("messages_sent", "payload_bytes_sent", "wire_bytes_sent")
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over all workers, taken at one moment."""
+    """Sums over all workers, taken at one moment.
+
+    Every connection that was opened is active, has ended, or is one of `lost_connections`: those of workers that died.
+    """
 
     counters: Counters
+    lost_connections: int
 
     @property
     def connections_ended(self) -> int:
@@ -27,7 +36,7 @@ class Totals:
     def active_connections(self) -> int:
         """Connections open now."""
         connections: int = self.counters.connections
-        return connections - self.connections_ended
+        return connections - self.connections_ended - self.lost_connections
 
     @property
     def messages_received(self) -> int:
@@ -41,8 +50,37 @@ class Stats:
     def __init__(self, workers: int) -> None:
         self._page = mmap.mmap(-1, workers * _ROW_SIZE)
         self.rows = [Counters.from_buffer(self._page, worker * _ROW_SIZE) for worker in range(workers)]
+        self.roster = Roster(workers)
+
+    def worker_ended(self, worker: int) -> int:
+        """Close the books of a process that is gone: what it left open is lost. Return how many that is.
+
+        The row stays, and the worker's next process goes on in it.
+        """
+        row = self.rows[worker]
+        lost: int = row.connections - sum(row.connection_durations)
+        before: int = self.roster.states()[worker].lost_connections
+        self.roster.ended(worker, lost)
+        return lost - before
 
     def totals(self) -> Totals:
         """Copy the rows, then add them up."""
-        copies = [array("q", bytes(row)) for row in self.rows]
-        return Totals(Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True)))))
+        # Read first, like all that ends: a worker that dies meanwhile has its connections for one more look.
+        lost = sum(state.lost_connections for state in self.roster.states())
+        copies = [array("q", bytes(_copied(row))) for row in self.rows]
+        return Totals(Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True)))), lost)
+
+
+def _copied(row: Counters) -> Counters:
+    """Copy a row while its worker counts on.
+
+    What ends is read before what begins: no message was sent that was not received, and no connection ended that was
+    not opened.
+    """
+    earlier = Counters.from_buffer_copy(row)
+    copy = Counters.from_buffer_copy(row)
+    for name in _ENDS:
+        setattr(copy, name, getattr(earlier, name))
+    for name in _ENDS_OF_ECHOES:
+        setattr(copy.echo, name, getattr(earlier.echo, name))
+    return copy

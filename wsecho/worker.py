@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import os
 import resource
-import signal
 import socket
 import uuid
 from collections.abc import Callable
@@ -26,6 +26,7 @@ from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
 from wsecho.listener import Listener
 from wsecho.loans import Loans
+from wsecho.orders import Alone, Orders, Stop
 from wsecho.receive_buffer import ReceiveBuffer
 from wsecho.routes import Routes
 from wsecho.schedule import Schedule, Scheduled
@@ -67,23 +68,64 @@ class Services:
         return monotonic()
 
 
-def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OSError or RuntimeError with a line for the user when it cannot start."""
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What is made before any worker, and is the same for all of them.
+
+    `reloads` are called on SIGHUP, by every worker and by their supervisor, from which later workers inherit. One that
+    fails raises OSError or ValueError with a line for the user, and leaves everything as it was.
+    """
+
+    config: Config
+    codec: Codec
+    pages: Assets
+    stats: Stats
+    instance_id: str
+    reloads: list[Callable[[], None]]
+    log: structlog.typing.FilteringBoundLogger
+
+
+def prepare(config: Config, workers: int = 1) -> Foundation:
+    """Make what workers share. Raises OSError or RuntimeError with a line for the user when that cannot be.
+
+    It starts no thread and no event loop, nor anything of OpenTelemetry's SDK: the process may fork afterwards.
+    """
     log = logs.configure(config.log_level, config.log_format)
     chosen = codec.load(config.codec)
     if chosen.name == "python" and config.codec == "auto":
         log.warning(
             "the codec is not compiled: echoes cost more", remedy="with a C compiler: make build, or pip install ."
         )
-    pages = Assets(assets.directory())
-    sockets = listener.bind(config.host, config.port, config.backlog)
+    return Foundation(
+        config=config,
+        codec=chosen,
+        pages=Assets(assets.directory()),
+        stats=Stats(workers),
+        instance_id=str(uuid.uuid4()),
+        reloads=[],
+        log=log,
+    )
+
+
+def run(config: Config) -> None:
+    """Serve, as the only worker, until SIGTERM or SIGINT.
+
+    Raises OSError or RuntimeError with a line for the user when it cannot start.
+    """
+    foundation = prepare(config)
+    bound = listener.bind(config.host, config.port, config.backlog)
+    foundation.stats.roster.started(0, os.getpid())
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, chosen, pages, sockets, log))
+        serve(foundation, 0, bound[0], Alone(foundation))
     finally:
-        for listening in sockets:
-            listening.close()
+        listener.close(bound)
         logs.flush()
+
+
+def serve(foundation: Foundation, number: int, sockets: list[socket.socket], orders: Orders) -> None:
+    """Be worker `number` until `orders` say otherwise and the drain has ended."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(foundation, number, sockets, orders))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -94,16 +136,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(
-    config: Config,
-    chosen: Codec,
-    pages: Assets,
-    sockets: list[socket.socket],
-    log: structlog.typing.FilteringBoundLogger,
-) -> None:
-    instance_id = str(uuid.uuid4())
-    stats = Stats(workers=1)
-    telemetry = Telemetry(stats, instance_id)
+async def _serve(foundation: Foundation, number: int, sockets: list[socket.socket], orders: Orders) -> None:
+    config, log, stats = foundation.config, foundation.log, foundation.stats
+    telemetry = Telemetry(stats, foundation.instance_id)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(partial(_on_loop_error, log))
     connections = Connections()
@@ -111,12 +146,12 @@ async def _serve(
     inflater_memory = InflaterMemory(config.inflater_memory)
     services = Services(
         config=config,
-        codec=chosen,
+        codec=foundation.codec,
         routes=Routes(
-            pages,
+            foundation.pages,
             telemetry.page,
-            instance_id=instance_id,
-            codec=chosen.name,
+            instance_id=foundation.instance_id,
+            codec=foundation.codec.name,
             subprotocol_policy=config.subprotocol,
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
         ),
@@ -132,10 +167,10 @@ async def _serve(
         ),
         loans=Loans(config.loan_limit, loop),
         inflater_memory=inflater_memory,
-        receive_buffer=chosen.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
+        receive_buffer=foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
-        tally=chosen.Tally(stats.rows[0].echo),
-        ledger=Ledger(stats.rows[0]),
+        tally=foundation.codec.Tally(stats.rows[number].echo),
+        ledger=Ledger(stats.rows[number]),
         log=log,
         loop=loop,
     )
@@ -146,27 +181,20 @@ async def _serve(
     accepting = Listener(
         sockets, lambda: HttpConnection(services), lambda starting: len(connections) + starting < most, log
     )
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        """The first signal starts the drain, the second one ends it."""
-        if stop.is_set():
-            connections.hurry()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    stop = Stop(connections)
+    orders.obey(loop, stop)
     sweeping = loop.create_task(_sweep(services, _sweep_interval(config)))
     _calm_garbage_collector()
     accepting.start()
-    host, port = sockets[0].getsockname()[:2]
-    log.info("listening", url=_url(host, port), host=host, port=port, codec=chosen.name)
+    orders.accepts(sockets)
 
-    await stop.wait()
+    await stop.asked.wait()
+    deadline = monotonic() + config.drain_timeout
     log.info("draining", connections=len(connections))
     services.routes.draining = True
+    await connections.linger(config.drain_delay)
     accepting.close()
-    cut = await connections.drain(config.drain_timeout)
+    cut = await connections.drain(deadline - monotonic())
     sweeping.cancel()
     telemetry.shutdown()
     log.info("stopped", cut_off=cut)
@@ -234,8 +262,3 @@ def _descriptor_limit() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     return soft - min(_SPARE_DESCRIPTORS, soft // 4)
-
-
-def _url(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}"

@@ -1,0 +1,133 @@
+"""What tells a worker to stop or to load again: signals, if it is alone, or else its supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from wsecho.connections import Connections
+from wsecho.terminal import Terminal
+
+if TYPE_CHECKING:
+    from wsecho.worker import Foundation
+
+# What a supervisor sends. It is held back in a new worker until that can obey.
+SUPERVISORS_SIGNALS = {signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP}
+
+
+class Stop:
+    """A worker's end: not asked for, asked for, or at once."""
+
+    def __init__(self, connections: Connections) -> None:
+        self.asked = asyncio.Event()
+        self._connections = connections
+
+    def ask(self) -> None:
+        """Begin to drain."""
+        self.asked.set()
+
+    def at_once(self) -> None:
+        """Cut off whoever is left."""
+        self._connections.hurry()
+        self.asked.set()
+
+    def ask_again(self) -> None:
+        """Begin to drain, the first time; the second time, end it."""
+        if self.asked.is_set():
+            self.at_once()
+        self.ask()
+
+
+class Orders(Protocol):
+    """Where a worker's orders come from."""
+
+    def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
+        """Listen to orders from now on."""
+
+    def accepts(self, sockets: list[socket.socket]) -> None:
+        """The worker takes connections."""
+
+
+class Alone:
+    """Orders of a worker without supervisor: SIGTERM and SIGINT stop it, a second one at once; SIGHUP loads again."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self._foundation = foundation
+        self._terminal = Terminal()
+
+    def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
+        """Handle the signals."""
+        loop.add_signal_handler(signal.SIGTERM, stop.ask_again)
+        loop.add_signal_handler(signal.SIGINT, stop.ask_again)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, stop)
+
+    def accepts(self, sockets: list[socket.socket]) -> None:
+        """Say so."""
+        self._foundation.stats.roster.accepts(0)
+        announce(self._foundation, sockets)
+
+    def _on_hangup(self, stop: Stop) -> None:
+        if self._terminal.has_gone():
+            stop.ask_again()
+        else:
+            reload(self._foundation.reloads, self._foundation.log)
+
+
+class Supervised:
+    """Orders of a worker that a supervisor started.
+
+    SIGTERM drains, however often it comes: service managers send it to every process, the supervisor passes it on, and
+    that is no second one. SIGQUIT ends the drain. SIGINT, which a terminal sends to every process, is the supervisor's
+    to pass on. Its death, at which `supervisor` ends, ends everything.
+    """
+
+    def __init__(self, foundation: Foundation, supervisor: socket.socket) -> None:
+        self._foundation = foundation
+        self._supervisor = supervisor
+
+    def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
+        """Handle the signals, those first that came before."""
+        loop.add_signal_handler(signal.SIGTERM, stop.ask)
+        loop.add_signal_handler(signal.SIGQUIT, stop.at_once)
+        loop.add_signal_handler(signal.SIGHUP, partial(reload, self._foundation.reloads, self._foundation.log))
+        loop.add_reader(self._supervisor, stop.at_once)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
+
+    def accepts(self, sockets: list[socket.socket]) -> None:
+        """Tell the supervisor which process does."""
+        self._supervisor.send(os.getpid().to_bytes(REPORT_SIZE, "big"))
+
+
+# A report is the process id of a worker that takes connections.
+REPORT_SIZE = 8
+
+
+def announce(foundation: Foundation, sockets: list[socket.socket], **facts: int) -> None:
+    """Log that the server takes connections, and where."""
+    host, port = sockets[0].getsockname()[:2]
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
+    url = f"http://{shown}:{port}"
+    foundation.log.info("listening", url=url, host=host, port=port, codec=foundation.codec.name, **facts)
+
+
+def reload(reloads: list[Callable[[], None]], log: structlog.typing.FilteringBoundLogger) -> None:
+    """Load everything again that can be; what cannot be loaded stays as it was."""
+    failed = False
+    for load in reloads:
+        try:
+            load()
+        except (OSError, ValueError) as error:
+            log.error("not reloaded", error=str(error))
+            failed = True
+        except Exception:
+            log.exception("not reloaded")
+            failed = True
+    if not failed:
+        log.info("reloaded")

@@ -1,0 +1,278 @@
+"""The parent of several workers: forks them, replaces those that die, passes signals on, and serves nobody itself.
+
+A process forks cleanly as long as it has no threads, no event loop and nothing of OpenTelemetry's SDK. So this one has
+none of them, but for the thread that writes its log, which rests meanwhile.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections import deque
+from dataclasses import replace
+from time import monotonic
+from typing import NoReturn, Self
+
+from wsecho import listener, logs, worker
+from wsecho.config import Config
+from wsecho.orders import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
+from wsecho.terminal import Terminal
+from wsecho.worker import Foundation
+
+# So many deaths in so many seconds are no accident that a new worker could repair.
+_MOST_DEATHS = 5
+_DEATHS_WITHIN = 30.0
+# The first replacement comes at once, the second after so many seconds, each further one after twice as many.
+_BACK_OFF = 0.5
+# What workers get beyond the drain timeout, or after the second signal, before they are killed: the end of their log
+# may be late.
+_GRACE = logs.FLUSH_SECONDS + 0.5
+
+_EXIT_UNCLEAN = 1
+_EXIT_WORKERS_DIE = 3
+
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
+_HANDLED = {*_STOPPING, signal.SIGHUP, signal.SIGCHLD}
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(config: Config, workers: int) -> int:
+    """Serve with `workers` processes until SIGTERM or SIGINT, and return the exit code.
+
+    Raises OSError or RuntimeError with a line for the user when it cannot start.
+    """
+    foundation = worker.prepare(config, workers)
+    bound = listener.bind(config.host, config.port, config.backlog, workers)
+    try:
+        with _Inbox() as inbox:
+            return _Supervisor(foundation, bound, inbox).supervise()
+    finally:
+        listener.close(bound)
+        logs.flush()
+
+
+class _Inbox:
+    """All that reaches the supervisor: signals, and the word of workers that they accept. Nothing of it gets lost."""
+
+    def __init__(self) -> None:
+        self._signals, self._wakeup = socket.socketpair()
+        self._reports, self.report_to = socket.socketpair()
+        for end in (self._signals, self._wakeup, self._reports):
+            end.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._signals, selectors.EVENT_READ)
+        self._selector.register(self._reports, selectors.EVENT_READ)
+
+    def __enter__(self) -> Self:
+        # The interpreter writes a byte for each signal that has a handler, as soon as it comes.
+        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
+        for number in _HANDLED:
+            signal.signal(number, lambda number, frame: None)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.set_wakeup_fd(-1)
+        self.close()
+        self.report_to.close()
+
+    def close(self) -> None:
+        """Close what only the supervisor reads. To its workers this is its end."""
+        self._selector.close()
+        for end in (self._signals, self._wakeup, self._reports):
+            end.close()
+
+    def wait(self, seconds: float | None) -> tuple[list[int], list[int]]:
+        """Return the processes that have begun to accept, and the signals that came. Waits for one or the other."""
+        self._selector.select(seconds)
+        reports = _read(self._reports)
+        starts = range(0, len(reports), REPORT_SIZE)
+        return [int.from_bytes(reports[start : start + REPORT_SIZE], "big") for start in starts], list(
+            _read(self._signals)
+        )
+
+
+def _read(end: socket.socket) -> bytes:
+    with contextlib.suppress(BlockingIOError):
+        return end.recv(1 << 16)
+    return b""
+
+
+class _Supervisor:
+    """Keeps one process for each row of the counters."""
+
+    def __init__(self, foundation: Foundation, bound: list[list[socket.socket]], inbox: _Inbox) -> None:
+        self._foundation = foundation
+        self._bound = bound
+        self._inbox = inbox
+        self._log = foundation.log
+        self._roster = foundation.stats.roster
+        self._terminal = Terminal()
+        # Process ids and their workers' numbers.
+        self._running: dict[int, int] = {}
+        # Workers that are to be started, and when.
+        self._due: dict[int, float] = dict.fromkeys(range(len(bound)), 0.0)
+        self._deaths: deque[float] = deque()
+        self._announced = False
+        self._stopping = False
+        self._kill_at: float | None = None
+        self._exit_code = 0
+
+    def supervise(self) -> int:
+        """Run the workers until the last of them has stopped, and return the exit code."""
+        # What exists now stays for good: looking for garbage must not copy it into every worker.
+        gc.freeze()
+        self._start_due()
+        while self._running or self._due:
+            accepting, signals = self._inbox.wait(self._seconds_left())
+            self._note_accepting(accepting)
+            for number in signals:
+                self._on_signal(number)
+            self._bury()
+            self._start_due()
+            self._kill_the_late()
+        return self._exit_code
+
+    def _seconds_left(self) -> float | None:
+        """Return how long there is nothing to do, None if only a signal could change that."""
+        times = [*self._due.values(), *([self._kill_at] if self._kill_at else [])]
+        return max(0.0, min(times) - monotonic()) if times else None
+
+    def _note_accepting(self, pids: list[int]) -> None:
+        for pid in pids:
+            # It may have died since.
+            if pid in self._running:
+                self._roster.accepts(self._running[pid])
+                if self._announced:
+                    self._log.info("worker replaced", worker=self._running[pid], pid=pid)
+        if not (self._announced or self._stopping) and all(state.up for state in self._roster.states()):
+            self._announced = True
+            announce(self._foundation, self._bound[0], workers=len(self._bound))
+
+    def _on_signal(self, number: int) -> None:
+        if number in _STOPPING or (number == signal.SIGHUP and self._terminal.has_gone()):
+            if self._stopping:
+                self._hurry()
+            else:
+                self._stop()
+        elif number == signal.SIGHUP:
+            # Here too: workers that are started later inherit it.
+            reload(self._foundation.reloads, self._log)
+            self._send(signal.SIGHUP)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._due.clear()
+        # A worker stops listening when it closes its own; these would keep the port open behind its back.
+        listener.close(self._bound)
+        self._kill_at = monotonic() + self._foundation.config.drain_timeout + _GRACE
+        self._send(signal.SIGTERM)
+
+    def _hurry(self) -> None:
+        self._kill_at = monotonic() + _GRACE
+        self._send(signal.SIGQUIT)
+
+    def _send(self, number: signal.Signals) -> None:
+        for pid in self._running:
+            os.kill(pid, number)
+
+    def _kill_the_late(self) -> None:
+        if self._kill_at and monotonic() >= self._kill_at:
+            self._kill_at = None
+            self._log.error("workers did not stop in time", workers=sorted(self._running.values()))
+            self._send(signal.SIGKILL)
+
+    def _bury(self) -> None:
+        """Take note of every process that has ended, also of those that process 1 of a container inherits."""
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                pid, status = ended
+                if pid in self._running:
+                    self._on_end(self._running.pop(pid), pid, os.waitstatus_to_exitcode(status))
+
+    def _on_end(self, number: int, pid: int, exit_code: int) -> None:
+        lost = self._foundation.stats.worker_ended(number)
+        if self._stopping and exit_code == 0:
+            return
+        cause = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
+        self._log.error("worker died", worker=number, pid=pid, cause=cause, lost_connections=lost)
+        if self._stopping:
+            self._exit_code = self._exit_code or _EXIT_UNCLEAN
+        else:
+            self._replace(number)
+
+    def _replace(self, number: int) -> None:
+        now = monotonic()
+        self._deaths.append(now)
+        while self._deaths[0] <= now - _DEATHS_WITHIN:
+            self._deaths.popleft()
+        deaths = len(self._deaths)
+        if deaths >= _MOST_DEATHS:
+            self._log.critical("giving up: workers keep dying", deaths=deaths, seconds=_DEATHS_WITHIN)
+            self._exit_code = _EXIT_WORKERS_DIE
+            self._stop()
+        else:
+            self._due[number] = now + (_BACK_OFF * 2 ** (deaths - 2) if deaths > 1 else 0)
+
+    def _start_due(self) -> None:
+        for number, due in list(self._due.items()):
+            if due <= monotonic():
+                del self._due[number]
+                self._start(number)
+
+    def _start(self, number: int) -> None:
+        logs.rest()
+        # A signal meant for the child must not end in our inbox, of which it has a copy.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED | SUPERVISORS_SIGNALS)
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(number, parent, held)
+            self._running[pid] = number
+            self._roster.started(number, pid)
+        except OSError as error:
+            self._log.error("no worker could be started", worker=number, error=error.strerror)
+            self._replace(number)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+    def _become_worker(self, number: int, parent: int, held: set[int]) -> NoReturn:
+        """Serve, and end the process: nothing of what the parent was about to do is ours to do."""
+        exit_code = _EXIT_UNCLEAN
+        log = self._log.bind(worker=number)
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, held | SUPERVISORS_SIGNALS)
+            _die_with(parent)
+            self._inbox.close()
+            listener.close(self._bound[:number] + self._bound[number + 1 :])
+            foundation = replace(self._foundation, log=log)
+            worker.serve(foundation, number, self._bound[number], Supervised(foundation, self._inbox.report_to))
+            exit_code = 0
+        except BaseException:
+            log.exception("worker failed")
+        finally:
+            logs.flush()
+            os._exit(exit_code)
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent is killed; elsewhere the end of the inbox has to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        # It may have died just before.
+        if os.getppid() != parent:
+            os._exit(_EXIT_UNCLEAN)
