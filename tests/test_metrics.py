@@ -1,8 +1,14 @@
 """The metrics page: names, formats, and numbers that equal what happened on the wire."""
 
+import contextlib
+import os
+import platform
 import random
+import resource
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, client_frame, server_close, server_frame
+from tests.memory import resident_memory
+from tests.processes import children, wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
-from wsecho import metrics
+from wsecho import __version__, metrics
 
 COUNTERS = {
     "websocket_connections_total",
@@ -220,8 +228,50 @@ def test_no_client_can_add_a_series(serve: Serve) -> None:
             for label, value in sample.labels.items():
                 name = family.name.removesuffix("_seconds") if family.name.startswith("http") else family.name
                 known = closed.get((name, label)) or closed.get((f"{name}_total", label))
-                assert family.name == "target_info" or label == "le" or value in known, (family.name, label, value)
+                ours = family.name in ("target_info", "wsecho_build_info", "wsecho_worker_up") or label == "le"
+                assert ours or value in known, (family.name, label, value)
     assert len(page.splitlines()) < 2000
+
+
+def test_the_page_tells_of_the_processes_behind_it(serve: Serve) -> None:
+    began = time.time()
+    server = serve("--workers", "2", "--codec", "python")
+    seen = server.metrics()
+    build = f'wsecho_build_info{{codec="python",python="{platform.python_version()}",version="{__version__}"}}'
+    assert seen[build] == seen['wsecho_worker_up{worker="0"}'] == seen['wsecho_worker_up{worker="1"}'] == 1
+    assert abs(seen["process_start_time_seconds"] - began) < 60
+    assert seen["process_cpu_seconds_total"] > 0.01
+    assert seen["process_max_fds"] == resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    memory = sum(resident_memory(pid) for pid in (server.pid, *children(server.pid)))
+    assert seen["process_resident_memory_bytes"] == pytest.approx(memory, rel=0.1)
+    descriptors = seen["process_open_fds"]
+    with RawConnection(server.port).open(), RawConnection(server.port).open():
+        # What asks is one of them, each time.
+        assert server.metrics()["process_open_fds"] == descriptors + 2
+
+
+def test_a_worker_that_died_takes_its_connections_out_and_nothing_else() -> None:
+    server = RunningServer("--workers", "2")
+    with contextlib.ExitStack() as held:
+        held.callback(server.close)
+        clients = [held.enter_context(RawConnection(server.port).open()) for _ in range(20)]
+        for client in clients:
+            client.send(client_frame(TEXT, b"x"))
+            client.receive(3)
+        before = server.metrics()
+        victim = children(server.pid)[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in children(server.pid))
+        seen = server.wait_for_metrics(wsecho_worker_restarts_total=1)
+        lost = seen["websocket_lost_connections_total"]
+        assert 0 < lost < 20
+        assert seen["websocket_active_connections"] == 20 - lost
+        unchanged = ("websocket_connections_total", "websocket_messages_sent_total", "websocket_message_size_bytes_sum")
+        assert {name: seen[name] for name in unchanged} == {name: before[name] for name in unchanged}
+        for client in clients:
+            client.socket.close()
+        seen = server.wait_for_metrics(websocket_active_connections=0)
+        assert seen["websocket_connection_duration_seconds_count"] + lost == 20
 
 
 def _request(chance: random.Random) -> bytes:

@@ -26,7 +26,7 @@ RINGS = {
         "handshake",
     },
     MIDDLE: {
-        *("config", "roster", "stats", "ledger", "metrics", "telemetry", "assets", "routes"),
+        *("config", "roster", "stats", "processes", "ledger", "metrics", "telemetry", "assets", "routes"),
         *("logs", "log_fields", "log_limits", "log_writer", "cloud_logging"),
     },
     OUTER: {

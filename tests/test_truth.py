@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from tests.frames import (
     server_close,
     server_frame,
 )
+from tests.processes import children, wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, RunningServer
 from tests.test_compressed_echo import Compressor, compressed_frame, compressed_reply
@@ -212,7 +215,8 @@ def require_consistency(seen: dict[str, float], before: dict[str, float]) -> Non
     assert seen["websocket_message_size_bytes_count"] == seen["websocket_messages_received_total"]
     assert seen['websocket_message_size_bytes_bucket{le="+Inf"}'] == seen["websocket_message_size_bytes_count"]
     ended = seen["websocket_connection_duration_seconds_count"]
-    assert seen["websocket_active_connections"] == seen["websocket_connections_total"] - ended
+    lost = seen["websocket_lost_connections_total"]
+    assert seen["websocket_active_connections"] == seen["websocket_connections_total"] - ended - lost
     assert ended == sum(value for name, value in seen.items() if name.startswith("websocket_closes_total"))
     for unit in ("messages_{}_total", "{}_bytes_total"):
         received, sent = (seen["websocket_" + unit.format(way)] for way in ("received", "sent"))
@@ -223,16 +227,23 @@ def require_consistency(seen: dict[str, float], before: dict[str, float]) -> Non
 
 
 @contextlib.contextmanager
-def scraping(server: RunningServer) -> Iterator[list[dict[str, float]]]:
-    """Scrape as fast as can be, and require each scrape to be consistent."""
+def scraping(server: RunningServer, *, broken: int = 0) -> Iterator[list[dict[str, float]]]:
+    """Scrape as fast as can be, and require each scrape to be consistent; `broken` of them may meet a dying worker."""
     scrapes: list[dict[str, float]] = [{}]
     failures: list[BaseException] = []
     enough = threading.Event()
 
     def scrape() -> None:
+        left = broken
         try:
             while not enough.is_set():
-                seen = server.metrics()
+                try:
+                    seen = server.metrics()
+                except ConnectionError:
+                    if not left:
+                        raise
+                    left -= 1
+                    continue
                 require_consistency(seen, scrapes[-1])
                 scrapes.append(seen)
         except BaseException as failure:
@@ -261,3 +272,33 @@ def test_every_scrape_is_consistent_and_the_last_one_equals_what_the_clients_cou
     books.add(**{'websocket_frames_received_total{opcode="close"}': 8})
     assert books.differences(seen) == {}
     assert len(scrapes) > 10
+
+
+def test_the_books_go_on_over_a_worker_that_is_killed_and_replaced() -> None:
+    server = RunningServer("--workers", "2")
+    books = Books()
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.close)
+        stack.enter_context(scraping(server, broken=1))
+        asyncio.run(traffic(server, books))
+        server.wait_for_metrics(websocket_active_connections=0)
+        held = [stack.enter_context(RawConnection(server.port).open()) for _ in range(12)]
+        books.add(websocket_connections_total=len(held))
+        victim = children(server.pid)[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in children(server.pid))
+        lost = server.wait_for_metrics(wsecho_worker_restarts_total=1)["websocket_lost_connections_total"]
+        assert 0 < lost < len(held)
+        asyncio.run(traffic(server, books))
+        for connection in held:
+            connection.socket.close()
+        seen = server.wait_for_metrics(websocket_active_connections=0)
+        books.add(
+            **{
+                'websocket_frames_received_total{opcode="close"}': 16,
+                'websocket_handshakes_total{outcome="accepted",reason="accepted",status_class="1xx"}': len(held),
+                "websocket_connection_duration_seconds_count": len(held) - int(lost),
+                'websocket_closes_total{code="1006",initiator="client"}': len(held) - int(lost),
+            }
+        )
+        assert books.differences(seen) == {}

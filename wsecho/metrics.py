@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from platform import python_version
 from typing import Literal
 
+from wsecho import __version__
 from wsecho.counters import (
     CLOSE_CODES,
     CONNECTION_DURATION_BOUNDS,
@@ -20,6 +22,7 @@ from wsecho.counters import (
     STATUSES,
     TIMEOUTS,
 )
+from wsecho.processes import Usage
 from wsecho.stats import Totals
 from wsecho.violations import REASONS
 
@@ -74,6 +77,11 @@ _NANOSECONDS = 1_000_000_000
 def _one(read: Callable[[Totals], float]) -> Callable[[Totals], Observed]:
     """Return the reader of a metric without labels."""
     return lambda totals: [({}, read(totals))]
+
+
+def _used(read: Callable[[Usage], float]) -> Callable[[Totals], Observed]:
+    """Return the reader of what the system says, where it does."""
+    return lambda totals: [({}, read(totals.usage))] if totals.usage else []
 
 
 def _frames(totals: Totals) -> Observed:
@@ -246,6 +254,71 @@ METRICS = (
         ("reason",),
     ),
     Metric(
+        "websocket_lost_connections_total",
+        "counter",
+        "{connection}",
+        "Connections that ended with a worker that died: opened, but in no count of those that ended.",
+        _one(lambda totals: totals.lost_connections),
+    ),
+    Metric(
+        "wsecho_worker_up",
+        "gauge",
+        "",
+        "1 from when a worker accepts connections until it ends.",
+        lambda totals: [({"worker": str(number)}, worker.up) for number, worker in enumerate(totals.workers)],
+        ("worker",),
+    ),
+    Metric(
+        "wsecho_worker_restarts_total",
+        "counter",
+        "{restart}",
+        "Workers that died and were replaced.",
+        _one(lambda totals: totals.restarts),
+    ),
+    Metric(
+        "wsecho_build_info",
+        "gauge",
+        "",
+        "Always 1; the labels say what is running.",
+        lambda totals: [({"version": __version__, "python": python_version(), "codec": totals.codec}, 1)],
+        ("version", "python", "codec"),
+    ),
+    Metric(
+        "process_start_time_seconds",
+        "gauge",
+        "s",
+        "When the server was started, in seconds since 1970.",
+        _one(lambda totals: totals.started),
+    ),
+    Metric(
+        "process_cpu_seconds_total",
+        "counter",
+        "s",
+        "CPU time, user and system, of all processes of the server, those that have ended included.",
+        _used(lambda usage: usage.cpu_seconds),
+    ),
+    Metric(
+        "process_resident_memory_bytes",
+        "gauge",
+        "By",
+        "Resident memory of all processes of the server; what they share counts for each.",
+        _used(lambda usage: usage.resident_memory),
+    ),
+    Metric(
+        "process_open_fds",
+        "gauge",
+        "{descriptor}",
+        "Open descriptors of all processes of the server.",
+        _used(lambda usage: usage.open_descriptors),
+    ),
+    Metric(
+        "process_max_fds",
+        "gauge",
+        "{descriptor}",
+        "Descriptors that one process may have open.",
+        _used(lambda usage: usage.max_descriptors),
+    ),
+    Metric(
         "wsecho_log_lines_dropped_total",
         "counter",
         "{line}",
@@ -312,6 +385,12 @@ LABEL_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "websocket_protocol_errors_total": {"reason": REASONS},
     "websocket_timeouts_total": {"limit": TIMEOUTS},
     "websocket_refused_connections_total": {"reason": REFUSALS},
+    "wsecho_worker_up": {"worker": ("0 to workers - 1",)},
+    "wsecho_build_info": {
+        "version": ("the release",),
+        "python": ("the interpreter's version",),
+        "codec": ("compiled", "python"),
+    },
     "http.server.request.duration": {
         "http.request.method": METHODS,
         "http.route": tuple(route for route in ROUTES if route),

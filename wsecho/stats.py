@@ -2,11 +2,14 @@
 
 import ctypes
 import mmap
+import os
+import time
 from array import array
 from dataclasses import dataclass
 
 from wsecho.counters import Counters
-from wsecho.roster import Roster
+from wsecho.processes import Usage, usage
+from wsecho.roster import Roster, WorkerState
 
 # Rows start on cache lines of their own, so that two workers never write to the same one.
 _CACHE_LINE = 64
@@ -19,13 +22,26 @@ _ENDS_OF_ECHOES = ("messages_sent", "payload_bytes_sent", "wire_bytes_sent")
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over all workers, taken at one moment.
+    """Sums over all workers, taken at one moment; `workers` has the state of each, `started` is the wall clock's time.
 
     Every connection that was opened is active, has ended, or is one of `lost_connections`: those of workers that died.
     """
 
     counters: Counters
-    lost_connections: int
+    workers: tuple[WorkerState, ...]
+    usage: Usage | None
+    codec: str
+    started: float
+
+    @property
+    def lost_connections(self) -> int:
+        """Connections that ended with a worker and that nobody saw end."""
+        return sum(worker.lost_connections for worker in self.workers)
+
+    @property
+    def restarts(self) -> int:
+        """How often a worker that died was replaced."""
+        return sum(max(worker.starts - 1, 0) for worker in self.workers)
 
     @property
     def connections_ended(self) -> int:
@@ -45,9 +61,15 @@ class Totals:
 
 
 class Stats:
-    """An anonymous page that worker processes inherit. A row is written by its worker only."""
+    """An anonymous page that worker processes inherit. A row is written by its worker only.
 
-    def __init__(self, workers: int) -> None:
+    It is made by the process that is the only worker, or the parent of all. `codec` is the name of what they echo with.
+    """
+
+    def __init__(self, workers: int, codec: str = "") -> None:
+        self._codec = codec
+        self._root = os.getpid()
+        self._started = time.time()
         self._page = mmap.mmap(-1, workers * _ROW_SIZE)
         self.rows = [Counters.from_buffer(self._page, worker * _ROW_SIZE) for worker in range(workers)]
         self.roster = Roster(workers)
@@ -66,9 +88,11 @@ class Stats:
     def totals(self) -> Totals:
         """Copy the rows, then add them up."""
         # Read first, like all that ends: a worker that dies meanwhile has its connections for one more look.
-        lost = sum(state.lost_connections for state in self.roster.states())
+        workers = tuple(self.roster.states())
         copies = [array("q", bytes(_copied(row))) for row in self.rows]
-        return Totals(Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True)))), lost)
+        counters = Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True))))
+        used = usage(self._root, [worker.pid for worker in workers if worker.pid])
+        return Totals(counters, workers, used, self._codec, self._started)
 
 
 def _copied(row: Counters) -> Counters:

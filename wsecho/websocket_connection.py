@@ -76,8 +76,9 @@ class WebSocketConnection:
         services = self._services
         services.connections.add(self)
         self._transport.set_protocol(self._wire)
-        self._transport.write(answer)
+        # First, so that whoever has read a 101 is in the books, whatever happens to this process.
         services.ledger.connection_opened()
+        self._transport.write(answer)
         self._look_again(self._opened)
         buffer = services.receive_buffer
         while unread and not self._transport.is_closing():
