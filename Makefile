@@ -30,10 +30,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What tests need of Debian: a browser, Prometheus, an image builder. Without root they are not installed and those
-# tests skip, saying what is missing.
+# What tests need of Debian: a browser, Prometheus, an image builder, two libraries. Without root they are not installed
+# and those tests skip, saying what is missing.
 debian:
 	sh tests/debian_packages.sh
+	sh benchmarks/debian_packages.sh
 
 conformance: build $(VENV)/.dev
 	$(BIN)/python -m tests.conformance --sections $(SECTIONS)
@@ -62,6 +63,7 @@ asan: build $(VENV)/.dev
 	$(BIN)/python -m tests.asan
 
 bench: build $(VENV)/.dev
+	sh benchmarks/debian_packages.sh
 	$(BIN)/python benchmarks/bench.py
 
 memory: build $(VENV)/.dev

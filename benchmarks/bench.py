@@ -2,7 +2,7 @@
 
     python benchmarks/bench.py [--rounds N] [--seconds S] [--servers A,B] [--workloads A,B] [--json FILE]
 
-In every round each server is started alone on one core, loaded from another core by `load.c`, and ended; the next
+In every round each server is started alone on one core, loaded from another core by `load`, and ended; the next
 round takes the servers in the opposite order. Ratios are taken within a round, and their median is reported, so that
 a machine that changes its speed meanwhile changes both sides. README.md beside this file has the method's limits.
 
@@ -21,7 +21,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from servers import BUILD, COMMANDS, BenchmarkError, compile_program, running
+from programs import BUILD, SOURCES, CompilationError, compile_program
+from servers import COMMANDS, BenchmarkError, running
 
 CONNECTIONS = 100
 WARM_UP_SECONDS = 0.5
@@ -105,8 +106,10 @@ def choose_cores() -> Cores:
 def measure(server: str, workload: Workload, seconds: float, cores: Cores) -> Sample:
     """Start the server, load it for one window, end it."""
     with running(server, cores.server) as target:
-        command = [BUILD / "load", "127.0.0.1", target.port, CONNECTIONS, workload.size, workload.in_flight]
-        command += [seconds, "text", WARM_UP_SECONDS, *target.pids()]
+        command = [BUILD / "load", "echo", "--port", target.port, "--connections", CONNECTIONS]
+        command += ["--size", workload.size, "--in-flight", workload.in_flight]
+        command += ["--seconds", seconds, "--warm-up", WARM_UP_SECONDS]
+        command += [word for pid in target.pids() for word in ("--pid", pid)]
         outcome = subprocess.run(
             list(map(str, command)),
             capture_output=True,
@@ -121,8 +124,8 @@ def measure(server: str, workload: Workload, seconds: float, cores: Cores) -> Sa
         cpu_us=window["server_cpu_seconds"] / window["messages"] * 1e6,
         per_second=window["messages_per_second"],
         busy=window["server_cpu_seconds"] / window["seconds"],
-        p50_us=window["latency_p50_us"],
-        p99_us=window["latency_p99_us"],
+        p50_us=window["latency_us"]["p50"],
+        p99_us=window["latency_us"]["p99"],
     )
 
 
@@ -293,9 +296,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     arguments = parse_arguments()
     try:
-        for program in ("floor", "load"):
+        for program in SOURCES:
             compile_program(program)
-    except BenchmarkError as error:
+    except CompilationError as error:
         print(error, file=sys.stderr)
         return 1
     facts = machine_facts()

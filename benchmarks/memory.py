@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers import COMMANDS, BenchmarkError, RunningServer, compile_program, running
+from programs import CompilationError, compile_program
+from servers import COMMANDS, BenchmarkError, RunningServer, running
 
 MIB = 1024 * 1024
 CHUNK_BYTES = 256 * 1024
@@ -208,7 +209,7 @@ def main() -> int:
         messages = Messages(arguments.mebibytes * MIB, arguments.connections)
         with running(arguments.server) as server:
             outcome = asyncio.run(observe(server, messages, arguments.connections))
-    except (BenchmarkError, OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+    except (BenchmarkError, CompilationError, OSError, asyncio.IncompleteReadError, TimeoutError) as error:
         print(f"FAIL: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0 if report(outcome, arguments) else 1

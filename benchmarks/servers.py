@@ -1,4 +1,4 @@
-"""The servers that are measured: how each is compiled, started, found listening, and ended.
+"""The servers that are measured: how each is started, found listening, and ended.
 
 One `running()` block is one server: pinned to a core, its output in a log file (a pipe nobody reads would stop it),
 ended by its own process id.
@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from programs import BUILD
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-BUILD = ROOT / "build" / "bench"
 
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
@@ -44,20 +45,6 @@ class RunningServer:
     def pids(self) -> list[int]:
         """The server's process and every process below it: what it spends is spent by all of them."""
         return [self.pid, *descendants(self.pid)]
-
-
-def compile_program(name: str) -> Path:
-    """Compile `name`.c of this folder, and return the program's path."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    program = BUILD / name
-    command = [os.environ.get("CC", "cc"), "-O2", "-o", str(program), str(HERE / f"{name}.c")]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise BenchmarkError(f"no C compiler: {command[0]} was not found") from None
-    except subprocess.CalledProcessError as error:
-        raise BenchmarkError(f"{name}.c does not compile:\n{error.stderr}") from None
-    return program
 
 
 @contextlib.contextmanager

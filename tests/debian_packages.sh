@@ -1,19 +1,23 @@
 #!/bin/sh
-# Installs the Debian packages that tests use, where this is Debian and we are root; else the tests that need them skip.
+# Installs Debian packages, where this is Debian and we are root; else what needs them skips, or says that it cannot.
+#
+#     debian_packages.sh [PACKAGE...]         those that tests use, unless others are named
 set -eu
 
-packages="buildah chromium mmdebstrap prometheus valgrind"
+if [ $# -eq 0 ]; then
+    set -- buildah chromium mmdebstrap prometheus valgrind
+    # Node may have come from elsewhere.
+    command -v npm >/dev/null || set -- "$@" nodejs npm
+fi
 
 missing=""
-for package in $packages; do
+for package; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
-# Node may have come from elsewhere.
-command -v npm >/dev/null || missing="$missing nodejs npm"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Not installed, so the tests that use them will skip:$missing"
+    echo "Not installed, so what needs them will not run:$missing"
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive

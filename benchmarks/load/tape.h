@@ -1,0 +1,46 @@
+/* Every message that will be sent, framed, masked and, where agreed, compressed before the clock starts.
+ *
+ * A tape is a run of frames: an introduction that is played once, then a loop. Without a context that outlives a
+ * message there is only the loop. With one, the same messages are compressed twice in one stream: the introduction
+ * for a peer that knows nothing yet, the loop for one that knows the messages before. What a decompressor knows at
+ * the loop's beginning is the same in every turn, the end of the messages, so that the loop can be played for ever.
+ */
+#ifndef LOAD_TAPE_H
+#define LOAD_TAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deflate.h"
+
+struct tape {
+    uint8_t *bytes; /* all frames; and the loop's first ones again, so that most runs are one piece */
+    size_t *ends;   /* of each frame in `bytes` */
+    size_t frames, introduction;
+    size_t loop_end, end; /* of the frames, and of those that are there again */
+    size_t messages;      /* different ones */
+    uint8_t *payloads;    /* of each message, `options.size` bytes */
+    uint8_t opcode;
+};
+
+extern struct tape tape;
+
+/* Made for the first connection's agreement; all others have to have the same. */
+void prepare_tape(const struct agreement *agreement);
+
+/* The frame that is sent after this one. */
+size_t frame_after(size_t frame);
+
+size_t frame_size(size_t frame);
+
+/* What the frame has to come back as. */
+const uint8_t *payload_of(size_t frame);
+
+/* The place in `bytes` where to send on after `at`. */
+size_t wrapped(size_t at);
+
+/* Bytes from `at` to the end of the frame there; 0 where one begins. */
+size_t rest_of_frame(size_t at);
+
+#endif
