@@ -54,9 +54,11 @@ def explain(name: str, errors: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", metavar="NAME", nargs="*", choices=[[], *SOURCES], help=", ".join(SOURCES))
+    parser.add_argument("names", metavar="NAME", nargs="*", help=" or ".join(SOURCES))
     parser.add_argument("--into", type=Path, default=BUILD, metavar="FOLDER", help="default: build/bench")
     arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.names) - SOURCES.keys()):
+        parser.error(f"{', '.join(unknown)}: not among {', '.join(SOURCES)}")
     try:
         for name in arguments.names or SOURCES:
             print(compile_program(name, arguments.into))

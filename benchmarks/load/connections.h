@@ -8,7 +8,10 @@
 #include "clock.h"
 #include "connection.h"
 
-enum { STALL_SECONDS = 10 }; /* silence that is an error */
+enum {
+    STALL_SECONDS = 10,    /* silence that is an error */
+    PATIENCE_SECONDS = 60, /* for what has to come before a window closes, or after */
+};
 
 extern struct connection *connections; /* options.connections of them */
 

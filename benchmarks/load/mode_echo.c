@@ -12,8 +12,6 @@
 #include "options.h"
 #include "window.h"
 
-enum { PATIENCE_SECONDS = 60 };
-
 static bool refill = true; /* replace each echo by a new message */
 static uint64_t awaited;   /* messages in flight over all connections */
 static uint64_t messages;  /* echoes since the window opened */

@@ -12,7 +12,6 @@
 #include "window.h"
 
 enum {
-    DRAIN_SECONDS = 60,
     SPIN_NANOSECONDS = 60 * 1000, /* before a message is due, the program looks at the clock instead of sleeping */
     EVENTS_BETWEEN = 2,           /* served before it looks again whether a message is due */
 };
@@ -102,7 +101,7 @@ void run_open_loop(void)
     run_until(window_end);
     struct window window = close_window(&at_opening);
     send_due();
-    serve_until(now() + DRAIN_SECONDS * SECOND, &awaited);
+    serve_until(now() + PATIENCE_SECONDS * SECOND, &awaited);
     if (awaited)
         fail("%llu echoes are missing", (unsigned long long)awaited);
     report(&window);

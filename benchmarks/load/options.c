@@ -56,6 +56,8 @@ static const char *const modes[] = {
 };
 static const char *const payloads[] = {[TEXT] = "text", [BINARY] = "binary", [JSON] = "json"};
 
+enum { MOST_PIDS = 1 << 22 }; /* of Linux */
+
 struct options options = {
     .server = {.sin_family = AF_INET},
     .size = 20,
@@ -100,7 +102,7 @@ static void add_pid(const char *text)
     options.pids = realloc(options.pids, (options.pid_count + 1) * sizeof *options.pids);
     if (!options.pids)
         fail("no memory for %d process ids", options.pid_count + 1);
-    options.pids[options.pid_count++] = whole("pid", text, 1 << 30);
+    options.pids[options.pid_count++] = whole("pid", text, MOST_PIDS);
 }
 
 static void parse_option(int option, const char *name, const char *value)
