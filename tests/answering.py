@@ -71,8 +71,10 @@ def _in_a_thread(start: Callable[[], Any]) -> Iterator[int]:
 
     try:
         server = call(started())
-        yield next(iter(server.sockets)).getsockname()[1]
-        call(_stop(server))
+        try:
+            yield next(iter(server.sockets)).getsockname()[1]
+        finally:
+            call(_stop(server))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -307,10 +307,13 @@ def test_pings_are_answered_and_fragments_joined(program: Path) -> None:
     assert len(pongs) >= said["messages"]
 
 
-def test_a_pong_goes_between_two_messages(program: Path) -> None:
-    with honest(compression=None, ping_interval=0.01, ping_timeout=PATIENCE) as port:
-        options = ("--size", 1 << 20, "--in-flight", 8, "--connections", 2)
-        assert measured(program, "echo", "--port", port, *SHORT, *options)["messages"] > 0
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_pong_goes_between_two_messages(program: Path, certificate: ssl.SSLContext, tls: bool) -> None:
+    """The server would end the connection if it found one within a message."""
+    with honest(ssl=certificate if tls else None, compression=None, ping_interval=0.002, ping_timeout=PATIENCE) as port:
+        for size, in_flight in ((1 << 20, 6), (1000, 6000)):  # of long messages, and of many short ones
+            options = ("--size", size, "--in-flight", in_flight, "--connections", 2, *("--tls",) * tls)
+            assert measured(program, "echo", "--port", port, *SHORT, *options)["messages"] > 0
 
 
 def changed(payload: bytes) -> bytes:

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "connection.h"
 
 #include <stdlib.h>
@@ -18,14 +19,97 @@ struct handlers handlers;
 struct agreement agreement;
 char *tls;
 
-/* ---- opening ---- */
-
 static void watch(struct connection *c, uint32_t events)
 {
     if (c->events != events)
         watch_connection(c, events);
     c->events = events;
 }
+
+/* ---- sending ---- */
+
+void connection_queue(struct connection *c)
+{
+    c->owed += frame_size(c->frame);
+    c->frame = frame_after(c->frame);
+    c->queued++;
+}
+
+static size_t send_part(struct connection *c, const uint8_t *data, size_t length)
+{
+    ssize_t sent = transport_send(&c->transport, data, length);
+
+    if (sent == SEND_FAILED)
+        fail("connection %d: %s", c->index, transport_failure());
+    return sent;
+}
+
+/* True: it is gone. */
+static bool flush_pong(struct connection *c)
+{
+    c->pong_sent += send_part(c, c->pong + c->pong_sent, c->pong_length - c->pong_sent);
+    if (c->pong_sent < c->pong_length)
+        return false;
+    c->pong_length = c->pong_sent = 0;
+    c->sending_pong = false;
+    return true;
+}
+
+/* True: so much of the tape is gone as could be sent in one piece, and there may be more. */
+static bool flush_run(struct connection *c)
+{
+    size_t run = c->owed < tape.end - c->send_at ? c->owed : tape.end - c->send_at;
+    size_t rest = c->pong_length ? rest_of_frame(c->send_at) : 0;
+
+    if (c->pong_length) /* its turn comes as soon as may be */
+        run = rest > c->transport.committed ? rest : c->transport.committed;
+    size_t sent = send_part(c, tape.bytes + c->send_at, run);
+    c->owed -= sent;
+    c->send_at = wrapped(c->send_at + sent);
+    return sent == run;
+}
+
+/* Whether it may go now: not within a message, nor within what TLS has already taken of the messages. */
+static bool pong_may_go(const struct connection *c)
+{
+    return c->pong_length && !c->transport.committed && (!c->owed || !rest_of_frame(c->send_at));
+}
+
+void connection_flush(struct connection *c)
+{
+    bool going_on = true;
+
+    while (going_on && (c->pong_length || c->owed)) {
+        c->sending_pong = c->sending_pong || pong_may_go(c);
+        going_on = c->sending_pong ? flush_pong(c) : flush_run(c);
+    }
+    watch(c, EPOLLIN | (c->pong_length || c->owed ? EPOLLOUT : 0));
+}
+
+/* ---- receiving ---- */
+
+static void flush_if_owed(struct connection *c)
+{
+    if (c->state == OPEN && (c->owed || c->pong_length))
+        connection_flush(c);
+}
+
+static void receive(struct connection *c)
+{
+    static uint8_t buffer[RECEIVE_BYTES];
+
+    do {
+        ssize_t received = transport_receive(&c->transport, buffer, sizeof buffer);
+        if (received == RECEIVE_NOTHING)
+            break;
+        if (received <= 0)
+            fail("connection %d: %s", c->index, received ? transport_failure() : "ended by the server without a Close");
+        read_echoes(c, buffer, received, now());
+    } while (c->state == OPEN && transport_has_pending(&c->transport));
+    flush_if_owed(c);
+}
+
+/* ---- opening ---- */
 
 static void await(struct connection *c, enum wait wait)
 {
@@ -96,6 +180,9 @@ static void upgrade(struct connection *c, size_t head)
     if (c->state == OPEN)
         read_echoes(c, (uint8_t *)response + head, length - head, now());
     free(response);
+    flush_if_owed(c);
+    if (c->state == OPEN && transport_has_pending(&c->transport))
+        receive(c);
 }
 
 static void receive_response(struct connection *c)
@@ -113,77 +200,6 @@ static void receive_response(struct connection *c)
         upgrade(c, head);
     else if (c->response_length == LONGEST_RESPONSE)
         fail("connection %d: the answer to the handshake does not end", c->index);
-}
-
-/* ---- sending ---- */
-
-void connection_queue(struct connection *c)
-{
-    c->owed += frame_size(c->frame);
-    c->frame = frame_after(c->frame);
-    c->queued++;
-}
-
-static size_t send_part(struct connection *c, const uint8_t *data, size_t length)
-{
-    ssize_t sent = transport_send(&c->transport, data, length);
-
-    if (sent == SEND_FAILED)
-        fail("connection %d: %s", c->index, transport_failure());
-    return sent;
-}
-
-/* True: it is gone. */
-static bool flush_pong(struct connection *c)
-{
-    c->pong_sent += send_part(c, c->pong + c->pong_sent, c->pong_length - c->pong_sent);
-    if (c->pong_sent < c->pong_length)
-        return false;
-    c->pong_length = c->pong_sent = 0;
-    return true;
-}
-
-/* True: so much of the tape is gone as could be sent in one piece, and there may be more. */
-static bool flush_run(struct connection *c)
-{
-    size_t run = c->owed < tape.end - c->send_at ? c->owed : tape.end - c->send_at;
-    size_t rest = c->pong_length ? rest_of_frame(c->send_at) : 0;
-
-    if (rest) /* then the pong's turn has come */
-        run = rest;
-    size_t sent = send_part(c, tape.bytes + c->send_at, run);
-    c->owed -= sent;
-    c->send_at = wrapped(c->send_at + sent);
-    return sent == run;
-}
-
-void connection_flush(struct connection *c)
-{
-    bool going_on = true;
-
-    while (going_on && (c->pong_length || c->owed)) {
-        bool between = c->pong_length && (c->pong_sent || !c->owed || !rest_of_frame(c->send_at));
-        going_on = between ? flush_pong(c) : flush_run(c);
-    }
-    watch(c, EPOLLIN | (c->pong_length || c->owed ? EPOLLOUT : 0));
-}
-
-/* ---- receiving ---- */
-
-static void receive(struct connection *c)
-{
-    static uint8_t buffer[RECEIVE_BYTES];
-
-    do {
-        ssize_t received = transport_receive(&c->transport, buffer, sizeof buffer);
-        if (received == RECEIVE_NOTHING)
-            break;
-        if (received <= 0)
-            fail("connection %d: %s", c->index, received ? transport_failure() : "ended by the server without a Close");
-        read_echoes(c, buffer, received, now());
-    } while (c->state == OPEN && transport_has_pending(&c->transport));
-    if (c->state == OPEN && (c->owed || c->pong_length))
-        connection_flush(c);
 }
 
 /* ---- closing ---- */

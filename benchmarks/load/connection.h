@@ -25,12 +25,13 @@ struct connection {
     size_t response_length;
 
     /* sending */
-    size_t frame;      /* of the tape: the next to be queued */
-    size_t send_at;    /* in the tape: the next byte to send */
-    size_t owed;       /* bytes queued that the socket did not take yet */
-    uint64_t queued;   /* messages */
+    size_t frame;    /* of the tape: the next to be queued */
+    size_t send_at;  /* in the tape: the next byte to send */
+    size_t owed;     /* bytes queued that the socket did not take yet */
+    uint64_t queued; /* messages */
     uint8_t pong[LONGEST_CLIENT_HEADER + LONGEST_CONTROL];
     size_t pong_length, pong_sent;
+    bool sending_pong; /* begun, and nothing else until it is gone */
 
     /* receiving: the frame that is arriving */
     uint8_t header[LONGEST_SERVER_HEADER];
@@ -42,9 +43,9 @@ struct connection {
 
     /* receiving: the echo that is arriving */
     bool in_message, compressed;
-    size_t echo_frame; /* of the tape, that it is the echo of */
+    size_t echo_frame;  /* of the tape, that it is the echo of */
     size_t echo_length; /* of its payload, so far and inflated */
-    uint64_t echoes;   /* complete ones */
+    uint64_t echoes;    /* complete ones */
     struct inflater *inflater;
 
     uint64_t *sent_at; /* the mode's own, see mode_echo.c */

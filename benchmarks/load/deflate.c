@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "deflate.h"
 
 #include <stdlib.h>

@@ -112,12 +112,12 @@ static void begin_frame(struct connection *c)
 
 /* ---- ends of frames ---- */
 
-/* RFC 6455 section 5.5.3: of several pings the newest is answered. A pong that is half sent stays as it is. */
+/* RFC 6455 section 5.5.3: of several pings the newest is answered. A pong that is being sent stays as it is. */
 static void answer_ping(struct connection *c)
 {
     static const uint8_t mask[MASK_BYTES] = {0x1f, 0x2e, 0x3d, 0x4c};
 
-    if (!c->pong_sent)
+    if (!c->sending_pong)
         c->pong_length = write_frame(c->pong, FIN | PONG, mask, c->control, c->control_length);
 }
 

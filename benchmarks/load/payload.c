@@ -25,8 +25,10 @@ static int write_record(char *to, size_t room, uint64_t *state)
 {
     static const char *const services[] = {"checkout", "search", "inventory", "payments", "profile", "shipping"};
     static const char *const levels[] = {"debug", "info", "warning", "error"};
-    static const char *const words[] = {"order", "accepted", "retry",  "timeout", "upstream", "cache",  "miss", "user",
-                                        "queue", "drained",  "socket", "closed",  "refund",   "issued", "slow", "query"};
+    static const char *const words[] = {
+        "order", "accepted", "retry",  "timeout", "upstream", "cache",  "miss", "user",
+        "queue", "drained",  "socket", "closed",  "refund",   "issued", "slow", "query",
+    };
     static const char *const regions[] = {"eu-north", "eu-west", "us-east", "ap-south"};
     unsigned drawn[16];
 

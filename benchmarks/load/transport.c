@@ -95,15 +95,17 @@ static ssize_t tls_receive(struct transport *transport, void *to, size_t room)
     return tls_wait(transport->tls, received) == WAIT_FAILED ? RECEIVE_FAILED : RECEIVE_NOTHING;
 }
 
-/* A call takes one record at most. */
+/* Record by record. One that the socket does not take is encrypted all the same. */
 static ssize_t tls_send(struct transport *transport, const uint8_t *data, size_t length)
 {
     size_t sent = 0, part;
 
     ERR_clear_error();
     while (sent < length) {
+        size_t record = length - sent < SSL3_RT_MAX_PLAIN_LENGTH ? length - sent : SSL3_RT_MAX_PLAIN_LENGTH;
         errno = 0;
-        int result = SSL_write_ex(transport->tls, data + sent, length - sent, &part);
+        int result = SSL_write_ex(transport->tls, data + sent, record, &part);
+        transport->committed = result ? 0 : record;
         if (!result)
             return tls_wait(transport->tls, result) == WAIT_FAILED ? SEND_FAILED : (ssize_t)sent;
         sent += part;
