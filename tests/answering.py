@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -33,14 +34,18 @@ def honest(handler: Callable[[ServerConnection], Awaitable[None]] = echo, **sett
 
 
 @contextmanager
-def answering(answer: Answer, *, extensions: str = "", pongs: list[bytes] | None = None) -> Iterator[int]:
-    """Answer message by message on the port that is yielded; collect what comes in pongs."""
+def answering(answer: Answer, *extensions: str, pongs: list[bytes] | None = None) -> Iterator[int]:
+    """Answer message by message on the port that is yielded; collect what comes in pongs.
+
+    The first connection is answered the first of `extensions`, the next one the next, and so on in turns.
+    """
+    turns = cycle(extensions or [""])
 
     received_pongs = [] if pongs is None else pongs
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            writer.write(_accepted(await reader.readuntil(b"\r\n\r\n"), extensions))
+            writer.write(_accepted(await reader.readuntil(b"\r\n\r\n"), next(turns)))
             number = 0
             while True:
                 first, payload = await _read_frame(reader)

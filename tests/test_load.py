@@ -147,23 +147,36 @@ def test_without_context_takeover_every_message_starts_anew(program: Path, takeo
     terms = 'permessage-deflate; client_no_context_takeover; server_max_window_bits="9"; client_max_window_bits=10'
     if not takeover:
         terms += "; server_no_context_takeover"
-    with answering(answer, extensions=terms) as port:
+    with answering(answer, terms) as port:
         said = measured(program, "echo", "--port", port, *SHORT, *DEFLATE, "--size", 4096, "--connections", 1)
     assert said["extensions"] == terms
     assert said["echoes_compressed"] is True
 
 
+def test_compression_that_is_declined_on_some_connections_is_counted(program: Path) -> None:
+    def answer(first: int, payload: bytes, number: int) -> bytes:
+        return bytes([first]) + server_frame(TEXT, payload)[1:]
+
+    with answering(answer, "permessage-deflate", "") as port:
+        for mode in ("echo", "idle"):
+            said = measured(program, mode, "--port", port, *SHORT, *DEFLATE, "--connections", 6, "--used-once")
+            assert (said["extensions"], said["declined"]) == ("permessage-deflate", 3)
+            assert said["echoes_compressed"] is False
+    with answering(answer, "permessage-deflate", "permessage-deflate; server_no_context_takeover") as port:
+        assert "agreed to" in complaint(program, "idle", "--port", port, "--deflate", "--connections", 2)
+
+
 def test_compression_that_was_declined_or_not_used_is_said(program: Path) -> None:
     with honest(compression=None) as port:
         said = measured(program, "echo", "--port", port, *SHORT, *DEFLATE)
-    assert (said["extensions"], said["echoes_compressed"]) == (None, False)
+    assert (said["extensions"], said["declined"], said["echoes_compressed"]) == (None, 100, False)
 
     inflater = zlib.decompressobj(wbits=-15)
 
     def answer(first: int, payload: bytes, number: int) -> bytes:
         return server_frame(TEXT, inflater.decompress(payload + BLOCK_END))
 
-    with answering(answer, extensions="permessage-deflate") as port:
+    with answering(answer, "permessage-deflate") as port:
         said = measured(program, "echo", "--port", port, *SHORT, *DEFLATE, "--connections", 1)
     assert (said["extensions"], said["echoes_compressed"]) == ("permessage-deflate", False)
 
@@ -405,7 +418,7 @@ def test_a_wrong_compressed_echo_is_an_error(program: Path) -> None:
     )
     for answer, expected in lies:
         inflater, deflater = zlib.decompressobj(wbits=-15), zlib.compressobj(wbits=-15)
-        with answering(answer, extensions="permessage-deflate") as port:
+        with answering(answer, "permessage-deflate") as port:
             said = complaint(program, "echo", "--port", port, *SHORT, *DEFLATE, "--connections", 1)
         assert expected in said
 
@@ -420,7 +433,7 @@ def test_a_wrong_compressed_echo_is_an_error(program: Path) -> None:
 )
 def test_an_extension_that_was_not_offered_is_an_error(program: Path, extensions: str, expected: str) -> None:
     offer = () if extensions == "permessage-deflate" else ("--deflate",)
-    with answering(lambda *_: b"", extensions=extensions) as port:
+    with answering(lambda *_: b"", extensions) as port:
         assert expected in complaint(program, "handshakes", "--port", port, *SHORT, *offer)
 
 

@@ -10,14 +10,13 @@
 #include "echo_reader.h"
 #include "failure.h"
 #include "options.h"
-#include "tape.h"
 #include "upgrade.h"
 
 enum { RECEIVE_BYTES = 256 * 1024 };
 
 struct handlers handlers;
-struct agreement agreement;
-char *tls;
+char *extensions, *tls;
+uint64_t declined;
 
 static void watch(struct connection *c, uint32_t events)
 {
@@ -30,8 +29,8 @@ static void watch(struct connection *c, uint32_t events)
 
 void connection_queue(struct connection *c)
 {
-    c->owed += frame_size(c->frame);
-    c->frame = frame_after(c->frame);
+    c->owed += frame_size(c->tape, c->frame);
+    c->frame = frame_after(c->tape, c->frame);
     c->queued++;
 }
 
@@ -58,21 +57,21 @@ static bool flush_pong(struct connection *c)
 /* True: so much of the tape is gone as could be sent in one piece, and there may be more. */
 static bool flush_run(struct connection *c)
 {
-    size_t run = c->owed < tape.end - c->send_at ? c->owed : tape.end - c->send_at;
-    size_t rest = c->pong_length ? rest_of_frame(c->send_at) : 0;
+    size_t piece = c->tape->end - c->send_at, run = c->owed < piece ? c->owed : piece;
+    size_t rest = c->pong_length ? rest_of_frame(c->tape, c->send_at) : 0;
 
     if (c->pong_length) /* its turn comes as soon as may be */
         run = rest > c->transport.committed ? rest : c->transport.committed;
-    size_t sent = send_part(c, tape.bytes + c->send_at, run);
+    size_t sent = send_part(c, c->tape->bytes + c->send_at, run);
     c->owed -= sent;
-    c->send_at = wrapped(c->send_at + sent);
+    c->send_at = wrapped(c->tape, c->send_at + sent);
     return sent == run;
 }
 
 /* Whether it may go now: not within a message, nor within what TLS has already taken of the messages. */
 static bool pong_may_go(const struct connection *c)
 {
-    return c->pong_length && !c->transport.committed && (!c->owed || !rest_of_frame(c->send_at));
+    return c->pong_length && !c->transport.committed && (!c->owed || !rest_of_frame(c->tape, c->send_at));
 }
 
 void connection_flush(struct connection *c)
@@ -150,17 +149,15 @@ static void advance(struct connection *c)
         await(c, wait);
 }
 
-/* The first connection decides what all have agreed to: they share the tape. */
+/* What was agreed to decides what is sent. A server may decline on some connections, to save memory for one. */
 static void agree(struct connection *c, const struct agreement *agreed)
 {
-    if (!tape.frames) {
-        agreement = *agreed;
-        prepare_tape(&agreement);
-        if (options.tls)
-            tls = strdup(transport_tls(&c->transport));
-    }
-    if (strcmp(agreed->answer, agreement.answer))
-        fail("connection %d: agreed to \"%s\", others to \"%s\"", c->index, agreed->answer, agreement.answer);
+    c->tape = tape_for(agreed);
+    if (agreed->deflate && !extensions)
+        extensions = strdup(agreed->answer);
+    declined += options.deflate && !agreed->deflate;
+    if (options.tls && !tls)
+        tls = strdup(transport_tls(&c->transport));
 }
 
 /* The whole head of the response is there, and perhaps frames after it. */

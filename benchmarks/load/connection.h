@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "deflate.h"
 #include "frame.h"
+#include "tape.h"
 #include "transport.h"
 
 enum state { CONNECTING, UPGRADING, OPEN, CLOSING, CLOSED };
@@ -25,6 +25,7 @@ struct connection {
     size_t response_length;
 
     /* sending */
+    const struct tape *tape; /* for what the server agreed to */
     size_t frame;    /* of the tape: the next to be queued */
     size_t send_at;  /* in the tape: the next byte to send */
     size_t owed;     /* bytes queued that the socket did not take yet */
@@ -64,9 +65,10 @@ extern struct handlers handlers;
 extern unsigned sample_every;
 
 extern uint64_t payload_bytes_received; /* inflated; of whole echoes and of parts */
-extern uint64_t uncompressed_echoes;
-extern struct agreement agreement; /* of all connections, once one is open */
-extern char *tls;                  /* of the first; NULL: plain */
+extern uint64_t compressed_echoes, uncompressed_echoes;
+extern char *extensions;           /* that the server agreed to where it did; NULL: nowhere */
+extern uint64_t declined;          /* connections on which it did not, though there was an offer */
+extern char *tls;                  /* of the first connection; NULL: plain */
 
 /* Begin; `serial` as for transport_connect. */
 void connection_open(struct connection *connection, uint64_t serial);

@@ -4,12 +4,11 @@
 
 #include "failure.h"
 #include "options.h"
-#include "tape.h"
 
 enum { ALWAYS_COMPARED = 32 }; /* bytes at the beginning of each payload: enough to tell a message from the next */
 
 unsigned sample_every = 64;
-uint64_t payload_bytes_received, uncompressed_echoes;
+uint64_t payload_bytes_received, compressed_echoes, uncompressed_echoes;
 
 static _Noreturn void wrong(const struct connection *c, const char *how)
 {
@@ -33,7 +32,7 @@ static void check(void *connection, const uint8_t *data, size_t length)
         wrong(c, "longer than what was sent");
     if (c->echo_length < compared(c)) {
         size_t left = compared(c) - c->echo_length;
-        if (memcmp(data, payload_of(c->echo_frame) + c->echo_length, length < left ? length : left))
+        if (memcmp(data, payload_of(c->tape, c->echo_frame) + c->echo_length, length < left ? length : left))
             wrong(c, "its payload differs");
     }
     c->echo_length += length;
@@ -71,14 +70,14 @@ static void begin_message(struct connection *c)
 {
     if (c->queued == c->echoes)
         fail("connection %d: the server sent a message that nothing was sent for", c->index);
-    if ((c->header[0] & OPCODE) != tape.opcode)
+    if ((c->header[0] & OPCODE) != c->tape->opcode)
         wrong(c, "its opcode differs");
     c->in_message = true;
     c->compressed = c->header[0] & RSV1;
-    if (c->compressed && !agreement.deflate)
+    if (c->compressed && !c->tape->agreement.deflate)
         wrong(c, "compressed, which was not agreed");
     if (c->compressed && !c->inflater)
-        c->inflater = open_inflater(&agreement);
+        c->inflater = open_inflater(&c->tape->agreement);
 }
 
 /* A frame of a message; long or short enough in itself, unless it is compressed. */
@@ -147,10 +146,11 @@ static void end_message(struct connection *c, uint64_t time)
         wrong(c, complaint);
     if (c->echo_length < options.size)
         wrong(c, "shorter than what was sent");
+    compressed_echoes += c->compressed;
     uncompressed_echoes += !c->compressed;
     c->in_message = false;
     c->echo_length = 0;
-    c->echo_frame = frame_after(c->echo_frame);
+    c->echo_frame = frame_after(c->tape, c->echo_frame);
     c->echoes++;
     handlers.echoed(c, time);
 }

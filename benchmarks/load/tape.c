@@ -15,8 +15,6 @@ enum {
 };
 static const size_t MOST_TAPE_BYTES = (size_t)4 << 30;
 
-struct tape tape;
-
 static size_t at_most(size_t value, size_t limit)
 {
     return value < limit ? value : limit;
@@ -40,22 +38,22 @@ static size_t count_messages(void)
     return count;
 }
 
-static void write_payloads(void)
+static void write_payloads(struct tape *tape)
 {
-    tape.payloads = allocate(tape.messages, options.size);
-    tape.opcode = options.payload == BINARY ? BINARY_MESSAGE : TEXT_MESSAGE;
-    for (size_t message = 0; message < tape.messages; message++)
-        write_payload(tape.payloads + message * options.size, message);
+    tape->payloads = allocate(tape->messages, options.size);
+    tape->opcode = options.payload == BINARY ? BINARY_MESSAGE : TEXT_MESSAGE;
+    for (size_t message = 0; message < tape->messages; message++)
+        write_payload(tape->payloads + message * options.size, message);
 }
 
 /* Frame after frame; `deflater` is NULL where nothing was agreed. */
-static void write_frames(struct deflater *deflater)
+static void write_frames(struct tape *tape, struct deflater *deflater)
 {
     size_t room = deflated_bound(options.size), at = 0;
     uint8_t *deflated = deflater ? allocate(1, room) : NULL;
 
-    for (size_t frame = 0; frame < tape.frames; frame++) {
-        const uint8_t *payload = payload_of(frame);
+    for (size_t frame = 0; frame < tape->frames; frame++) {
+        const uint8_t *payload = payload_of(tape, frame);
         size_t length = options.size;
         uint8_t mask[MASK_BYTES];
         for (size_t i = 0; i < sizeof mask; i++)
@@ -64,79 +62,94 @@ static void write_frames(struct deflater *deflater)
             length = deflate_message(deflater, payload, options.size, deflated, room);
             payload = deflated;
         }
-        at += write_frame(tape.bytes + at, FIN | (deflater ? RSV1 : 0) | tape.opcode, mask, payload, length);
-        tape.ends[frame] = at;
+        at += write_frame(tape->bytes + at, FIN | (deflater ? RSV1 : 0) | tape->opcode, mask, payload, length);
+        tape->ends[frame] = at;
     }
-    tape.loop_end = tape.end = at;
+    tape->loop_end = tape->end = at;
     free(deflated);
 }
 
 /* Until as many are there again as can be in flight. */
-static void repeat_first_frames(void)
+static void repeat_first_frames(struct tape *tape)
 {
-    size_t again = at_most(options.in_flight, tape.frames - tape.introduction);
+    size_t again = at_most(options.in_flight, tape->frames - tape->introduction);
 
     for (size_t i = 0; i < again; i++) {
-        size_t frame = tape.introduction + i, size = frame_size(frame);
-        memcpy(tape.bytes + tape.end, tape.bytes + tape.ends[frame] - size, size);
-        tape.end += size;
+        size_t frame = tape->introduction + i, size = frame_size(tape, frame);
+        memcpy(tape->bytes + tape->end, tape->bytes + tape->ends[frame] - size, size);
+        tape->end += size;
     }
 }
 
-void prepare_tape(const struct agreement *agreement)
+static struct tape *make_tape(const struct agreement *agreement)
 {
     bool takeover = agreement->deflate && agreement->client_takeover;
+    struct tape *tape = allocate(1, sizeof *tape);
 
-    tape.messages = count_messages();
-    tape.introduction = takeover ? tape.messages : 0;
-    tape.frames = tape.introduction + tape.messages;
+    tape->agreement = *agreement;
+    tape->messages = count_messages();
+    tape->introduction = takeover ? tape->messages : 0;
+    tape->frames = tape->introduction + tape->messages;
     size_t longest = LONGEST_CLIENT_HEADER + (agreement->deflate ? deflated_bound(options.size) : options.size);
-    size_t room = (tape.frames + options.in_flight) * longest;
+    size_t room = (tape->frames + options.in_flight) * longest;
     if (room > MOST_TAPE_BYTES)
-        fail("%zu different messages of %zu bytes are too much memory", tape.messages, options.size);
-    write_payloads();
-    tape.bytes = allocate(1, room);
-    tape.ends = allocate(tape.frames, sizeof *tape.ends);
+        fail("%zu different messages of %zu bytes are too much memory", tape->messages, options.size);
+    write_payloads(tape);
+    tape->bytes = allocate(1, room);
+    tape->ends = allocate(tape->frames, sizeof *tape->ends);
     struct deflater *deflater = agreement->deflate ? open_deflater(agreement) : NULL;
-    write_frames(deflater);
+    write_frames(tape, deflater);
     if (deflater)
         close_deflater(deflater);
-    repeat_first_frames();
+    repeat_first_frames(tape);
+    return tape;
 }
 
-size_t frame_after(size_t frame)
+const struct tape *tape_for(const struct agreement *agreement)
 {
-    return frame + 1 < tape.frames ? frame + 1 : tape.introduction;
+    static struct tape *plain, *compressed;
+    struct tape **tape = agreement->deflate ? &compressed : &plain;
+
+    if (!*tape)
+        *tape = make_tape(agreement);
+    if (strcmp((*tape)->agreement.answer, agreement->answer))
+        fail("the server agreed to \"%s\" and to \"%s\"", (*tape)->agreement.answer, agreement->answer);
+    return *tape;
 }
 
-size_t frame_size(size_t frame)
+size_t frame_after(const struct tape *tape, size_t frame)
 {
-    return tape.ends[frame] - (frame ? tape.ends[frame - 1] : 0);
+    return frame + 1 < tape->frames ? frame + 1 : tape->introduction;
 }
 
-const uint8_t *payload_of(size_t frame)
+size_t frame_size(const struct tape *tape, size_t frame)
 {
-    return tape.payloads + frame % tape.messages * options.size;
+    return tape->ends[frame] - (frame ? tape->ends[frame - 1] : 0);
 }
 
-size_t wrapped(size_t at)
+const uint8_t *payload_of(const struct tape *tape, size_t frame)
 {
-    size_t loop_start = tape.introduction ? tape.ends[tape.introduction - 1] : 0;
-    return at < tape.loop_end ? at : at - (tape.loop_end - loop_start);
+    return tape->payloads + frame % tape->messages * options.size;
 }
 
-size_t rest_of_frame(size_t at)
+size_t wrapped(const struct tape *tape, size_t at)
 {
-    size_t low = 0, high = tape.frames - 1;
+    size_t loop_start = tape->introduction ? tape->ends[tape->introduction - 1] : 0;
+    return at < tape->loop_end ? at : at - (tape->loop_end - loop_start);
+}
 
-    at = wrapped(at);
+size_t rest_of_frame(const struct tape *tape, size_t at)
+{
+    size_t low = 0, high = tape->frames - 1;
+
+    at = wrapped(tape, at);
     while (low < high) { /* the first frame that ends after `at` */
         size_t middle = (low + high) / 2;
-        if (tape.ends[middle] > at)
+        if (tape->ends[middle] > at)
             high = middle;
         else
             low = middle + 1;
     }
-    size_t rest = tape.ends[low] - at;
-    return rest == frame_size(low) ? 0 : rest;
+    size_t rest = tape->ends[low] - at;
+    return rest == frame_size(tape, low) ? 0 : rest;
 }

@@ -15,6 +15,7 @@
 #include "deflate.h"
 
 struct tape {
+    struct agreement agreement;
     uint8_t *bytes; /* all frames; and the loop's first ones again, so that most runs are one piece */
     size_t *ends;   /* of each frame in `bytes` */
     size_t frames, introduction;
@@ -24,23 +25,21 @@ struct tape {
     uint8_t opcode;
 };
 
-extern struct tape tape;
-
-/* Made for the first connection's agreement; all others have to have the same. */
-void prepare_tape(const struct agreement *agreement);
+/* The tape of all connections that agreed to this, made for the first. */
+const struct tape *tape_for(const struct agreement *agreement);
 
 /* The frame that is sent after this one. */
-size_t frame_after(size_t frame);
+size_t frame_after(const struct tape *tape, size_t frame);
 
-size_t frame_size(size_t frame);
+size_t frame_size(const struct tape *tape, size_t frame);
 
 /* What the frame has to come back as. */
-const uint8_t *payload_of(size_t frame);
+const uint8_t *payload_of(const struct tape *tape, size_t frame);
 
 /* The place in `bytes` where to send on after `at`. */
-size_t wrapped(size_t at);
+size_t wrapped(const struct tape *tape, size_t at);
 
 /* Bytes from `at` to the end of the frame there; 0 where one begins. */
-size_t rest_of_frame(size_t at);
+size_t rest_of_frame(const struct tape *tape, size_t at);
 
 #endif

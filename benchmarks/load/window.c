@@ -56,9 +56,10 @@ static void print_text(const char *text)
 void print_terms(void)
 {
     printf("\"connections\": %d, \"extensions\": ", options.connections);
-    print_text(agreement.answer);
+    print_text(extensions);
     if (options.deflate)
-        printf(", \"echoes_compressed\": %s", agreement.deflate && !uncompressed_echoes ? "true" : "false");
+        printf(", \"declined\": %llu, \"echoes_compressed\": %s", (unsigned long long)declined,
+               uncompressed_echoes ? "false" : compressed_echoes ? "true" : "null");
     printf(", \"tls\": ");
     print_text(tls);
 }
