@@ -44,8 +44,9 @@ class Wire(asyncio.BufferedProtocol):
         """Hand the echo's reply to the transport, which copies what the socket does not take at once."""
         echo = self._echo
         if echo.stop > echo.start:
-            self._transport.write(self._memory[echo.start : echo.stop])
+            # Counted first, so that whoever has read an echo is in the books, whatever happens to this process.
             echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
+            self._transport.write(self._memory[echo.start : echo.stop])
 
     def eof_received(self) -> None:
         """Let the connection know; returning None lets the transport close."""

@@ -50,8 +50,8 @@ cdef class Wire(Protocol):
     cpdef send(self):
         cdef Echo echo = self.echo
         if echo.stop > echo.start:
-            self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
             echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
+            self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
 
     cpdef Py_ssize_t get_local_write_buffer_size(self) except -1:
         return 0
