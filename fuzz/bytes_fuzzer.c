@@ -45,17 +45,21 @@ static uint32_t turned(uint32_t mask, size_t count)
 static void check_unmask(const uint8_t *payload, size_t count, uint32_t mask, size_t alignment, size_t shift, size_t cut)
 {
     size_t size = alignment + shift + count, i;
+    int ascii, high_bits = 0;
     uint8_t *buffer = malloc(size + 1);
 
     require(buffer != NULL, "there is memory");
     memset(buffer, GUARD, size + 1);
     memcpy(buffer + alignment + shift, payload, count);
-    wsecho_unmask(buffer + alignment, buffer + alignment + shift, cut, mask);
-    wsecho_unmask(buffer + alignment + cut, buffer + alignment + shift + cut, count - cut, turned(mask, cut));
+    ascii = wsecho_unmask(buffer + alignment, buffer + alignment + shift, cut, mask);
+    ascii &= wsecho_unmask(buffer + alignment + cut, buffer + alignment + shift + cut, count - cut, turned(mask, cut));
     for (i = 0; i < alignment; i++)
         require(buffer[i] == GUARD, "nothing before the target is touched");
-    for (i = 0; i < count; i++)
+    for (i = 0; i < count; i++) {
         require(buffer[alignment + i] == (payload[i] ^ mask_byte(mask, i)), "unmasking is XOR");
+        high_bits |= buffer[alignment + i] & 0x80;
+    }
+    require(ascii == !high_bits, "what is called ASCII is, and nothing else");
     for (i = count; i < shift + count; i++)
         require(buffer[alignment + i] == (i < shift ? GUARD : payload[i - shift]), "nothing after the target is touched");
     require(buffer[size] == GUARD, "nothing after the source is touched");

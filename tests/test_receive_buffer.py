@@ -27,6 +27,19 @@ def test_unmasking_equals_the_naive_loop_for_every_length_shift_and_alignment(ch
                 buffer.unmask(start - shift, start, size, int.from_bytes(mask, "little"))
                 assert buffer.take(start - shift, start - shift + size) == expected
                 assert buffer.take(start + size, start + size + 2) == b"~~"
+                assert buffer.unmasked_ascii == expected.isascii()
+
+
+def test_one_byte_that_is_not_ascii_is_seen_wherever_it_is(chosen: Codec) -> None:
+    buffer = chosen.ReceiveBuffer(1024, 128)
+    for size in range(1, 140):
+        for position in {0, size // 2, size - 1, size * 7 // 8}:
+            payload = bytearray(b"a" * size)
+            payload[position] = 0x80
+            for text in (bytes(size), bytes(payload)):
+                buffer.place(16, xor(text, b"\x81\x02\xf3\x04"))
+                buffer.unmask(12, 16, size, int.from_bytes(b"\x81\x02\xf3\x04", "little"))
+                assert buffer.unmasked_ascii == text.isascii()
 
 
 @pytest.mark.parametrize("offset", range(9))

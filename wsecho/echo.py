@@ -238,7 +238,7 @@ class Echo:
             data[stop] = opcode | FIN
             data[stop + 1] = size
             self.buffer.unmask(stop + 2, read + 6, size, self.buffer.load_mask(read + 2))
-            if opcode == TEXT:
+            if opcode == TEXT and not self.buffer.unmasked_ascii:
                 self.utf8 = self.buffer.validate_utf8(stop + 2, size, UTF8_COMPLETE)
                 if self.utf8 != UTF8_COMPLETE:
                     break
@@ -386,7 +386,8 @@ class Echo:
         """Look at the `count` bytes that have come of a message; fail and return False if they are bad."""
         if self.message_compressed:
             return self._inspect(count, end)
-        if self.message_opcode == TEXT:
+        # ASCII between whole characters is text; that is most of it.
+        if self.message_opcode == TEXT and count and not (self.utf8 == UTF8_COMPLETE and self.buffer.unmasked_ascii):
             self.utf8 = self.buffer.validate_utf8(self.stop, count, self.utf8)
             if self.utf8 == UTF8_INVALID:
                 self._fail_text(end)

@@ -32,12 +32,13 @@ class ReceiveBuffer:
     a longer one is passed on as it arrives. All positions are indexes into `data`.
     """
 
-    __slots__ = ("data", "hold_limit", "landing", "size")
+    __slots__ = ("data", "hold_limit", "landing", "size", "unmasked_ascii")
 
     def __init__(self, size: int, hold_limit: int) -> None:
         self.size = size
         self.hold_limit = hold_limit
         self.landing = LONGEST_HEADER + max(hold_limit, LONGEST_CONTROL_PAYLOAD)
+        self.unmasked_ascii = False
         self.data = bytearray(self.landing + size + LONGEST_HEADER + LONGEST_CONTROL_PAYLOAD)
 
     def take(self, start: int, stop: int) -> bytes:
@@ -57,11 +58,13 @@ class ReceiveBuffer:
     def unmask(self, to: int, start: int, count: int, mask: int) -> int:
         """Write the `count` payload bytes at `start` to `to`, unmasked (RFC 6455 section 5.3); `to` <= `start`.
 
-        Return the mask as it stands for the byte after them.
+        Return the mask as it stands for the byte after them; `unmasked_ascii` says whether they are ASCII.
         """
         key = (mask.to_bytes(4, "little") * (count // 4 + 1))[:count]
         masked = int.from_bytes(self.data[start : start + count], "little")
-        self.data[to : to + count] = (masked ^ int.from_bytes(key, "little")).to_bytes(count, "little")
+        payload = (masked ^ int.from_bytes(key, "little")).to_bytes(count, "little")
+        self.unmasked_ascii = payload.isascii()
+        self.data[to : to + count] = payload
         turn = 8 * (count & 3)
         return (mask >> turn | mask << 32 - turn) & 0xFFFFFFFF
 

@@ -6,13 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* 32 bytes at a time: the compiler lowers this to whatever vector registers the target has. */
-#if defined(__GNUC__)
-typedef uint64_t wsecho_block __attribute__((vector_size(32)));
-#else
-typedef uint64_t wsecho_block;
-#endif
-
 static inline uint64_t wsecho_load8(const uint8_t *from)
 {
     uint64_t word;
@@ -34,34 +27,79 @@ static inline uint64_t wsecho_key(uint32_t mask, size_t offset)
 #endif
 }
 
+/* Defines a function that unmasks whole blocks of a vector type, two at a time, and returns how many bytes it did.
+ * `seen` gets the bits of all of them. */
+#define WSECHO_UNMASK_BLOCKS(name, attributes, block_type)                                                            \
+    attributes static size_t name(uint8_t *to, const uint8_t *from, size_t count, uint64_t key, uint64_t *seen)       \
+    {                                                                                                                  \
+        block_type keys, first, second, some = {0}, others = {0};                                                     \
+        size_t i, bytes = 0;                                                                                           \
+                                                                                                                       \
+        for (i = 0; i < sizeof keys; i += sizeof key)                                                                  \
+            memcpy((uint8_t *)&keys + i, &key, sizeof key);                                                            \
+        for (; bytes + 2 * sizeof keys <= count; bytes += 2 * sizeof keys) {                                           \
+            memcpy(&first, from + bytes, sizeof first);                                                                \
+            memcpy(&second, from + bytes + sizeof first, sizeof second);                                               \
+            first ^= keys;                                                                                             \
+            second ^= keys;                                                                                            \
+            some |= first;                                                                                             \
+            others |= second;                                                                                          \
+            memcpy(to + bytes, &first, sizeof first);                                                                  \
+            memcpy(to + bytes + sizeof first, &second, sizeof second);                                                 \
+        }                                                                                                              \
+        some |= others;                                                                                                \
+        for (i = 0; i < sizeof some; i += sizeof key)                                                                  \
+            *seen |= wsecho_load8((const uint8_t *)&some + i);                                                         \
+        return bytes;                                                                                                  \
+    }
+
+#if defined(__GNUC__)
+typedef uint64_t wsecho_16_bytes __attribute__((vector_size(16)));
+WSECHO_UNMASK_BLOCKS(wsecho_unmask_blocks, , wsecho_16_bytes)
+#endif
+#if defined(__GNUC__) && defined(__x86_64__)
+#define WSECHO_HAS_AVX2
+typedef uint64_t wsecho_32_bytes __attribute__((vector_size(32)));
+WSECHO_UNMASK_BLOCKS(wsecho_unmask_blocks_avx2, __attribute__((target("avx2"))), wsecho_32_bytes)
+#endif
+
+/* Shorter payloads are not worth the way to wider registers. */
+enum { WSECHO_LONG = 128 };
+
 /* Write `count` bytes from `from` to `to`, XORed with `mask`, whose lowest byte comes first (RFC 6455 section 5.3).
  * `to` may lie before `from` in the same buffer: a block is loaded before anything at or after it is stored. What is
- * left over after whole blocks is done as one block more that overlaps them, loaded before they are stored. */
-static inline void wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, uint32_t mask)
+ * left over after whole blocks is done as one block more that overlaps them, loaded before they are stored.
+ * Returns whether all of it was ASCII, which costs next to nothing here and saves most texts another look. */
+static inline int wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, uint32_t mask)
 {
     const uint64_t key = wsecho_key(mask, 0);
-    wsecho_block key_block, block;
-    uint64_t word, last;
+    const uint64_t high_bits = 0x8080808080808080u;
+    uint64_t word, last, seen = 0;
     size_t i = 0;
 
     if (count < sizeof word) {
-        for (; i < count; i++)
+        for (; i < count; i++) {
             to[i] = from[i] ^ (uint8_t)(mask >> 8 * (i & 3));
-        return;
+            seen |= to[i];
+        }
+        return !(seen & 0x80);
     }
     last = wsecho_load8(from + count - sizeof last) ^ wsecho_key(mask, count);
-    for (; i < sizeof key_block; i += sizeof key)
-        memcpy((uint8_t *)&key_block + i, &key, sizeof key);
-    for (i = 0; i + sizeof block <= count; i += sizeof block) {
-        memcpy(&block, from + i, sizeof block);
-        block ^= key_block;
-        memcpy(to + i, &block, sizeof block);
-    }
+#if defined(WSECHO_HAS_AVX2)
+    if (count >= WSECHO_LONG && __builtin_cpu_supports("avx2"))
+        i = wsecho_unmask_blocks_avx2(to, from, count, key, &seen);
+    else
+#endif
+#if defined(__GNUC__)
+        i = wsecho_unmask_blocks(to, from, count, key, &seen);
+#endif
     for (; i + sizeof word <= count; i += sizeof word) {
         word = wsecho_load8(from + i) ^ key;
+        seen |= word;
         memcpy(to + i, &word, sizeof word);
     }
     memcpy(to + count - sizeof last, &last, sizeof last);
+    return !((seen | last) & high_bits);
 }
 
 /* How many bytes from `text` on are ASCII. */

@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 from wsecho.receive_buffer import LONGEST_CONTROL_PAYLOAD, LONGEST_HEADER
 
 cdef extern from "bytes.h":
-    void wsecho_unmask(uint8_t *to, const uint8_t *start, size_t count, uint32_t mask) nogil
+    int wsecho_unmask(uint8_t *to, const uint8_t *start, size_t count, uint32_t mask) nogil
     int wsecho_validate_utf8(const uint8_t *text, size_t count, int state) nogil
 
 
@@ -40,7 +40,7 @@ cdef class ReceiveBuffer:
         return key[0] | key[1] << 8 | key[2] << 16 | <uint32_t>key[3] << 24
 
     cpdef uint32_t unmask(self, Py_ssize_t to, Py_ssize_t start, Py_ssize_t count, uint32_t mask) noexcept:
-        wsecho_unmask(self.data + to, self.data + start, count, mask)
+        self.unmasked_ascii = wsecho_unmask(self.data + to, self.data + start, count, mask)
         cdef int turn = 8 * (count & 3)
         # A shift by all 32 bits is undefined in C.
         return mask >> turn | mask << (32 - turn) if turn else mask
