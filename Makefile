@@ -75,6 +75,7 @@ instructions: build
 
 docs: build
 	$(BIN)/python docs/tables.py
+	$(BIN)/python deploy/grafana/dashboard.py
 
 clean:
 	rm -rf build $(VENV) wsecho.egg-info

@@ -1,29 +1,39 @@
 """A real Prometheus, scraping one server."""
 
 import json
+import math
 import subprocess
 import threading
 import urllib.parse
 import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.free_port import free_port
 from tests.server import PATIENCE
 
+# Labels and value.
+Sample = tuple[dict[str, str], float]
+
 
 class RunningPrometheus:
-    """Scrapes once a second; `wait_for_value` asks it with PromQL."""
+    """Scrapes, and judges `rules`, once an `interval`; `wait_for_value` asks it with PromQL."""
 
-    def __init__(self, program: str, folder: Path, target_port: int) -> None:
+    def __init__(
+        self, program: str, folder: Path, target_port: int, *, interval: str = "1s", rules: Sequence[Path] = ()
+    ) -> None:
         config = folder / "prometheus.yml"
-        config.write_text(
-            "scrape_configs:\n"
-            "  - job_name: wsecho\n"
-            "    scrape_interval: 1s\n"
-            f"    static_configs: [{{targets: ['127.0.0.1:{target_port}']}}]\n"
-        )
+        scrape = {"job_name": "wsecho", "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}]}
+        settings = {
+            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+            "rule_files": [str(file) for file in rules],
+            "scrape_configs": [scrape],
+        }
+        # JSON is YAML.
+        config.write_text(json.dumps(settings))
         self._port = free_port()
         self._log = (folder / "prometheus.log").open("w")
         self._process = subprocess.Popen(
@@ -48,19 +58,38 @@ class RunningPrometheus:
         self._log.close()
 
     def wait_for_value(self, expression: str) -> float:
-        """Return the value of an expression once it has one."""
-        for _ in range(int(PATIENCE / 0.1)):
-            try:
-                result = self._query(expression)
-            except OSError:
-                result = []  # it has not started yet
-            if result:
-                return float(result[0]["value"][1])
-            threading.Event().wait(0.1)
-        raise AssertionError(f"no value for {expression}")
+        """Return the first value of an expression once it has one."""
+        return self.wait_for_samples(expression)[0][1]
 
-    def _query(self, expression: str) -> list[dict[str, list[str]]]:
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/query?{query}", timeout=5) as response:
-            result: list[dict[str, list[str]]] = json.load(response)["data"]["result"]
-            return result
+    def wait_for_samples(self, expression: str) -> list[Sample]:
+        """Return the samples of an expression once it has any; what is not a number is none."""
+        return _until(lambda: self._samples(expression), f"no value for {expression}")
+
+    def wait_for_rules(self) -> list[dict[str, Any]]:
+        """Return every rule, with its health and last error, once all of them have been judged."""
+        return _until(self._judged_rules, "rules were not judged")
+
+    def _samples(self, expression: str) -> list[Sample]:
+        result = self._get("query", query=expression)["result"]
+        samples = [(sample["metric"], float(sample["value"][1])) for sample in result]
+        return [(labels, value) for labels, value in samples if not math.isnan(value)]
+
+    def _judged_rules(self) -> list[dict[str, Any]]:
+        rules = [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
+        return [] if any(rule["health"] == "unknown" for rule in rules) else rules
+
+    def _get(self, what: str, **parameters: str) -> Any:
+        address = f"http://127.0.0.1:{self._port}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(address, timeout=5) as response:
+            return json.load(response)["data"]
+
+
+def _until(ask: Callable[[], list[Any]], failure: str) -> list[Any]:
+    """Return what `ask` returns once it is something."""
+    for _ in range(int(PATIENCE / 0.1)):
+        # Until it has started, nobody is there, or it says that it is not ready.
+        with suppress(OSError):
+            if answer := ask():
+                return answer
+        threading.Event().wait(0.1)
+    raise AssertionError(failure)
