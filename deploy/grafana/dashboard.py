@@ -258,7 +258,7 @@ ROWS = {
         ),
         graph(
             "Handshakes",
-            "Handshakes a second by outcome; abandoned are those that the client left before their answer.",
+            "Handshakes a second by outcome. Abandoned: no complete request came in the time for it.",
             "cps",
             {"{{outcome}} {{status_class}}": rate("websocket_handshakes_total", by="outcome, status_class") + " > 0"},
             stacked=True,
@@ -283,7 +283,6 @@ ROWS = {
             "Connections ended a second, by close code and by who began. 1006: no Close came.",
             "cps",
             {"{{code}} by {{initiator}}": rate("websocket_closes_total", by="code, initiator") + " > 0"},
-            width=12,
             stacked=True,
             colors={"1000 by client": "green", "1001 by client": "semi-dark-green"},
         ),
@@ -292,7 +291,13 @@ ROWS = {
             "Connections a second that were ended because the client broke a rule, by rule.",
             "cps",
             {"{{reason}}": rate("websocket_protocol_errors_total", by="reason") + " > 0"},
-            width=12,
+            stacked=True,
+        ),
+        graph(
+            "Out of time",
+            "Connections a second that the server ended because a limit of time was reached, by limit.",
+            "cps",
+            {"{{limit}}": rate("websocket_timeouts_total", by="limit")},
             stacked=True,
         ),
     ],
@@ -344,7 +349,7 @@ ROWS = {
         ),
         graph(
             "Clients that do not read",
-            "Clients, on average, that are not read from because they have not read what was sent to them.",
+            "Clients, on average, that are not read from because they do not read; counted when that ends.",
             "none",
             {"{{instance}}": rate("websocket_backpressure_seconds_total", by="instance")},
             width=12,
@@ -353,7 +358,7 @@ ROWS = {
     "HTTP": [
         graph(
             "Requests",
-            "HTTP requests a second by route and status, without the handshakes that became WebSockets.",
+            "HTTP requests a second by route and status; a handshake counts with its 101.",
             "reqps",
             {
                 "{{http_route}} {{http_response_status_code}}": rate(
