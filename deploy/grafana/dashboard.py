@@ -41,6 +41,11 @@ def total(metric: str, *, by: str = "") -> str:
     return f"sum{_by(by)} ({series(metric)})"
 
 
+def count(metric: str, *, by: str) -> str:
+    """Return how many series there are."""
+    return f"count{_by(by)} ({series(metric)})"
+
+
 def share(part: str, whole: str) -> str:
     """Return a quotient that is nothing, instead of not a number, while there is nothing to share."""
     return f"{part} / ({whole} > 0)"
@@ -229,7 +234,7 @@ ROWS = {
         table(
             "Versions",
             "How many instances (value) run which release, Python and codec.",
-            f"count by (version, python, codec) ({series('wsecho_build_info')})",
+            count("wsecho_build_info", by="version, python, codec"),
             hidden=("Time",),
         ),
     ],
@@ -243,11 +248,12 @@ ROWS = {
         ),
         graph(
             "Opened and ended",
-            "Connections opened and ended a second. Where the lines part, connections gather or drain.",
+            "Connections opened and ended a second; lost are those that went with a worker that died.",
             "cps",
             {
                 "opened": rate("websocket_connections_total"),
                 "ended": rate("websocket_connection_duration_seconds_count"),
+                "lost": rate("websocket_lost_connections_total"),
             },
         ),
         heatmap(
@@ -398,9 +404,14 @@ ROWS = {
         ),
         graph(
             "Descriptors",
-            "The share of the file descriptors in use.",
+            "The share of the file descriptors in use, of as many as all workers together may have.",
             "percentunit",
-            {"{{instance}}": share(total("process_open_fds", by="instance"), total("process_max_fds", by="instance"))},
+            {
+                "{{instance}}": share(
+                    total("process_open_fds", by="instance"),
+                    f"{total('process_max_fds', by='instance')} * {count('wsecho_worker_up', by='instance')}",
+                )
+            },
             alert_above=0.7,
         ),
         graph(
