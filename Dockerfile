@@ -65,11 +65,10 @@ EXPOSE 8080
 # By number, because Kubernetes' runAsNonRoot cannot judge a name; it needs no entry in /etc/passwd.
 USER 65532:65532
 
-# In Python, because a slim image has no curl; through http.client and without site packages (-I -S), because it runs
-# beside the server and this starts fastest. It asks the port that the environment names, in the server's own order of
-# precedence; a port given as --port it cannot know. Cloud Run and Kubernetes ignore it and use probes of their own.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 \
-    CMD ["python3", "-I", "-S", "-c", "import os, http.client; port = os.environ.get('WSECHO_PORT') or os.environ['PORT']; client = http.client.HTTPConnection('127.0.0.1', int(port), timeout=3); client.request('GET', '/health'); raise SystemExit(client.getresponse().status != 200)"]
+# In Python, because a slim image has no curl. It asks the port that the environment names, in the server's own order of
+# precedence, with TLS where the server speaks it; a port given as --port it cannot know. Cloud Run and Kubernetes
+# ignore it and use probes of their own.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["python3", "-I", "-m", "wsecho.health_probe"]
 
 LABEL org.opencontainers.image.title="wsecho" \
       org.opencontainers.image.description="WebSocket echo server that can be trusted as a measuring instrument" \

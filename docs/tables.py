@@ -27,7 +27,8 @@ def options_table() -> str:
     rows = ["| flag | environment | default | meaning |", "|---|---|---|---|"]
     for option in OPTIONS:
         variables = ", ".join(f"`{name}`" for name in option.environment)
-        rows.append(f"| `{option.flag} {option.metavar}` | {variables} | `{option.default}` | {option.meaning} |")
+        default = f"`{option.default}`" if option.default else "none"
+        rows.append(f"| `{option.flag} {option.metavar}` | {variables} | {default} | {option.meaning} |")
     return "\n".join(rows)
 
 

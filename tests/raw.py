@@ -1,6 +1,7 @@
 """A raw connection: bytes out, bytes in, as a client that knows no rules."""
 
 import socket
+import ssl
 import struct
 from types import TracebackType
 from typing import Self
@@ -28,13 +29,16 @@ SWITCHED = (
 class RawConnection:
     """Every wait is bounded; running into the bound is an error."""
 
-    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
+    def __init__(self, port: int, *, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
         try:
             self.socket.connect(("127.0.0.1", port))
+            if tls:
+                # An end that was not announced is an error: with TLS, anybody could have made it.
+                self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         except OSError:
             self.socket.close()
             raise

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -54,8 +55,11 @@ class RunningServer:
             self.close()
             raise
         self.port: int = self.listening["port"]
-        self.http_url = f"http://127.0.0.1:{self.port}"
-        self.ws_url = f"ws://127.0.0.1:{self.port}"
+        encrypted = self.listening["url"].startswith("https:")
+        self.http_url = f"{'https' if encrypted else 'http'}://127.0.0.1:{self.port}"
+        self.ws_url = f"{'wss' if encrypted else 'ws'}://127.0.0.1:{self.port}"
+        # How `get` speaks TLS; the default asks for no proof.
+        self.client_tls = ssl._create_unverified_context() if encrypted else None
 
     @property
     def pid(self) -> int:
@@ -90,7 +94,7 @@ class RunningServer:
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers (names in lower case) and body of a GET request."""
         request = urllib.request.Request(self.http_url + path, headers=headers)
-        opener = urllib.request.build_opener(_AnyStatus)
+        opener = urllib.request.build_opener(_AnyStatus, urllib.request.HTTPSHandler(context=self.client_tls))
         with opener.open(request, timeout=PATIENCE) as response:
             return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
 

@@ -24,6 +24,7 @@ RINGS = {
         "response",
         "http1",
         "handshake",
+        "client_hello",
     },
     MIDDLE: {
         *("config", "roster", "stats", "processes", "ledger", "metrics", "telemetry", "assets", "routes"),
@@ -45,7 +46,8 @@ RINGS = {
             "terminal",
             "worker",
         ),
-        *("cli", "__main__"),
+        *("tls", "self_signed"),
+        *("cli", "__main__", "health_probe"),
     },
 }
 RING_OF = {module: ring for ring, modules in RINGS.items() for module in modules}

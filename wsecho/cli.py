@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wsecho import __version__
-from wsecho.config import OPTIONS, Config, Option, check
+from wsecho.config import OPTIONS, Config, Option, OptionError, check
 
 
 class _Value(click.ParamType[Any]):
@@ -38,7 +38,7 @@ def _with_options(command: Callable[..., int]) -> Callable[..., int]:
             flag_value="on" if option.is_switch else None,
             metavar=option.metavar or None,
             help=option.meaning,
-            show_default=True,
+            show_default=bool(option.default),
             show_envvar=True,
         )(command)
     return command
@@ -80,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         print(f"wsecho: {error.format_message()}", file=sys.stderr)
         return error.exit_code
+    except OptionError as error:
+        print(f"wsecho: {error}", file=sys.stderr)
+        return 2
     except (KeyboardInterrupt, click.Abort):
         return 0
     except (OSError, RuntimeError) as error:

@@ -7,6 +7,11 @@ from typing import Any
 
 from wsecho.handshake import FIRST_OFFERED, is_subprotocol_policy
 
+
+class OptionError(ValueError):
+    """What an option names cannot be used. The message is a line for the user that names the option."""
+
+
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
@@ -105,6 +110,19 @@ class Config:
         "COUNT",
         "Worker processes, each with limits of its own; 0: one for each processor core.",
         at_most=1024,
+    )
+    tls_cert: str = _option(
+        "",
+        str,
+        "FILE",
+        "Certificate with its chain, in PEM: serve TLS only. May hold the key, too; SIGHUP reads it again.",
+    )
+    tls_key: str = _option("", str, "FILE", "Private key of the certificate, in PEM, not encrypted.")
+    tls_client_ca: str = _option(
+        "", str, "FILE", "Authorities, in PEM, one of which must have signed each client's certificate."
+    )
+    tls_self_signed: bool = _option(
+        "off", parse_switch, "", "Serve TLS with a certificate made at the start: for clients on this machine."
     )
     max_message_size: int = _option(
         "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
@@ -281,6 +299,12 @@ def check(config: Config) -> None:
     """Raise ValueError with a line for the user where two options contradict each other."""
     if config.drain_delay >= config.drain_timeout:
         raise ValueError("--drain-delay leaves no time of --drain-timeout to say goodbye in")
+    if config.tls_self_signed and (config.tls_cert or config.tls_key):
+        raise ValueError("--tls-self-signed makes its own certificate: it cannot go with --tls-cert or --tls-key")
+    if config.tls_key and not config.tls_cert:
+        raise ValueError("--tls-key is of no use without --tls-cert")
+    if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
+        raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
 
 
 OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config))

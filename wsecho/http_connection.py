@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
-from wsecho import logs
+from wsecho import logs, tls
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
@@ -23,19 +23,22 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, accepted_at: float, server_name: str | None = None) -> None:
+        """`accepted_at` is when the clock of the handshake started; `server_name` is what the client sent with TLS."""
         self._services = services
+        self._accepted_at = accepted_at
+        self._server_name = server_name
         self._reader = RequestReader()
         self._unread = b""
         self._answered = False
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The clock of the handshake starts."""
+        """The first request may begin, and must be there in the time that is left since accept."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
         self._services.connections.add(self)
-        self._watch(self._services.config.handshake_timeout)
+        self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to."""
@@ -63,7 +66,11 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        self._continue()
+        if self._ended:
+            self._transport.resume_reading()
+            half_close(self._transport)
+        else:
+            self._continue()
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
@@ -107,6 +114,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         began = time.perf_counter()
         self._answered = True
         request.peer = self._transport.get_extra_info("peername")
+        request.tls = tls.facts(self._transport, self._server_name)
         try:
             answer = self._services.routes.answer(request)
         except Exception:

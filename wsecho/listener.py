@@ -5,10 +5,15 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import aiofastnet
 import structlog
+
+from wsecho.ledger import Ledger
+from wsecho.tls import Tls, reason
 
 # Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
 _BATCH = 64
@@ -74,15 +79,25 @@ class Listener:
     def __init__(
         self,
         sockets: list[socket.socket],
-        make_protocol: Callable[[], asyncio.BufferedProtocol],
+        make_protocol: Callable[[float, str | None], asyncio.BufferedProtocol],
         has_room: Callable[[int], bool],
+        ledger: Ledger,
         log: structlog.typing.FilteringBoundLogger,
+        tls: Tls | None,
+        handshake_timeout: float,
     ) -> None:
-        """`has_room` is told how many accepted connections have not reached their protocol yet."""
+        """`has_room` is told how many accepted connections have not reached their protocol yet.
+
+        `make_protocol` is told the monotonic time of accept and the host name that came with TLS. What TLS needs before
+        that is done within `handshake_timeout` seconds or not at all.
+        """
         self._sockets = sockets
         self._make_protocol = make_protocol
         self._has_room = has_room
+        self._ledger = ledger
         self._log = log
+        self._tls = tls
+        self._handshake_timeout = handshake_timeout
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[object]] = set()
         # Given up when descriptors run out, so that waiting peers can be accepted and turned away.
@@ -96,11 +111,14 @@ class Listener:
         self._accept_again()
 
     def close(self) -> None:
-        """Stop accepting. Connections that wait in the backlog are reset by the system."""
+        """Stop accepting. Connections that wait in the backlog are reset by the system, TLS handshakes are cut."""
         self._closed = True
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
+        if self._tls:
+            for task in self._starting:
+                task.cancel()
         self._give_reserve()
 
     def _accept_again(self) -> None:
@@ -119,7 +137,7 @@ class Listener:
                 self._hold()
                 return
             try:
-                accepted, _ = listening.accept()
+                accepted, peer = listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -128,19 +146,42 @@ class Listener:
                 self._turn_away(listening, error)
                 self._hold()
                 return
-            self._adopt(accepted)
+            self._adopt(accepted, peer)
 
-    def _adopt(self, accepted: socket.socket) -> None:
-        task = self._loop.create_task(self._start_connection(accepted))
+    def _adopt(self, accepted: socket.socket, peer: Any) -> None:
+        start = self._start_encrypted(self._tls, accepted, peer) if self._tls else self._start_plain(accepted)
+        task = self._loop.create_task(start)
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
-    async def _start_connection(self, accepted: socket.socket) -> None:
+    async def _start_plain(self, accepted: socket.socket) -> None:
+        make_protocol = partial(self._make_protocol, monotonic(), None)
         try:
-            await aiofastnet.connect_accepted_socket(self._loop, self._make_protocol, accepted)
+            await aiofastnet.connect_accepted_socket(self._loop, make_protocol, accepted)
         except OSError as error:
-            self._log.debug("connection lost before it began", error=str(error))
+            self._lost(accepted, error)
+
+    async def _start_encrypted(self, tls: Tls, accepted: socket.socket, peer: Any) -> None:
+        accepted.setblocking(False)
+        make_protocol = partial(self._make_protocol, monotonic())
+        try:
+            async with asyncio.timeout(self._handshake_timeout):
+                await tls.start(accepted, make_protocol, self._loop)
+        except TimeoutError:
+            self._ledger.handshake("timeout")
+            self._ledger.timeout("handshake")
             accepted.close()
+        except ConnectionError as error:
+            self._lost(accepted, error)
+        except OSError as error:
+            self._log.info("TLS handshake failed", peer=peer, reason=reason(error))
+            accepted.close()
+        except asyncio.CancelledError:
+            accepted.close()
+
+    def _lost(self, accepted: socket.socket, error: OSError) -> None:
+        self._log.debug("connection lost before it began", error=str(error))
+        accepted.close()
 
     def _turn_away(self, listening: socket.socket, error: OSError) -> None:
         """Close a batch of waiting connections: better refused at once than left to hang."""

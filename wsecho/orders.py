@@ -113,7 +113,7 @@ def announce(foundation: Foundation, sockets: list[socket.socket], **facts: int)
     """Log that the server takes connections, and where."""
     host, port = sockets[0].getsockname()[:2]
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
-    url = f"http://{shown}:{port}"
+    url = f"{'https' if foundation.encryption else 'http'}://{shown}:{port}"
     foundation.log.info("listening", url=url, host=host, port=port, codec=foundation.codec.name, **facts)
 
 

@@ -3,12 +3,27 @@
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What client and server agreed on. `protocol` is ALPN's, `server_name` is SNI's, None where the client sent none.
+
+    `client_subject` names the owner of a certificate that was verified, None where none was asked for.
+    """
+
+    version: str
+    cipher: str
+    protocol: str | None
+    server_name: str | None
+    client_subject: str | None
+
+
 @dataclass(slots=True)
 class Request:
     """One request's head.
 
     `headers` are (name, value) pairs in the order and case they arrived in, decoded as Latin-1 so that no byte is lost.
     `peer` is the address at the other end of the transport, (host, port) first; `has_body` tells that a body follows.
+    `tls` is None where the transport was not encrypted.
     """
 
     method: str
@@ -20,6 +35,7 @@ class Request:
     keep_alive: bool
     has_body: bool
     peer: tuple[str | int, ...] | None = None
+    tls: TlsFacts | None = None
     _values: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

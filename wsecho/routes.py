@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 
 from wsecho import __version__, handshake
 from wsecho.assets import Assets
@@ -106,7 +107,8 @@ class Routes:
                 "x_forwarded_proto": request.values("x-forwarded-proto"),
             },
             "protocol": f"HTTP/{request.version}",
-            "tls": None,
+            "scheme": "https" if request.tls else "http",
+            "tls": request.tls and asdict(request.tls),
             "instance_id": self._instance_id,
             "server": {"name": "wsecho", "version": __version__, "codec": self._codec},
         }

@@ -50,7 +50,7 @@ def cores() -> int:
 def run(config: Config, workers: int) -> int:
     """Serve with `workers` processes until SIGTERM or SIGINT, and return the exit code.
 
-    Raises OSError or RuntimeError with a line for the user when it cannot start.
+    Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
     foundation = worker.prepare(config, workers)
     bound = listener.bind(config.host, config.port, config.backlog, workers)

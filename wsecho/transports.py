@@ -5,14 +5,31 @@ import socket
 
 
 def half_close(transport: asyncio.Transport) -> None:
-    """Send what is left and then the end of the stream, while the peer may still send.
+    """Send what is left and then the end of the stream, while the peer may still send, which nobody will be told.
 
-    A connection that the peer has reset in the meantime is aborted.
+    Where bytes of TLS wait for the peer to read, only `resume_writing` is arranged for; call this again from there. A
+    connection that the peer has reset in the meantime is aborted.
     """
+    if not transport.can_write_eof():
+        _end_tls(transport)
+        return
     try:
         transport.write_eof()
     except OSError:
         transport.abort()
+
+
+def _end_tls(transport: asyncio.Transport) -> None:
+    """Send a close_notify, then read to the peer's or the end of the stream (RFC 8446 section 6.1).
+
+    The transport does all that in `close`, in a time that is measured from its call: it must not begin while a slow
+    peer still reads what is left.
+    """
+    if transport.get_write_buffer_size():
+        transport.set_write_buffer_limits(high=0)
+    else:
+        transport.resume_reading()
+        transport.close()
 
 
 def abort_if_reset(transport: asyncio.Transport) -> None:

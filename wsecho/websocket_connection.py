@@ -150,6 +150,8 @@ class WebSocketConnection:
         """The peer has caught up, or a loan lets it go on for a while."""
         self._transport.resume_reading()
         self._end_pause(self._services.now())
+        if self._echo.state == CLOSED:
+            half_close(self._transport)
         self._services.loans.unblock(self)
         if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
             self._services.connections.unwatch(self)

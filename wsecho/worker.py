@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from wsecho import assets, codec, listener, logs
+from wsecho import assets, codec, listener, logs, tls
 from wsecho.assets import Assets
 from wsecho.codec import Codec
 from wsecho.config import Config
@@ -33,6 +33,7 @@ from wsecho.schedule import Schedule, Scheduled
 from wsecho.stats import Stats
 from wsecho.tally import Tally
 from wsecho.telemetry import Telemetry
+from wsecho.tls import Tls
 
 # A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
 _REQUEST_BUFFER_SIZE = 16 * 1024
@@ -81,12 +82,13 @@ class Foundation:
     pages: Assets
     stats: Stats
     instance_id: str
+    encryption: Tls | None
     reloads: list[Callable[[], None]]
     log: structlog.typing.FilteringBoundLogger
 
 
 def prepare(config: Config, workers: int = 1) -> Foundation:
-    """Make what workers share. Raises OSError or RuntimeError with a line for the user when that cannot be.
+    """Make what workers share. Raises OSError, RuntimeError or OptionError with a line for the user if that cannot be.
 
     It starts no thread and no event loop, nor anything of OpenTelemetry's SDK: the process may fork afterwards.
     """
@@ -96,13 +98,15 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
         log.warning(
             "the codec is not compiled: echoes cost more", remedy="with a C compiler: make build, or pip install ."
         )
+    encryption = tls.configured(config, log)
     return Foundation(
         config=config,
         codec=chosen,
         pages=Assets(assets.directory()),
         stats=Stats(workers, chosen.name),
         instance_id=str(uuid.uuid4()),
-        reloads=[],
+        encryption=encryption,
+        reloads=[encryption.reload] if encryption else [],
         log=log,
     )
 
@@ -110,7 +114,7 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
 def run(config: Config) -> None:
     """Serve, as the only worker, until SIGTERM or SIGINT.
 
-    Raises OSError or RuntimeError with a line for the user when it cannot start.
+    Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
     foundation = prepare(config)
     bound = listener.bind(config.host, config.port, config.backlog)
@@ -179,7 +183,13 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
     if config.max_connections:
         most = min(most, config.max_connections)
     accepting = Listener(
-        sockets, lambda: HttpConnection(services), lambda starting: len(connections) + starting < most, log
+        sockets,
+        partial(HttpConnection, services),
+        lambda starting: len(connections) + starting < most,
+        services.ledger,
+        log,
+        foundation.encryption,
+        config.handshake_timeout,
     )
     stop = Stop(connections)
     orders.obey(loop, stop)
@@ -211,7 +221,7 @@ def _on_loop_error(
     log: structlog.typing.FilteringBoundLogger, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 ) -> None:
     error = context.get("exception")
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) or tls.is_peers_doing(error):
         # A peer that went at the wrong moment: its doing, not our error.
         log.debug("connection lost", cause=str(error))
     else:

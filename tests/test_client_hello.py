@@ -1,0 +1,70 @@
+"""What is read of a ClientHello: checked against those that OpenSSL writes, whole, cut and broken."""
+
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsecho.client_hello import ClientHello, bytes_needed, parse
+
+
+def written_by_openssl(server_name: str | None, protocols: list[str]) -> bytes:
+    """Return the ClientHello of a client with these wishes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    written = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), written, server_hostname=server_name).do_handshake()
+    return written.read()
+
+
+HELLO = written_by_openssl("echo.example", ["h2", "http/1.1"])
+
+
+@pytest.mark.parametrize("server_name", [None, "a", "echo.example", "a." * 100 + "example"])
+@pytest.mark.parametrize("protocols", [[], ["h2"], ["h2", "http/1.1", "x" * 255]])
+def test_what_openssl_writes_is_understood(server_name: str | None, protocols: list[str]) -> None:
+    hello = written_by_openssl(server_name, protocols)
+    assert parse(hello) == ClientHello(server_name, tuple(name.encode() for name in protocols))
+    assert parse(hello + b"early data") == parse(hello)
+
+
+def test_it_is_known_how_much_is_missing() -> None:
+    assert bytes_needed(b"") == 5
+    for length in range(1, len(HELLO)):
+        assert length < bytes_needed(HELLO[:length]) <= len(HELLO)
+    assert bytes_needed(HELLO) == bytes_needed(HELLO + b"more") == len(HELLO)
+
+
+def test_nothing_is_waited_for_behind_what_is_no_client_hello() -> None:
+    for data in (b"G", b"GET / HTTP/1.1\r\n", b"\x80\x2e\x01", b"\x15\x03\x03\x00\x02\x02\x28"):
+        assert bytes_needed(data) == len(data)
+        assert parse(data) == ClientHello()
+    # A record longer than TLS allows (RFC 8446 section 5.1) is the library's to refuse.
+    assert bytes_needed(b"\x16\x03\x01\x40\x00") == 5 + 0x4000
+    assert bytes_needed(b"\x16\x03\x01\x40\x01") == 5
+
+
+def test_one_in_several_records_is_left_to_the_library() -> None:
+    head, body = HELLO[:3], HELLO[5:]
+    halves = body[:50], body[50:]
+    split = b"".join(head + len(half).to_bytes(2, "big") + half for half in halves)
+    assert bytes_needed(split) == 55
+    assert parse(split) == ClientHello()
+
+
+@given(st.integers(0, len(HELLO) - 1), st.binary(min_size=1, max_size=4))
+def test_no_damage_raises(position: int, damage: bytes) -> None:
+    damaged = HELLO[:position] + damage + HELLO[position + len(damage) :]
+    for length in range(len(damaged)):
+        parse(damaged[:length])
+        bytes_needed(damaged[:length])
+
+
+@given(st.binary(max_size=200))
+def test_no_rubbish_raises(data: bytes) -> None:
+    parse(b"\x16\x03\x01\x00\xff\x01\x00\x00\xfb" + data)
+    bytes_needed(data)
