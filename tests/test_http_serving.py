@@ -177,18 +177,3 @@ def test_idle_keep_alive_connections_are_closed(serve: Serve) -> None:
     with RawConnection(server.port) as connection:
         connection.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.receive_all().startswith(b"HTTP/1.1 200 ")
-
-
-def test_no_more_connections_than_the_gate_allows(serve: Serve) -> None:
-    server = serve("--max-connections", "2")
-    with RawConnection(server.port).open() as first, RawConnection(server.port).open() as second:
-        with RawConnection(server.port) as waiting:
-            waiting.send(HANDSHAKE)
-            waiting.socket.settimeout(0.3)
-            with pytest.raises(TimeoutError):
-                waiting.receive(1)
-            first.socket.close()
-            waiting.socket.settimeout(10)
-            assert waiting.receive(len(SWITCHED)) == SWITCHED
-        second.send(b"\x81\x82\x00\x00\x00\x00hi")
-        assert second.receive(4) == b"\x81\x02hi"

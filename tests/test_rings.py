@@ -35,6 +35,7 @@ RINGS = {
             "wire",
             "codec",
             "connections",
+            "gate",
             "loans",
             "schedule",
             "transports",

@@ -18,6 +18,7 @@ def routes() -> Routes:
         codec="python",
         subprotocol_policy="first",
         may_deflate=lambda: True,
+        is_full=lambda: False,
     )
 
 

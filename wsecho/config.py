@@ -138,7 +138,7 @@ class Config:
         "0",
         parse_count,
         "COUNT",
-        "Connections a worker holds; more wait in the backlog. 0: as many as the descriptor limit allows, less 256.",
+        "Connections a worker holds; handshakes beyond get 503. 0: as many as the descriptor limit allows, less 256.",
     )
     backlog: int = _option(
         "4096",

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from wsecho import logs, tls
+from wsecho.counters import REFUSALS
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
@@ -127,10 +128,13 @@ class HttpConnection(asyncio.BufferedProtocol):
             return
         if answer.refusal:
             self._services.ledger.handshake(answer.refusal)
+            if answer.refusal in REFUSALS:
+                self._services.ledger.connection_refused(answer.refusal)
             logs.about(self._services.log, request).info(
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
-        stays = request.keep_alive and not (answer.close or request.has_body or self._services.routes.draining)
+        must_go = self._services.routes.draining or self._services.gate.is_full()
+        stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
         if stays and unread:

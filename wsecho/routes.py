@@ -15,6 +15,11 @@ WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/ech
 MetricsPage = Callable[[str], tuple[str, bytes]]
 
 
+def full() -> Response:
+    """Return the answer to a handshake for which there is no room."""
+    return plain(503, "the server is full", (("Retry-After", "5"),), close=True, refusal="capacity")
+
+
 def stopping(*, refusal: str = "") -> Response:
     """Return the answer to whoever comes while the server stops."""
     return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True, refusal=refusal)
@@ -32,6 +37,7 @@ class Routes:
         codec: str,
         subprotocol_policy: str,
         may_deflate: Callable[[], bool],
+        is_full: Callable[[], bool],
     ) -> None:
         self.draining = False
         self._metrics_page = metrics_page
@@ -39,6 +45,7 @@ class Routes:
         self._codec = codec
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
+        self._is_full = is_full
         self._pages: dict[str, Callable[[Request], Response]] = {
             "/metrics": self._metrics,
             "/info": self._info,
@@ -60,6 +67,8 @@ class Routes:
         if handshake.is_attempted(request):
             if self.draining:
                 return stopping(refusal="draining")
+            if self._is_full():
+                return full()
             return handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
         if request.method not in ("GET", "HEAD"):
             # What follows a CONNECT may be meant for somebody else.

@@ -20,6 +20,7 @@ from wsecho.assets import Assets
 from wsecho.codec import Codec
 from wsecho.config import Config
 from wsecho.connections import Connection, Connections
+from wsecho.gate import Gate
 from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
@@ -37,8 +38,9 @@ from wsecho.tls import Tls
 
 # A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
 _REQUEST_BUFFER_SIZE = 16 * 1024
-# Descriptors kept for everything that is not a connection.
+# Descriptors kept for everything that is not a connection, and for those that are to be told that there is no room.
 _SPARE_DESCRIPTORS = 256
+_MOST_TOLD_AT_ONCE = 64
 # Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
 _GARBAGE_THRESHOLD = 10_000
 # A sweep that comes later than that, in seconds, judges nobody.
@@ -53,6 +55,7 @@ class Services:
     codec: Codec
     routes: Routes
     connections: Connections
+    gate: Gate
     schedule: Schedule
     limits: Limits
     loans: Loans
@@ -148,6 +151,7 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
     connections = Connections()
     schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
+    gate = _gate(connections, config.max_connections)
     services = Services(
         config=config,
         codec=foundation.codec,
@@ -158,8 +162,10 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
             codec=foundation.codec.name,
             subprotocol_policy=config.subprotocol,
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
+            is_full=gate.is_full,
         ),
         connections=connections,
+        gate=gate,
         schedule=schedule,
         limits=Limits(
             ping_interval=config.ping_interval,
@@ -179,13 +185,10 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
         loop=loop,
     )
     logs.count_dropped(services.ledger.log_lines_dropped)
-    most = _descriptor_limit()
-    if config.max_connections:
-        most = min(most, config.max_connections)
     accepting = Listener(
         sockets,
         partial(HttpConnection, services),
-        lambda starting: len(connections) + starting < most,
+        gate.is_open,
         services.ledger,
         log,
         foundation.encryption,
@@ -264,11 +267,13 @@ def _sweep_interval(config: Config) -> float:
     return min(1.0, *(time / 2 for time in times if time))
 
 
-def _descriptor_limit() -> int:
-    """Raise the soft limit of descriptors to the hard one, if that can be, and return how many connections fit."""
+def _gate(connections: Connections, max_connections: int) -> Gate:
+    """Let in as many as the descriptors suffice for, after raising their soft limit to the hard one if that can be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Some systems have a hard limit of infinity, and do not mean it.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    return soft - min(_SPARE_DESCRIPTORS, soft // 4)
+    spare = min(_SPARE_DESCRIPTORS, soft // 4)
+    most = min(soft - spare, max_connections or soft)
+    return Gate(connections, most, min(_MOST_TOLD_AT_ONCE, spare // 2))

@@ -1,0 +1,58 @@
+"""The server runs out of descriptors: who is connected stays served, who comes is told at once, nothing spins."""
+
+import resource
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.faults.bystander import take_out, undisturbed
+from tests.faults.patched import counting_accepts
+from tests.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.server import PATIENCE, RunningServer
+
+FEW = 64
+CROWD = 200
+
+
+def lower_the_limit() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
+
+
+def served(server: RunningServer) -> bool:
+    """Tell whether a new client gets its WebSocket; one that is turned away hears so within a moment."""
+    try:
+        with RawConnection(server.port) as client:
+            client.send(HANDSHAKE)
+            return client.receive(len(SWITCHED)) == SWITCHED
+    except ConnectionError:
+        return False
+
+
+@pytest.mark.parametrize("behind_its_back", [False, True])
+def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
+    serve: Serve, tmp_path: Path, behind_its_back: bool
+) -> None:
+    """Behind its back: the limit sinks later, so that descriptors are gone while the gate is still open."""
+    looks = tmp_path / "looks"
+    server = serve(command=counting_accepts(looks), preexec_fn=None if behind_its_back else lower_the_limit)
+    with undisturbed(server) as bystander:
+        if behind_its_back:
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (FEW, FEW))
+        crowd = [RawConnection(server.port) for _ in range(CROWD)]
+        began, looked = time.monotonic(), looks.stat().st_size
+        # For about a second; a loop that spins would look a hundred thousand times.
+        bystander.must_be_served(150)
+        assert looks.stat().st_size - looked <= 20 * (time.monotonic() - began) + 20
+        for connection in crowd:
+            connection.socket.close()
+        deadline = time.monotonic() + PATIENCE
+        while not served(server):
+            assert time.monotonic() < deadline
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    turned_away = seen['websocket_refused_connections_total{reason="descriptors"}']
+    assert CROWD - FEW <= turned_away <= 2 * CROWD
+    server.stop()
+    # Said once a second at most.
+    assert 1 <= take_out(server, "out of resources for new connections") <= 30

@@ -1,0 +1,21 @@
+"""How many connections a worker holds, and how many beyond that it listens to in order to tell them that it is full."""
+
+from collections.abc import Sized
+
+
+class Gate:
+    """Counts in whole connections, whatever they speak."""
+
+    def __init__(self, held: Sized, most: int, beyond: int) -> None:
+        """`held` are the connections; `most` of them are served, and `beyond` more are answered and sent away."""
+        self._held = held
+        self._most = most
+        self._beyond = beyond
+
+    def is_full(self) -> bool:
+        """Tell whether the connection that asks, which is held already, is one too many."""
+        return len(self._held) > self._most
+
+    def is_open(self, starting: int) -> bool:
+        """Tell whether another connection may be accepted. `starting` are accepted, and not held yet."""
+        return len(self._held) + starting < self._most + self._beyond
