@@ -1,0 +1,83 @@
+"""A peer's host or cable goes without a word: its connection is found out by pings, and ended."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Serve
+from tests.faults.bystander import undisturbed
+from tests.faults.namespaces import SERVER_ADDRESS, Host, RemoteConnection, two_hosts
+from tests.frames import BINARY, TEXT, client_frame, server_frame
+from tests.processes import wait_until
+from tests.raw import RawConnection
+from tests.server import RunningServer
+
+PING_INTERVAL, PING_TIMEOUT, STALL_TIMEOUT = 0.5, 1.0, 1.5
+OPTIONS = ("--host", "0.0.0.0", "--ping-interval", "500ms", "--ping-timeout", "1s", "--stall-timeout", "1500ms")
+# Sweeps are coarse, the interval has a jitter, and the machine may be busy.
+MARGIN = 5.0
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[Host, Host]]:
+    with two_hosts() as both:
+        yield both
+
+
+def echoed(connection: RawConnection) -> bool:
+    connection.send(client_frame(TEXT, b"hello"))
+    return connection.receive(7) == server_frame(TEXT, b"hello")
+
+
+def wait_for_end(server: RunningServer, seconds: float) -> None:
+    """Wait until only the bystander is left, within the limits that should see to it and a margin."""
+    began = time.monotonic()
+    wait_until(lambda: server.metrics()["websocket_active_connections"] == 1)
+    assert time.monotonic() - began < seconds + MARGIN
+
+
+def test_peers_behind_a_cut_cable_are_gone_in_time(serve: Serve, hosts: tuple[Host, Host]) -> None:
+    here, there = hosts
+
+    def scenario() -> None:
+        server = serve(*OPTIONS)
+        with undisturbed(server) as bystander:
+            remote = there.call(lambda: [RemoteConnection(server.port).open() for _ in range(20)])
+            assert all(echoed(connection) for connection in remote)
+            there.run("ip", "link", "set", "cable", "down")
+            wait_for_end(server, PING_INTERVAL * 1.35 + PING_TIMEOUT)
+            bystander.must_be_served()
+            seen = server.metrics()
+            assert seen['websocket_timeouts_total{limit="ping"}'] == 20
+            assert seen['websocket_closes_total{code="1006",initiator="server"}'] == 20
+            for connection in remote:
+                connection.socket.close()
+
+    here.call(scenario)
+
+
+@pytest.mark.parametrize(("unacknowledged", "limit"), [(100, "ping"), (8 << 20, "stall")])
+def test_data_that_nobody_acknowledges_keeps_no_connection(
+    serve: Serve, hosts: tuple[Host, Host], unacknowledged: int, limit: str
+) -> None:
+    """The peer's words arrive, ours do not: what fits into the system's buffers waits there, more stops the reading."""
+    here, there = hosts
+
+    def scenario() -> None:
+        server = serve(*OPTIONS)
+        with undisturbed(server) as bystander:
+            remote: RemoteConnection = there.call(lambda: RemoteConnection(server.port).open())
+            assert echoed(remote)
+            # Echoes are lost again and again; bare acknowledgements are shorter.
+            there.run(*f"iptables -A INPUT -s {SERVER_ADDRESS} -m length --length 100: -j DROP".split())
+            remote.socket.settimeout(0.3)
+            with contextlib.suppress(TimeoutError):
+                remote.send(client_frame(BINARY, bytes(unacknowledged)))
+            wait_for_end(server, max(PING_INTERVAL * 1.35 + PING_TIMEOUT, STALL_TIMEOUT))
+            bystander.must_be_served()
+            assert server.metrics()[f'websocket_timeouts_total{{limit="{limit}"}}'] == 1
+            remote.socket.close()
+
+    here.call(scenario)

@@ -1,0 +1,80 @@
+"""The process is stopped for a while (a debugger, a laptop's lid, a starved machine) and goes on: nobody pays for it."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.conftest import Serve
+from tests.faults.bystander import undisturbed
+from tests.frames import PING, PONG, client_frame
+from tests.processes import children
+from tests.raw import HANDSHAKE, SWITCHED, RawConnection
+
+STOPPED_SECONDS = 3.0
+OPTIONS = ("--ping-interval", "200ms", "--ping-timeout", "1s", "--handshake-timeout", "2s")
+
+
+@contextmanager
+def answering(connections: list[RawConnection]) -> Iterator[list[Exception]]:
+    """Answer every ping on these connections; whatever else happens on them is in the list."""
+    faults: list[Exception] = []
+    ended = threading.Event()
+
+    def answer(connection: RawConnection) -> None:
+        try:
+            while not ended.is_set():
+                assert connection.receive(2) == bytes((0x80 | PING, 8))
+                connection.send(client_frame(PONG, connection.receive(8)))
+        except Exception as error:
+            if not ended.is_set():
+                faults.append(error)
+
+    threads = [threading.Thread(target=answer, args=(connection,)) for connection in connections]
+    for thread in threads:
+        thread.start()
+    yield faults
+    ended.set()
+    for thread in threads:
+        thread.join()  # the next ping ends it
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_after_a_stop_longer_than_every_limit_nobody_is_late(serve: Serve, workers: int) -> None:
+    server = serve(*OPTIONS, "--workers", str(workers))
+    processes = children(server.pid) if workers > 1 else [server.pid]
+    with undisturbed(server) as bystander, ExitStack() as stack:
+        clients = [stack.enter_context(RawConnection(server.port)).open() for _ in range(40)]
+        beginner = stack.enter_context(RawConnection(server.port))
+        beginner.send(HANDSHAKE[:30])
+        server.wait_for_metrics(websocket_active_connections=41)
+        with answering(clients) as faults:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            threading.Event().wait(STOPPED_SECONDS)
+            beginner.send(HANDSHAKE[30:])
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+            assert beginner.receive(len(SWITCHED)) == SWITCHED
+            beginner.socket.close()
+            bystander.must_be_served(300)  # longer than a ping and its timeout
+            seen = server.wait_for_metrics(websocket_active_connections=41)
+        assert not faults
+        assert seen["websocket_ping_rtt_seconds_count"] >= 40
+        assert {name: count for name, count in seen.items() if "timeouts" in name and count} == {}
+        # The late sweep is told, in each worker.
+        lag = 'wsecho_event_loop_lag_seconds_bucket{le="%s"}'
+        assert seen[lag % "+Inf"] - seen[lag % "1.0"] == workers
+
+
+def test_who_really_is_silent_is_still_noticed_after_a_stop(serve: Serve) -> None:
+    server = serve(*OPTIONS)
+    with undisturbed(server), RawConnection(server.port).open() as silent:
+        os.kill(server.pid, signal.SIGSTOP)
+        threading.Event().wait(1.5)
+        os.kill(server.pid, signal.SIGCONT)
+        silent.receive_all()
+    assert server.metrics()['websocket_timeouts_total{limit="ping"}'] == 1
