@@ -14,3 +14,8 @@ def peak_memory(pid: int) -> int:
 def _memory(pid: int, field: str) -> int:
     with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
+
+
+def virtual_memory(pid: int) -> int:
+    """Return the address space of a process in bytes, which RLIMIT_AS limits."""
+    return _memory(pid, "VmSize")

@@ -227,6 +227,8 @@ def _on_loop_error(
     if isinstance(error, OSError) or tls.is_peers_doing(error):
         # A peer that went at the wrong moment: its doing, not our error.
         log.debug("connection lost", cause=str(error))
+    elif isinstance(error, MemoryError):
+        log.error("out of memory for a connection", cause=context["message"])
     else:
         log.error("unexpected error", cause=context["message"], exc_info=error)
 

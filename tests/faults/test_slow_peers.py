@@ -16,7 +16,7 @@ from tests.server import RunningServer
 
 
 class Crowd:
-    """Many connections, all driven by one thread: each is given the same short task again and again until it is ended."""
+    """Many connections, all driven by one thread."""
 
     def __init__(self, connections: list[RawConnection]) -> None:
         self.connections = connections

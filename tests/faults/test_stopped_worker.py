@@ -1,4 +1,4 @@
-"""The process is stopped for a while (a debugger, a laptop's lid, a starved machine) and goes on: nobody pays for it."""
+"""The process is stopped for a while (a debugger, a closed lid, a starved machine) and goes on: nobody pays for it."""
 
 import os
 import signal
