@@ -9,7 +9,7 @@ SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py 
 
 COVERING := compressed_echo counters deflate echo handshake receive_buffer
 
-.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench memory instructions docs clean
+.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench soak memory instructions docs clean
 
 run: build
 	$(BIN)/python wsecho.py
@@ -65,6 +65,12 @@ asan: build $(VENV)/.dev
 bench: build $(VENV)/.dev
 	sh benchmarks/debian_packages.sh
 	$(BIN)/python benchmarks/bench.py
+
+# Crowds, churn, hostile peers, a killed worker, a drain: `make soak TIME=3600`. Ten minutes of load unless TIME is given;
+# needs a quiet machine with two cores, and 20,000 descriptors a process.
+soak: TIME = 600
+soak: build $(VENV)/.dev
+	$(BIN)/python -m tests.soak --seconds $(TIME)
 
 memory: build $(VENV)/.dev
 	$(BIN)/python benchmarks/memory.py
