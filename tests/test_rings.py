@@ -35,7 +35,7 @@ RINGS = {
             "wire",
             "codec",
             "connections",
-            "gate",
+            "capacity",
             "loans",
             "schedule",
             "transports",

@@ -133,7 +133,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             logs.about(self._services.log, request).info(
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
-        must_go = self._services.routes.draining or self._services.gate.is_full()
+        must_go = self._services.routes.draining or self._services.capacity.is_full()
         stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)

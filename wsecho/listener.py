@@ -74,26 +74,26 @@ def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.soc
 
 
 class Listener:
-    """Accepts connections as long as `is_open()` says so, and starts `make_protocol()` on each."""
+    """Accepts connections as long as `has_room()` says so, and starts `make_protocol()` on each."""
 
     def __init__(
         self,
         sockets: list[socket.socket],
         make_protocol: Callable[[float, str | None], asyncio.BufferedProtocol],
-        is_open: Callable[[int], bool],
+        has_room: Callable[[int], bool],
         ledger: Ledger,
         log: structlog.typing.FilteringBoundLogger,
         tls: Tls | None,
         handshake_timeout: float,
     ) -> None:
-        """`is_open` is told how many accepted connections have not reached their protocol yet.
+        """`has_room` is told how many accepted connections have not reached their protocol yet.
 
         `make_protocol` is told the monotonic time of accept and the host name that came with TLS. What TLS needs before
         that is done within `handshake_timeout` seconds or not at all.
         """
         self._sockets = sockets
         self._make_protocol = make_protocol
-        self._is_open = is_open
+        self._has_room = has_room
         self._ledger = ledger
         self._log = log
         self._tls = tls
@@ -133,7 +133,7 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_BATCH):
-            if not self._is_open(len(self._starting)):
+            if not self._has_room(len(self._starting)):
                 self._hold()
                 return
             try:

@@ -17,10 +17,10 @@ import structlog
 
 from wsecho import assets, codec, listener, logs, tls
 from wsecho.assets import Assets
+from wsecho.capacity import Capacity
 from wsecho.codec import Codec
 from wsecho.config import Config
 from wsecho.connections import Connection, Connections
-from wsecho.gate import Gate
 from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
@@ -55,7 +55,7 @@ class Services:
     codec: Codec
     routes: Routes
     connections: Connections
-    gate: Gate
+    capacity: Capacity
     schedule: Schedule
     limits: Limits
     loans: Loans
@@ -151,7 +151,7 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
     connections = Connections()
     schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
-    gate = _gate(connections, config.max_connections)
+    capacity = _capacity(connections, config.max_connections)
     services = Services(
         config=config,
         codec=foundation.codec,
@@ -162,10 +162,10 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
             codec=foundation.codec.name,
             subprotocol_policy=config.subprotocol,
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
-            is_full=gate.is_full,
+            is_full=capacity.is_full,
         ),
         connections=connections,
-        gate=gate,
+        capacity=capacity,
         schedule=schedule,
         limits=Limits(
             ping_interval=config.ping_interval,
@@ -188,7 +188,7 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
     accepting = Listener(
         sockets,
         partial(HttpConnection, services),
-        gate.is_open,
+        capacity.has_room,
         services.ledger,
         log,
         foundation.encryption,
@@ -269,7 +269,7 @@ def _sweep_interval(config: Config) -> float:
     return min(1.0, *(time / 2 for time in times if time))
 
 
-def _gate(connections: Connections, max_connections: int) -> Gate:
+def _capacity(connections: Connections, max_connections: int) -> Capacity:
     """Let in as many as the descriptors suffice for, after raising their soft limit to the hard one if that can be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Some systems have a hard limit of infinity, and do not mean it.
@@ -278,4 +278,4 @@ def _gate(connections: Connections, max_connections: int) -> Gate:
         soft = hard
     spare = min(_SPARE_DESCRIPTORS, soft // 4)
     most = min(soft - spare, max_connections or soft)
-    return Gate(connections, most, min(_MOST_TOLD_AT_ONCE, spare // 2))
+    return Capacity(connections, most, min(_MOST_TOLD_AT_ONCE, spare // 2))

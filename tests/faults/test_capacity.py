@@ -1,4 +1,4 @@
-"""The gate: so many connections, the next one is told that the server is full, and a crowd waits without cost."""
+"""Capacity: so many connections, the next one is told that the server is full, and a crowd waits without cost."""
 
 import threading
 import time

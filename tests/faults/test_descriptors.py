@@ -34,7 +34,7 @@ def served(server: RunningServer) -> bool:
 def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
     serve: Serve, tmp_path: Path, behind_its_back: bool
 ) -> None:
-    """Behind its back: the limit sinks later, so that descriptors are gone while the gate is still open."""
+    """Behind its back: the limit sinks later, so that descriptors are gone while there seems to be room."""
     looks = tmp_path / "looks"
     server = serve(command=counting_accepts(looks), preexec_fn=None if behind_its_back else lower_the_limit)
     with undisturbed(server) as bystander:

@@ -3,7 +3,7 @@
 from collections.abc import Sized
 
 
-class Gate:
+class Capacity:
     """Counts in whole connections, whatever they speak."""
 
     def __init__(self, held: Sized, most: int, beyond: int) -> None:
@@ -16,6 +16,6 @@ class Gate:
         """Tell whether the connection that asks, which is held already, is one too many."""
         return len(self._held) > self._most
 
-    def is_open(self, starting: int) -> bool:
+    def has_room(self, starting: int) -> bool:
         """Tell whether another connection may be accepted. `starting` are accepted, and not held yet."""
         return len(self._held) + starting < self._most + self._beyond
