@@ -112,10 +112,10 @@ async def _never_read(port: int, damage: Damage, end: float) -> None:
     if client is None:
         return
     client.transport.pause_reading()
-    message = client_frame(BINARY, bytes(16_000), mask=bytes(4))
+    messages = client_frame(BINARY, bytes(16_000), mask=bytes(4)) * 32
     while monotonic() < end and not client.ended.done():
         if client.transport.get_write_buffer_size() < 1 << 16:
-            client.transport.write(message)
+            client.transport.write(messages)
         await asyncio.sleep(0.05)
     damage.cut_off += client.ended.done()
     client.transport.abort()

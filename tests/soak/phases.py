@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any
 
-from tests.processes import children
+from tests.processes import children, wait_until
 from tests.server import RunningServer
 from tests.soak import crowds, hostile
 from tests.soak.hostile import Mix
@@ -180,11 +180,9 @@ class Soak:
     def _drain(self) -> None:
         plan, report = self._plan, self._report
         count = plan.connections // 2
+        echoed = self._observed.metric("websocket_messages_sent_total") + count
         crowd = self._let(crowds.until_the_goodbye, count)
-        self._observed.wait_for_connections(count, _PATIENCE)
-        echoed = self._observed.metric("websocket_messages_sent_total")
-        while (now := self._observed.metric("websocket_messages_sent_total")) != echoed:
-            echoed = now
+        wait_until(lambda: self._observed.metric("websocket_messages_sent_total") == echoed, _PATIENCE)
         began = monotonic()
         exit_code = self._server.stop()
         report.at_most("drain", "seconds until the exit", monotonic() - began, 8)
