@@ -54,3 +54,9 @@ def test_the_readmes_cloud_commands_are_those_that_are_tested() -> None:
 def test_nothing_was_left_to_be_filled_in() -> None:
     for document in DOCUMENTS:
         assert not re.search(r"^(MEASURED|TODO|TBD|FIXME)", document.read_text(), re.MULTILINE)
+
+
+def test_every_test_that_answers_a_threat_exists() -> None:
+    named = re.findall(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)", (ROOT / "docs/security.md").read_text())
+    assert len(named) > 40
+    assert [name for name, file in named if f"def {name}(" not in (ROOT / file).read_text()] == []
