@@ -35,8 +35,12 @@ RUN python3 -m venv --without-pip /opt/wsecho \
 # Without the variable a failed compilation would go unnoticed, since the plain codec serves too, only slower. The
 # wheel's own dependencies were installed above; `pip check` says whether they are all there.
 COPY . /src/
+# Extras of the package: docker build --build-arg EXTRAS=gcp
+ARG EXTRAS=
 RUN WSECHO_REQUIRE_NATIVE=1 python3 -m pip --python /opt/wsecho/bin/python3 wheel --no-deps --wheel-dir /wheels /src \
     && python3 -m pip --python /opt/wsecho/bin/python3 install --no-deps --no-index /wheels/*.whl \
+    && { [ -z "$EXTRAS" ] \
+         || python3 -m pip --python /opt/wsecho/bin/python3 install "$(echo /wheels/*.whl)[$EXTRAS]"; } \
     && python3 -m pip --python /opt/wsecho/bin/python3 check
 
 # The proof that the installed package has the compiled codec and that it loads: -I keeps the working directory off the

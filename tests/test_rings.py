@@ -29,6 +29,7 @@ RINGS = {
     MIDDLE: {
         *("config", "roster", "stats", "processes", "ledger", "metrics", "telemetry", "assets", "routes"),
         *("logs", "log_fields", "log_limits", "log_writer", "cloud_logging"),
+        *("opentelemetry_environment", "exports", "push", "spans", "traces", "log_records", "sdk_log"),
     },
     OUTER: {
         *(
@@ -44,6 +45,7 @@ RINGS = {
             "listener",
             "orders",
             "supervisor",
+            "push_process",
             "terminal",
             "worker",
         ),

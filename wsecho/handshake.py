@@ -80,7 +80,7 @@ def _acceptance(request: Request, subprotocol_policy: str, agreement: deflate.Ag
         headers.append(("Sec-WebSocket-Protocol", subprotocol))
     if agreement:
         headers.append(("Sec-WebSocket-Extensions", agreement.header))
-    return Upgrade(tuple(headers), agreement)
+    return Upgrade(tuple(headers), agreement, subprotocol)
 
 
 def choose_subprotocol(offers: list[str], policy: str) -> str | None:

@@ -6,12 +6,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
+from structlog.typing import FilteringBoundLogger
+
 from wsecho import logs, tls
 from wsecho.counters import REFUSALS
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
 from wsecho.routes import stopping
+from wsecho.spans import Span
 from wsecho.transports import abort_if_reset, half_close
 from wsecho.websocket_connection import WebSocketConnection
 
@@ -123,14 +126,17 @@ class HttpConnection(asyncio.BufferedProtocol):
             answer = plain(500, "the server failed to answer", close=True)
         route = self._services.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
-            self._upgrade(request, answer, unread)
+            self._upgrade(
+                request, answer, self._services.traces.opened(request, route, answer.subprotocol, began), unread
+            )
             self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)
             return
+        span = self._services.traces.answered(request, route, answer.status, began)
         if answer.refusal:
             self._services.ledger.handshake(answer.refusal)
             if answer.refusal in REFUSALS:
                 self._services.ledger.connection_refused(answer.refusal)
-            logs.about(self._services.log, request).info(
+            self._log(request, span).info(
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
         must_go = self._services.routes.draining or self._services.capacity.is_full()
@@ -170,13 +176,18 @@ class HttpConnection(asyncio.BufferedProtocol):
             half_close(self._transport)
             self._watch(self._services.config.close_timeout)
 
-    def _upgrade(self, request: Request, upgrade: Upgrade, unread: bytes) -> None:
+    def _upgrade(self, request: Request, upgrade: Upgrade, span: Span, unread: bytes) -> None:
         self._ended = True
         self._services.connections.remove(self)
-        log = logs.about(self._services.log, request)
+        log = self._log(request, span)
         log.debug("websocket opened", peer=request.peer, path=request.path)
-        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log)
+        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span)
         connection.open(encode_upgrade(upgrade), unread)
+
+    def _log(self, request: Request, span: Span) -> FilteringBoundLogger:
+        """Return a logger whose lines can be found from the request's trace."""
+        log = logs.about(self._services.log, request)
+        return log.bind(**span.log_fields) if span.log_fields else log
 
     def _watch(self, limit: float) -> None:
         self._services.connections.watch(self, limit, self._services.now())

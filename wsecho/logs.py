@@ -41,7 +41,8 @@ class Output:
         ]
         unlimited = _logger(structlog.ReturnLogger(), logging.NOTSET, rendering)
         self.writer = LogWriter(descriptor, lambda lines: _line(unlimited.warning(_LOST, lines=lines)))
-        self.log = _logger(_Lines(self.writer), level, [self._limit, *rendering])
+        self._processors: list[Processor] = [self._limit, *rendering]
+        self.log = _logger(_Lines(self.writer), level, self._processors)
 
     def _limit(self, logger: Any, method: str, fields: EventDict) -> EventDict:
         event = fields["event"]
@@ -49,6 +50,11 @@ class Output:
         if method == "debug" or event == _SUPPRESSED or self.limits.admits(method, event, monotonic()):
             return fields
         raise structlog.DropEvent
+
+    def pass_on(self, processor: Processor) -> None:
+        """Let `processor` have every line that is fit to be seen, before it becomes text."""
+        # The list that all loggers share, however much was bound to them.
+        self._processors.insert(self._processors.index(_show) + 1, processor)
 
     def tell_suppressed(self, now: float) -> None:
         """Say how many lines of which kind were left out."""
@@ -93,6 +99,12 @@ def about(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
     """Return a logger whose lines belong to the trace of `request`, where somebody files lines by traces."""
     fields = _output.cloud_run.trace_fields(request) if _output and _output.cloud_run else None
     return log.bind(**fields) if fields else log
+
+
+def pass_on(processor: Processor) -> None:
+    """Let `processor` have every line of this process that is written. It must return the fields, and not raise."""
+    if _output:
+        _output.pass_on(processor)
 
 
 def count_dropped(count: Callable[[int], None]) -> None:

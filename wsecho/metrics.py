@@ -1,6 +1,6 @@
 """Every metric of the server: one row in a table, from which telemetry, `docs/metrics.md` and the README are made."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from platform import python_version
 from typing import Literal
@@ -26,7 +26,7 @@ from wsecho.processes import Usage
 from wsecho.stats import Totals
 from wsecho.violations import REASONS
 
-Attributes = dict[str, str]
+Attributes = Mapping[str, str | int]
 # What a row observes: one value for each combination of labels.
 Observed = Iterable[tuple[Attributes, float]]
 # For each combination of labels the counts per bucket, the last one without upper bound, and the sum of all values.
@@ -121,7 +121,10 @@ def _requests(totals: Totals) -> ObservedBuckets:
             for status, counted in zip(STATUSES, by_status, strict=True):
                 durations = tuple(counted.durations)
                 if any(durations):
-                    attributes = {"http.request.method": method, "http.response.status_code": str(status)}
+                    attributes: dict[str, str | int] = {
+                        "http.request.method": method,
+                        "http.response.status_code": status,
+                    }
                     if route:
                         attributes["http.route"] = route
                     yield attributes, durations, counted.nanoseconds / _NANOSECONDS

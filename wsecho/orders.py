@@ -27,6 +27,7 @@ class Stop:
 
     def __init__(self, connections: Connections) -> None:
         self.asked = asyncio.Event()
+        self.hurried = False
         self._connections = connections
 
     def ask(self) -> None:
@@ -35,6 +36,7 @@ class Stop:
 
     def at_once(self) -> None:
         """Cut off whoever is left."""
+        self.hurried = True
         self._connections.hurry()
         self.asked.set()
 
@@ -46,7 +48,9 @@ class Stop:
 
 
 class Orders(Protocol):
-    """Where a worker's orders come from."""
+    """Where a worker's orders come from. `is_alone` tells that it is the whole server."""
+
+    is_alone: bool
 
     def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
         """Listen to orders from now on."""
@@ -57,6 +61,8 @@ class Orders(Protocol):
 
 class Alone:
     """Orders of a worker without supervisor: SIGTERM and SIGINT stop it, a second one at once; SIGHUP loads again."""
+
+    is_alone = True
 
     def __init__(self, foundation: Foundation) -> None:
         self._foundation = foundation
@@ -87,6 +93,8 @@ class Supervised:
     that is no second one. SIGQUIT ends the drain. SIGINT, which a terminal sends to every process, is the supervisor's
     to pass on. Its death, at which `supervisor` ends, ends everything.
     """
+
+    is_alone = False
 
     def __init__(self, foundation: Foundation, supervisor: socket.socket) -> None:
         self._foundation = foundation

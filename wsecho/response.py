@@ -33,11 +33,13 @@ class Response:
 class Upgrade:
     """An accepted WebSocket handshake; `headers` go into the answer that opens it.
 
-    `deflate` is the agreement on permessage-deflate, None where messages are not compressed.
+    `deflate` is the agreement on permessage-deflate, None where messages are not compressed; `subprotocol` the one that
+    is spoken, if any.
     """
 
     headers: Headers
     deflate: Agreement | None
+    subprotocol: str | None = None
 
 
 def plain(status: int, line: str, headers: Headers = (), *, close: bool = False, refusal: str = "") -> Response:

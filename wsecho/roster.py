@@ -27,8 +27,19 @@ class Roster:
     """An anonymous page that worker processes inherit, one row a worker."""
 
     def __init__(self, workers: int) -> None:
-        self._page = mmap.mmap(-1, workers * ctypes.sizeof(WorkerState))
+        size = workers * ctypes.sizeof(WorkerState)
+        self._page = mmap.mmap(-1, size + ctypes.sizeof(ctypes.c_int64))
         self._rows = (WorkerState * workers).from_buffer(self._page)
+        self._push_pid = ctypes.c_int64.from_buffer(self._page, size)
+
+    @property
+    def push_pid(self) -> int:
+        """The process that pushes the metrics, 0 while there is none but workers."""
+        return self._push_pid.value
+
+    def pushes(self, pid: int) -> None:
+        """Note that process `pid` pushes the metrics, or with 0 that it is gone."""
+        self._push_pid.value = pid
 
     def started(self, worker: int, pid: int) -> None:
         """Note that process `pid` is `worker` now."""

@@ -63,13 +63,14 @@ class Totals:
 class Stats:
     """An anonymous page that worker processes inherit. A row is written by its worker only.
 
-    It is made by the process that is the only worker, or the parent of all. `codec` is the name of what they echo with.
+    It is made by the process that is the only worker, or the parent of all. `codec` is the name of what they echo with,
+    `started` is when all counters were 0, in nanoseconds of Unix time.
     """
 
     def __init__(self, workers: int, codec: str = "") -> None:
         self._codec = codec
         self._root = os.getpid()
-        self._started = time.time()
+        self.started = time.time_ns()
         self._page = mmap.mmap(-1, workers * _ROW_SIZE)
         self.rows = [Counters.from_buffer(self._page, worker * _ROW_SIZE) for worker in range(workers)]
         self.roster = Roster(workers)
@@ -91,8 +92,8 @@ class Stats:
         workers = tuple(self.roster.states())
         copies = [array("q", bytes(_copied(row))) for row in self.rows]
         counters = Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True))))
-        used = usage(self._root, [worker.pid for worker in workers if worker.pid])
-        return Totals(counters, workers, used, self._codec, self._started)
+        used = usage(self._root, filter(None, [self.roster.push_pid, *(worker.pid for worker in workers)]))
+        return Totals(counters, workers, used, self._codec, self.started / 1_000_000_000)
 
 
 def _copied(row: Counters) -> Counters:

@@ -13,13 +13,20 @@ import signal
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import NoReturn, Self
 
+from structlog.typing import FilteringBoundLogger
+
 from wsecho import listener, logs, worker
 from wsecho.config import Config
+from wsecho.exports import last_export_seconds
+from wsecho.opentelemetry_environment import exporter_names
 from wsecho.orders import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
+from wsecho.push_process import PushProcess
 from wsecho.terminal import Terminal
 from wsecho.worker import Foundation
 
@@ -118,6 +125,7 @@ class _Supervisor:
         self._log = foundation.log
         self._roster = foundation.stats.roster
         self._terminal = Terminal()
+        self._push = PushProcess(foundation) if exporter_names("metrics") else None
         # Process ids and their workers' numbers.
         self._running: dict[int, int] = {}
         # Workers that are to be started, and when.
@@ -125,6 +133,8 @@ class _Supervisor:
         self._deaths: deque[float] = deque()
         self._announced = False
         self._stopping = False
+        # When the drain must be over, and from when on no worker is waited for any more.
+        self._drained_by = 0.0
         self._kill_at: float | None = None
         self._exit_code = 0
 
@@ -141,11 +151,14 @@ class _Supervisor:
             self._bury()
             self._start_due()
             self._kill_the_late()
+        self._end_push()
         return self._exit_code
 
     def _seconds_left(self) -> float | None:
         """Return how long there is nothing to do, None if only a signal could change that."""
         times = [*self._due.values(), *([self._kill_at] if self._kill_at else [])]
+        if self._push and self._push.due is not None and not self._stopping:
+            times.append(self._push.due)
         return max(0.0, min(times) - monotonic()) if times else None
 
     def _note_accepting(self, pids: list[int]) -> None:
@@ -175,11 +188,13 @@ class _Supervisor:
         self._due.clear()
         # A worker stops listening when it closes its own; these would keep the port open behind its back.
         listener.close(self._bound)
-        self._kill_at = monotonic() + self._foundation.config.drain_timeout + _GRACE
+        self._drained_by = monotonic() + self._foundation.config.drain_timeout
+        self._kill_at = self._drained_by + _GRACE
         self._send(signal.SIGTERM)
 
     def _hurry(self) -> None:
-        self._kill_at = monotonic() + _GRACE
+        self._drained_by = monotonic()
+        self._kill_at = self._drained_by + _GRACE
         self._send(signal.SIGQUIT)
 
     def _send(self, number: signal.Signals) -> None:
@@ -199,13 +214,16 @@ class _Supervisor:
                 pid, status = ended
                 if pid in self._running:
                     self._on_end(self._running.pop(pid), pid, os.waitstatus_to_exitcode(status))
+                elif self._push and pid == self._push.pid:
+                    self._push.ended()
+                    if not self._stopping:
+                        self._log.warning("push process died", pid=pid, cause=_cause(os.waitstatus_to_exitcode(status)))
 
     def _on_end(self, number: int, pid: int, exit_code: int) -> None:
         lost = self._foundation.stats.worker_ended(number)
         if self._stopping and exit_code == 0:
             return
-        cause = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
-        self._log.error("worker died", worker=number, pid=pid, cause=cause, lost_connections=lost)
+        self._log.error("worker died", worker=number, pid=pid, cause=_cause(exit_code), lost_connections=lost)
         if self._stopping:
             self._exit_code = self._exit_code or _EXIT_UNCLEAN
         else:
@@ -229,8 +247,44 @@ class _Supervisor:
             if due <= monotonic():
                 del self._due[number]
                 self._start(number)
+        if self._push and self._push.due is not None and self._push.due <= monotonic() and not self._stopping:
+            self._start_push(self._push)
 
     def _start(self, number: int) -> None:
+        try:
+            pid = self._fork(partial(self._work, number), self._log.bind(worker=number))
+        except OSError as error:
+            self._log.error("no worker could be started", worker=number, error=error.strerror)
+            self._replace(number)
+        else:
+            self._running[pid] = number
+            self._roster.started(number, pid)
+
+    def _start_push(self, push: PushProcess) -> None:
+        try:
+            push.started(self._fork(partial(self._push_metrics, push), self._log))
+        except OSError as error:
+            self._log.warning("no push process could be started", error=error.strerror)
+            push.ended()
+
+    def _end_push(self) -> None:
+        """Let what the workers counted at last be pushed. A signal ends that at once."""
+        push = self._push
+        if not push or not push.pid:
+            return
+        left = self._drained_by - monotonic()
+        push.stop(left)
+        late = monotonic() + last_export_seconds(left) + _GRACE
+        while push.pid and monotonic() < late:
+            _, signals = self._inbox.wait(late - monotonic())
+            self._bury()
+            if _STOPPING.intersection(signals):
+                break
+        if push.pid:
+            os.kill(push.pid, signal.SIGKILL)
+
+    def _fork(self, task: Callable[[Foundation], None], log: FilteringBoundLogger) -> int:
+        """Return the process id of a child that does `task` and ends. Raises OSError."""
         logs.rest()
         # A signal meant for the child must not end in our inbox, of which it has a copy.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED | SUPERVISORS_SIGNALS)
@@ -238,19 +292,16 @@ class _Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(number, parent, held)
-            self._running[pid] = number
-            self._roster.started(number, pid)
-        except OSError as error:
-            self._log.error("no worker could be started", worker=number, error=error.strerror)
-            self._replace(number)
+                self._become(task, replace(self._foundation, log=log), parent, held)
+            return pid
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
-    def _become_worker(self, number: int, parent: int, held: set[int]) -> NoReturn:
-        """Serve, and end the process: nothing of what the parent was about to do is ours to do."""
+    def _become(
+        self, task: Callable[[Foundation], None], foundation: Foundation, parent: int, held: set[int]
+    ) -> NoReturn:
+        """Do `task`, and end the process: nothing of what the parent was about to do is ours to do."""
         exit_code = _EXIT_UNCLEAN
-        log = self._log.bind(worker=number)
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -258,15 +309,27 @@ class _Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, held | SUPERVISORS_SIGNALS)
             _die_with(parent)
             self._inbox.close()
-            listener.close(self._bound[:number] + self._bound[number + 1 :])
-            foundation = replace(self._foundation, log=log)
-            worker.serve(foundation, number, self._bound[number], Supervised(foundation, self._inbox.report_to))
+            task(foundation)
             exit_code = 0
         except BaseException:
-            log.exception("worker failed")
+            foundation.log.exception("worker failed")
         finally:
             logs.flush()
             os._exit(exit_code)
+
+    def _work(self, number: int, foundation: Foundation) -> None:
+        if self._push:
+            self._push.close()
+        listener.close(self._bound[:number] + self._bound[number + 1 :])
+        worker.serve(foundation, number, self._bound[number], Supervised(foundation, self._inbox.report_to))
+
+    def _push_metrics(self, push: PushProcess, foundation: Foundation) -> None:
+        listener.close(self._bound)
+        push.run()
+
+
+def _cause(exit_code: int) -> str:
+    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
 
 
 def _die_with(parent: int) -> None:

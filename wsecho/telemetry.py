@@ -4,9 +4,11 @@ The echo counts in memory; the SDK's instruments read those counts during a coll
 histogram, so the two histograms, already aggregated, are added where a reader receives the collected data.
 """
 
+import logging
 import re
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,91 +18,157 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     HistogramDataPoint,
+    MetricReader,
     MetricsData,
 )
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 from opentelemetry.sdk.metrics.export import Metric as MetricData
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from wsecho import __version__
-from wsecho.metrics import HISTOGRAMS, METRICS, Histogram, Metric
+from wsecho.metrics import HISTOGRAMS, METRICS, Attributes, Histogram, Metric
 from wsecho.stats import Stats, Totals
 
 _SCOPE = "wsecho"
+# Seconds. A collection takes some milliseconds.
+_SNAPSHOT_AGE = 2.0
+_log = logging.getLogger("opentelemetry.wsecho")
 _WEIGHT = re.compile(r"q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
-class _Snapshot:
+class Snapshot(threading.local):
     """One look at the counters per collection, shared by all callbacks and the histograms of that collection.
 
     A collection runs its callbacks and hands over the data in one thread: the first callback takes the look, the
-    reader drops it. Collections are serialised by `Telemetry`.
+    reader drops it. A look that is left over from a collection that failed in between is too old for the next one.
     """
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
         self._totals: Totals | None = None
+        self._taken = 0.0
 
     def take(self) -> Totals:
-        if self._totals is None:
-            self._totals = self._stats.totals()
+        """Return the totals as they were when this collection began."""
+        if self._totals is None or time.monotonic() - self._taken > _SNAPSHOT_AGE:
+            self.hold(self._stats.totals())
+        assert self._totals is not None
         return self._totals
 
+    def hold(self, totals: Totals) -> None:
+        """Let the collection that comes see `totals`."""
+        self._totals = totals
+        self._taken = time.monotonic()
+
     def drop(self) -> None:
+        """The collection is over."""
         self._totals = None
 
 
-class _PrometheusReader(PrometheusMetricReader):
-    """Adds the aggregated histograms to what the SDK collected."""
+class WithHistograms(MetricReader):
+    """Mixed into a reader, adds the aggregated histograms to what the SDK collected.
 
-    def __init__(self, snapshot: _Snapshot, registry: CollectorRegistry) -> None:
+    `started` is when the counters were at 0, in nanoseconds of Unix time.
+    """
+
+    def __init__(
+        self, *args: Any, snapshot: Snapshot, started: int, temporality: AggregationTemporality, **settings: Any
+    ) -> None:
         self._snapshot = snapshot
-        self._started = time.time_ns()
-        super().__init__(disable_target_info=False, registry=registry, scope_info_enabled=False)
+        self.started = started
+        self._temporality = temporality
+        # Of each histogram and its attributes, when it was exported last, and its buckets and sum then.
+        self._exported: dict[tuple[str | int, ...], tuple[int, tuple[int, ...], float]] = {}
+        # Last: it may start the thread that exports.
+        super().__init__(*args, **settings)
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        try:
+            metrics_data = self.completed(metrics_data)
+        except Exception:
+            # It would end the thread that exports, and all else that it has to export.
+            _log.exception("histograms are left out")
+        finally:
+            self._snapshot.drop()
+        # Abstract only where this is not mixed into a reader.
+        super()._receive_metrics(metrics_data, timeout_millis, **kwargs)  # type: ignore[safe-super]
+
+    def completed(self, data: MetricsData) -> MetricsData:
+        """Return `data` with the histograms."""
         totals = self._snapshot.take()
         now = time.time_ns()
-        histograms = [self._histogram(histogram, totals, now) for histogram in HISTOGRAMS]
-        super()._receive_metrics(_extended(metrics_data, histograms), timeout_millis, **kwargs)
+        histograms = [
+            MetricData(row.name, row.description, row.unit, HistogramData(points, self._temporality))
+            for row in HISTOGRAMS
+            if (points := self._points(row, totals, now))
+        ]
+        return in_our_scope(data, lambda metrics: [*metrics, *histograms])
 
-    def _histogram(self, histogram: Histogram, totals: Totals, now: int) -> MetricData:
-        points = [
-            HistogramDataPoint(
-                attributes=attributes,
-                start_time_unix_nano=self._started,
-                time_unix_nano=now,
-                count=sum(buckets),
-                sum=total,
-                bucket_counts=list(buckets),
-                explicit_bounds=list(histogram.bounds),
-                min=None,  # type: ignore[arg-type]  # not known; absent in OTLP, where 0 or inf would be a claim
-                max=None,  # type: ignore[arg-type]
-            )
+    def _points(self, histogram: Histogram, totals: Totals, now: int) -> list[HistogramDataPoint]:
+        return [
+            self._point(histogram, attributes, buckets, total, now)
             for attributes, buckets, total in histogram.read(totals)
         ]
-        data = HistogramData(points, AggregationTemporality.CUMULATIVE)
-        return MetricData(histogram.name, histogram.description, histogram.unit, data)
+
+    def _point(
+        self, histogram: Histogram, attributes: Attributes, buckets: tuple[int, ...], total: float, now: int
+    ) -> HistogramDataPoint:
+        start = self.started
+        if self._temporality is AggregationTemporality.DELTA:
+            key = (histogram.name, *attributes.values())
+            start, buckets_then, total_then = self._exported.get(key, (start, (0,) * len(buckets), 0))
+            self._exported[key] = (now, buckets, total)
+            buckets = tuple(count - then for count, then in zip(buckets, buckets_then, strict=True))
+            total -= total_then
+        return HistogramDataPoint(
+            attributes=attributes,
+            start_time_unix_nano=start,
+            time_unix_nano=now,
+            count=sum(buckets),
+            sum=total,
+            bucket_counts=list(buckets),
+            explicit_bounds=list(histogram.bounds),
+            min=None,  # type: ignore[arg-type]  # not known; absent in OTLP, where 0 or inf would be a claim
+            max=None,  # type: ignore[arg-type]
+        )
 
 
-def _extended(data: MetricsData, metrics: list[MetricData]) -> MetricsData:
-    """Return `data` with `metrics` added to our scope."""
+class _PrometheusReader(WithHistograms, PrometheusMetricReader):
+    """The reader behind the page."""
+
+
+def in_our_scope(data: MetricsData, change: Callable[[Sequence[MetricData]], Sequence[MetricData]]) -> MetricsData:
+    """Return `data` with the metrics of our scope changed."""
     return replace(
         data,
         resource_metrics=[
             replace(
                 resource,
                 scope_metrics=[
-                    replace(scope, metrics=[*scope.metrics, *metrics]) if scope.scope.name == _SCOPE else scope
+                    replace(scope, metrics=change(scope.metrics)) if scope.scope.name == _SCOPE else scope
                     for scope in resource.scope_metrics
                 ],
             )
             for resource in data.resource_metrics
         ],
     )
+
+
+def meter_provider(reader: MetricReader, snapshot: Snapshot, resource: Resource) -> MeterProvider:
+    """Return a provider whose instruments are the rows of the table, observed in `snapshot` for `reader`."""
+    provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
+    meter = provider.get_meter(_SCOPE, __version__)
+    for metric in METRICS:
+        create = getattr(meter, f"create_observable_{metric.kind}")
+        create(metric.name, [_callback(metric, snapshot)], metric.unit, metric.description)
+    return provider
+
+
+def _callback(metric: Metric, snapshot: Snapshot) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda options: [Observation(value, attributes) for attributes, value in metric.read(snapshot.take())]
 
 
 def _prefers_openmetrics(accept: str) -> bool:
@@ -122,35 +190,21 @@ def _prefers_openmetrics(accept: str) -> bool:
 class Telemetry:
     """The process's meter provider and its `/metrics` page."""
 
-    def __init__(self, stats: Stats, instance_id: str) -> None:
-        self._snapshot = _Snapshot(stats)
+    def __init__(self, stats: Stats, resource: Resource) -> None:
+        self._snapshot = Snapshot(stats)
         # A registry of its own: the global one would add metrics of whichever worker answers.
         self._registry = CollectorRegistry()
-        attributes = {"service.name": _SCOPE, "service.version": __version__, "service.instance.id": instance_id}
-        self._provider = MeterProvider(
-            metric_readers=[_PrometheusReader(self._snapshot, self._registry)],
-            # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes first.
-            resource=Resource.create({**attributes, **OTELResourceDetector().detect().attributes}),
-            shutdown_on_exit=False,
+        reader = _PrometheusReader(
+            snapshot=self._snapshot,
+            started=stats.started,
+            temporality=AggregationTemporality.CUMULATIVE,
+            registry=self._registry,
+            disable_target_info=False,
+            scope_info_enabled=False,
         )
-        meter = self._provider.get_meter(_SCOPE, __version__)
-        for metric in METRICS:
-            create = getattr(meter, f"create_observable_{metric.kind}")
-            create(metric.name, [self._callback(metric)], metric.unit, metric.description)
-
-    def _callback(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda options: [
-            Observation(value, attributes) for attributes, value in metric.read(self._snapshot.take())
-        ]
+        self._provider = meter_provider(reader, self._snapshot, resource)
 
     def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body of the metrics page, in the format that `accept` asks for."""
         encode, content_type = choose_encoder(_OPENMETRICS if _prefers_openmetrics(accept) else "")
-        try:
-            return content_type, encode(self._registry)
-        finally:
-            self._snapshot.drop()
-
-    def shutdown(self) -> None:
-        """Flush and stop. Nothing is collected any more."""
-        self._provider.shutdown()
+        return content_type, encode(self._registry)

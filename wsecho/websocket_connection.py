@@ -13,6 +13,7 @@ from wsecho.deflate import Agreement
 from wsecho.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
 from wsecho.inflater import Inflater
 from wsecho.lifetime import Lifetime
+from wsecho.spans import Span
 from wsecho.transports import abort_if_reset, half_close
 from wsecho.violations import TOO_FAST, Violation
 
@@ -36,6 +37,7 @@ class WebSocketConnection:
             "_paused",
             "_pinged",
             "_services",
+            "_span",
             "_transport",
             "_wire",
         ),
@@ -48,9 +50,11 @@ class WebSocketConnection:
         services: Services,
         agreement: Agreement | None,
         log: structlog.typing.FilteringBoundLogger,
+        span: Span,
     ) -> None:
         self._services = services
         self._log = log
+        self._span = span
         self._transport = transport
         codec = services.codec
         make_inflater = partial(Inflater, agreement, services.inflater_memory) if agreement else None
@@ -127,9 +131,11 @@ class WebSocketConnection:
         self._end_pause(now)
         seconds = now - self._opened
         code = self._echo.close_code or ABNORMAL_CLOSURE
-        services.ledger.connection_ended(seconds, code, self._initiator())
+        initiator = self._initiator()
+        services.ledger.connection_ended(seconds, code, initiator)
         peer = self._transport.get_extra_info("peername")
         self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
+        self._span.close(code, initiator, self._echo)
         del self._wire  # they refer to each other
 
     def _initiator(self) -> str:

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import socket
 import uuid
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from wsecho.capacity import Capacity
 from wsecho.codec import Codec
 from wsecho.config import Config
 from wsecho.connections import Connection, Connections
+from wsecho.exports import Exports
 from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
@@ -31,6 +33,7 @@ from wsecho.orders import Alone, Orders, Stop
 from wsecho.receive_buffer import ReceiveBuffer
 from wsecho.routes import Routes
 from wsecho.schedule import Schedule, Scheduled
+from wsecho.spans import Traces
 from wsecho.stats import Stats
 from wsecho.tally import Tally
 from wsecho.telemetry import Telemetry
@@ -64,6 +67,7 @@ class Services:
     request_buffer: memoryview
     tally: Tally
     ledger: Ledger
+    traces: Traces
     log: structlog.typing.FilteringBoundLogger
     loop: asyncio.AbstractEventLoop
 
@@ -145,7 +149,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 async def _serve(foundation: Foundation, number: int, sockets: list[socket.socket], orders: Orders) -> None:
     config, log, stats = foundation.config, foundation.log, foundation.stats
-    telemetry = Telemetry(stats, foundation.instance_id)
+    exports = Exports(foundation.instance_id, log)
+    exports.log_lines()
+    if orders.is_alone:
+        exports.push(stats)
+    telemetry = Telemetry(stats, exports.resource)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(partial(_on_loop_error, log))
     connections = Connections()
@@ -181,6 +189,7 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         tally=foundation.codec.Tally(stats.rows[number].echo),
         ledger=Ledger(stats.rows[number]),
+        traces=exports.traces(),
         log=log,
         loop=loop,
     )
@@ -209,8 +218,10 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
     accepting.close()
     cut = await connections.drain(deadline - monotonic())
     sweeping.cancel()
-    telemetry.shutdown()
     log.info("stopped", cut_off=cut)
+    exports.shutdown(0.0 if stop.hurried else deadline - monotonic())
+    # The loop takes its handlers with it, and by default a late signal would kill what is ending well.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 
 def _calm_garbage_collector() -> None:
