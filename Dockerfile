@@ -33,10 +33,10 @@ RUN python3 -m venv --without-pip /opt/wsecho \
     && python3 -m pip --python /opt/wsecho/bin/python3 install --requirement /src/requirements.txt
 
 # Without the variable a failed compilation would go unnoticed, since the plain codec serves too, only slower. The
-# wheel's own dependencies were installed above; `pip check` says whether they are all there.
+# wheel's own dependencies were installed above; what its extras need comes now.
 COPY . /src/
-# Extras of the package: docker build --build-arg EXTRAS=gcp
-ARG EXTRAS=
+# Extras of the package: docker build --build-arg EXTRAS=jwt,gcp
+ARG EXTRAS=jwt
 RUN WSECHO_REQUIRE_NATIVE=1 python3 -m pip --python /opt/wsecho/bin/python3 wheel --no-deps --wheel-dir /wheels /src \
     && python3 -m pip --python /opt/wsecho/bin/python3 install --no-deps --no-index /wheels/*.whl \
     && { [ -z "$EXTRAS" ] \

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from wsecho.config import OPTIONS  # noqa: E402
+from wsecho.config import GROUPS, OPTIONS, Option  # noqa: E402
 from wsecho.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
 README = ROOT / "README.md"
@@ -22,14 +22,30 @@ CHARTER = {
 }
 
 
-def options_table() -> str:
-    """Return one row an option."""
-    rows = ["| flag | environment | default | meaning |", "|---|---|---|---|"]
+def options_tables() -> str:
+    """Return a table a group, one row an option."""
+    lines: list[str] = []
     for option in OPTIONS:
-        variables = ", ".join(f"`{name}`" for name in option.environment)
-        default = f"`{option.default}`" if option.default else "none"
-        rows.append(f"| `{option.flag} {option.metavar}` | {variables} | {default} | {option.meaning} |")
-    return "\n".join(rows)
+        if option.name in GROUPS:
+            heading = [
+                f"**{GROUPS[option.name]}**",
+                "",
+                "| flag | environment | default | meaning |",
+                "|---|---|---|---|",
+            ]
+            lines += ["", *heading] if lines else heading
+        lines.append(options_row(option))
+    return "\n".join(lines)
+
+
+def options_row(option: Option) -> str:
+    """Return what one option is called, is without being set, and means."""
+    flag = f"{option.flag} {option.metavar}".strip()
+    # A bar would end the cell.
+    flag = flag.replace("|", "\\|")
+    variables = ", ".join(f"`{name}`" for name in option.environment)
+    default = f"`{option.default.replace(',', ', ')}`" if option.default else "none"
+    return f"| `{flag}` | {variables} | {default} | {option.meaning} |"
 
 
 def metrics_table() -> str:
@@ -78,7 +94,7 @@ def with_tables(text: str, tables: dict[str, str]) -> str:
 def main() -> int:
     """Write, or check, and return the exit code."""
     pages = {
-        README: {"options": options_table(), "metrics": metrics_table()},
+        README: {"options": options_tables(), "metrics": metrics_table()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},
     }
     stale = False

@@ -32,12 +32,18 @@ const CLOSE_CODES = {
   1015: "TLS handshake failed",
 };
 
+// Pages cannot add header fields to a WebSocket. A token goes into the name of a subprotocol, as in Kubernetes; since
+// that is never answered, another name must be offered beside it.
+const TOKEN_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
+const SUBPROTOCOL = "wsecho";
+
 const byId = (id) => document.getElementById(id);
 
 const view = {
   state: byId("state"),
   connection: byId("connection"),
   url: byId("url"),
+  token: byId("token"),
   connect: byId("connect"),
   disconnect: byId("disconnect"),
   log: byId("log"),
@@ -63,7 +69,7 @@ function connect() {
     return;
   }
   try {
-    state.socket = new WebSocket(url);
+    state.socket = new WebSocket(url, subprotocols(view.token.value.trim()));
   } catch (error) {
     addEntry("error", { text: `Cannot connect: ${error.message}` });
     return;
@@ -74,13 +80,26 @@ function connect() {
   state.socket.addEventListener("error", onError);
   state.socket.addEventListener("close", onClose);
   state.awaited = [];
-  addEntry("info", { text: `Connecting to ${state.socket.url}` });
+  addEntry("info", { text: `Connecting to ${withoutPassword(state.socket.url)}` });
   showState();
 }
 
 // Newer browsers accept http: and relative URLs too; a typing error should not connect to this server.
 function isWebSocketUrl(text) {
   return URL.canParse(text) && ["ws:", "wss:"].includes(new URL(text).protocol);
+}
+
+function withoutPassword(url) {
+  return Object.assign(new URL(url), { username: "", password: "" }).href;
+}
+
+function subprotocols(token) {
+  return token ? [SUBPROTOCOL, TOKEN_SUBPROTOCOL + base64url(token)] : [];
+}
+
+function base64url(text) {
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+  return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 function disconnect() {

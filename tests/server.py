@@ -100,8 +100,15 @@ class RunningServer:
 
     def metrics(self) -> dict[str, float]:
         """Return every sample of /metrics by its name and labels, as in `name{label="value"}`."""
+        return self._metrics()
+
+    def metrics_with(self, token: str) -> dict[str, float]:
+        """Return the same where a bearer token is needed."""
+        return self._metrics(Authorization=f"Bearer {token}")
+
+    def _metrics(self, **headers: str) -> dict[str, float]:
         samples = {}
-        for family in text_string_to_metric_families(self.get("/metrics")[2].decode()):
+        for family in text_string_to_metric_families(self.get("/metrics", **headers)[2].decode()):
             for sample in family.samples:
                 labels = ",".join(f'{label}="{value}"' for label, value in sample.labels.items())
                 samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value

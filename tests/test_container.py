@@ -218,6 +218,12 @@ def test_arguments_are_options_of_the_server(config: dict[str, Any], folder: Pat
         assert "--port" in server.output
 
 
+def test_it_holds_what_json_web_tokens_need(config: dict[str, Any], folder: Path, log: Path) -> None:
+    with Container(folder, config, log, arguments=["--jwt-key-file", "/dev/null"]) as server:
+        assert server.wait(timeout=20) == 2
+        assert "it holds no public key in PEM format" in server.output
+
+
 # What goes into it
 
 

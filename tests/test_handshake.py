@@ -12,6 +12,8 @@ from wsecho.response import Response, Upgrade
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
+WITH_TOKEN = "base64url.bearer.authorization.k8s.io.b3Blbi1zZXNhbWU"
+
 GOOD = {
     "Host": "here",
     "Upgrade": "websocket",
@@ -95,6 +97,7 @@ def test_accepted(changes: dict[str, str | list[str]]) -> None:
         ({"Sec_WebSocket_Protocol": "caf\xe9"}, 400, "Sec-WebSocket-Protocol"),
         ({"Sec_WebSocket_Protocol": "a b"}, 400, "Sec-WebSocket-Protocol"),
         ({"Sec_WebSocket_Protocol": "a, a"}, 400, "Sec-WebSocket-Protocol"),
+        ({"Sec_WebSocket_Protocol": WITH_TOKEN}, 400, "needs a name beside the one that carries a token"),
         ({"Sec_WebSocket_Extensions": "permessage-deflate; ="}, 400, "Sec-WebSocket-Extensions"),
     ],
 )
@@ -128,6 +131,11 @@ def test_no_header_of_a_refusal_holds_what_the_peer_sent() -> None:
         ("b, a", "none", None),
         ("b, a", "a,b", "a"),
         ("b", "x,y", None),
+        # A name that carries a token is never answered, and a browser that sends one needs an answer.
+        (f"{WITH_TOKEN}, b, a", "first", "b"),
+        (f"{WITH_TOKEN}, b, a", "a,b", "a"),
+        (f"b, {WITH_TOKEN}", "none", "b"),
+        (f"b, {WITH_TOKEN}", WITH_TOKEN, "b"),
     ],
 )
 def test_subprotocols(offers: str | list[str] | None, policy: str, chosen: str | None) -> None:

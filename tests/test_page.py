@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 from websockets.sync.server import ServerConnection, serve
 
+from tests.conftest import Serve
 from tests.server import RunningServer
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -39,6 +40,7 @@ class Client:
         self.problems: list[str] = []
         self.requests: list[str] = []
         self.url = page.get_by_label("URL")
+        self.token = page.get_by_label("Token")
         self.connect_button = page.get_by_role("button", name="Connect", exact=True)
         self.disconnect_button = page.get_by_role("button", name="Disconnect")
         self.state = page.get_by_role("status")
@@ -353,6 +355,94 @@ def test_url_that_the_browser_refuses_gives_one_line(client: Client, server: Run
     client.connect(f"{server.ws_url}/#fragment")
     client.expect_entry(client.entries, "error", "Cannot connect: .*fragment.*")
     expect(client.state).to_have_text("disconnected")
+
+
+# Where a token is wanted
+
+
+TOKEN = "open-Sesame+/=="
+
+
+@pytest.fixture
+def guarded(serve: Serve) -> RunningServer:
+    return serve("--auth-token", TOKEN, "--subprotocol", "none", "--log-level", "debug")
+
+
+@pytest.fixture
+def guest(chromium: Browser, guarded: RunningServer) -> Iterator[Client]:
+    """The page of a server that wants a token."""
+    context = chromium.new_context()
+    guest = Client(context.new_page())
+    guest.page.goto(guarded.http_url)
+    yield guest
+    context.close()
+    assert guest.problems == []
+
+
+def test_a_token_opens_the_connection_and_is_seen_nowhere(guest: Client, guarded: RunningServer) -> None:
+    seen: list[str] = []
+    guest.page.on("websocket", lambda socket: seen.append(socket.url))
+    guest.token.fill(f" {TOKEN} ")
+    guest.token.press("Enter")
+    expect(guest.state).to_have_text("connected")
+    guest.send("hello")
+    guest.expect_echo("hello", "5 bytes")
+    assert seen == [f"{guarded.ws_url}/ws"]
+    assert guest.page.url == f"{guarded.http_url}/"
+    expect(guest.token).to_have_attribute("type", "password")
+    expect(guest.log).not_to_contain_text(TOKEN)
+    assert guest.page.evaluate("[history.length, localStorage.length, sessionStorage.length, document.cookie]") == [
+        *(2, 0, 0, ""),
+    ]
+    guest.page.reload()
+    expect(guest.token).to_have_value("")
+    guarded.stop()
+    guarded.complaints()
+    assert TOKEN not in str(guarded.logs)
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "schlüssel 🔑"])
+def test_without_the_right_token_nothing_opens(guest: Client, token: str) -> None:
+    guest.token.fill(token)
+    with guest.page.expect_console_message(lambda message: "HTTP Authentication failed" in message.text):
+        guest.connect()
+    guest.expect_entry(guest.entries.nth(1), "error", "Connection failed .*")
+    expect(guest.state).to_have_text("disconnected")
+    guest.take_problems()
+
+
+def test_a_user_and_a_password_in_the_url_open_it_too_and_are_not_shown(chromium: Browser, serve: Serve) -> None:
+    server = serve("--basic-auth", "aladdin:sesame")
+    context = chromium.new_context()
+    guest = Client(context.new_page())
+    guest.page.goto(server.http_url)
+    guest.connect(server.ws_url.replace("ws://", "ws://aladdin:sesame@") + "/ws")
+    expect(guest.state).to_have_text("connected")
+    guest.send("hello")
+    guest.expect_echo("hello", "5 bytes")
+    guest.expect_entry(guest.entries.first, "info", f"Connecting to {server.ws_url}/ws")
+    context.close()
+
+
+def test_a_page_of_another_server_may_not_connect_with_the_token(
+    chromium: Browser, server: RunningServer, guarded: RunningServer
+) -> None:
+    context = chromium.new_context()
+    foreign = Client(context.new_page())
+    foreign.page.goto(server.http_url)
+    foreign.token.fill(TOKEN)
+    with foreign.page.expect_console_message(lambda message: "403" in message.text):
+        foreign.connect(guarded.ws_url)
+    expect(foreign.state).to_have_text("disconnected")
+    context.close()
+
+
+def test_a_token_does_no_harm_where_none_is_wanted(client: Client) -> None:
+    client.token.fill(TOKEN)
+    client.connect()
+    expect(client.state).to_have_text("connected")
+    client.send("hello")
+    client.expect_echo("hello", "5 bytes")
 
 
 # The log

@@ -4,22 +4,29 @@ import pytest
 
 from tests.test_handshake import request_with
 from wsecho.assets import Assets, directory
+from wsecho.auth import OPEN, Guard
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade
 from wsecho.routes import Routes
 
 
-@pytest.fixture
-def routes() -> Routes:
+def make_routes(guard: Guard = OPEN, *, has_admin_port: bool = False) -> Routes:
     return Routes(
         Assets(directory()),
         lambda accept: ("text/plain", b""),
+        guard,
         instance_id="an instance",
         codec="python",
         subprotocol_policy="first",
         may_deflate=lambda: True,
         is_full=lambda: False,
+        has_admin_port=has_admin_port,
     )
+
+
+@pytest.fixture
+def routes() -> Routes:
+    return make_routes()
 
 
 def get(path: str) -> Request:

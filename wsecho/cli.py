@@ -1,8 +1,10 @@
 """The command line: options from flags and environment, one line for every mistake, and an exit code."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -18,6 +20,10 @@ class _Value(click.ParamType[Any]):
         self.name = option.metavar
         self._option = option
 
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Leave it to the option's parser to take a list apart."""
+        return [rv]
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, bool):
             return value  # a switch on the command line
@@ -27,15 +33,37 @@ class _Value(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class _Flag(click.Option):
+    """An environment variable that is set but empty stands for the default; where there is none, it is a mistake.
+
+    Else a secret that was not filled in would open a door.
+    """
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = super().resolve_envvar_value(ctx)
+        names = [self.envvar] if isinstance(self.envvar, str) else self.envvar or ()
+        if value is None and self.default is None and any(os.environ.get(name) == "" for name in names):
+            raise click.BadParameter("it is empty, and there is no default", ctx, self)
+        return value
+
+
+def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+    """Make one list of those that an option has got each time it was given."""
+    return tuple(chain.from_iterable(value))
+
+
 def _with_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in reversed(OPTIONS):
         command = click.option(
             option.flag,
+            cls=_Flag,
             type=_Value(option),
             envvar=option.environment,
-            default=option.default,
+            default=([option.default] if option.repeats else option.default) if option.default else None,
             is_flag=option.is_switch,
             flag_value="on" if option.is_switch else None,
+            multiple=option.repeats,
+            callback=_joined if option.repeats else None,
             metavar=option.metavar or None,
             help=option.meaning,
             show_default=bool(option.default),
@@ -54,7 +82,7 @@ def command(**options: Any) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     # What could be loaded again has yet to be loaded.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    config = Config(**options)
+    config = Config(**{name: value for name, value in options.items() if value is not None})
     try:
         check(config)
     except ValueError as error:

@@ -1,11 +1,16 @@
 """Every option of the server: one row in a table, from which command line, environment and documentation are made."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
+from wsecho.auth import digest
+from wsecho.credentials import is_token
 from wsecho.handshake import FIRST_OFFERED, is_subprotocol_policy
+from wsecho.origins import parse_origin
 
 
 class OptionError(ValueError):
@@ -14,6 +19,12 @@ class OptionError(ValueError):
 
 _SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+# RFC 7518 section 3.1, RFC 8037. Whoever verifies by the first ones can sign by them, too.
+SHARED_SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
+_PUBLIC_KEY_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+)
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 
@@ -63,6 +74,60 @@ def parse_subprotocol_policy(text: str) -> str:
     return text
 
 
+def parse_token(text: str) -> bytes:
+    """Return the digest of a bearer token: the token itself is not kept. Raises ValueError, which does not tell it."""
+    if not is_token(text):
+        raise ValueError("a token consists of letters, digits and - . _ ~ + /, and may end with =")
+    return digest(text.encode())
+
+
+def parse_user(text: str) -> bytes:
+    """Return the digest of `user:password` (RFC 7617 section 2). Raises ValueError, which does not tell it."""
+    if text.find(":") < 1 or not text.isprintable():
+        raise ValueError("a user is written as NAME:PASSWORD, in printable characters")
+    return digest(text.encode())
+
+
+def parse_metrics_auth(text: str) -> bytes | str:
+    """Return the digest of a token, or `off`. Raises ValueError."""
+    return text if text == "off" else parse_token(text)
+
+
+def parse_file(text: str) -> str:
+    """Return the name of a file. Raises ValueError."""
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def parse_algorithm(text: str) -> str:
+    """Return the name of an algorithm for signatures (RFC 7518 section 3.1). Raises ValueError."""
+    if text not in _PUBLIC_KEY_ALGORITHMS and text not in SHARED_SECRET_ALGORITHMS:
+        known = ", ".join((*_PUBLIC_KEY_ALGORITHMS, *sorted(SHARED_SECRET_ALGORITHMS)))
+        raise ValueError(f"{text!r} is not one of {known}")
+    return text
+
+
+def parse_key_set_source(text: str) -> str:
+    """Return the name of a file, or a URL. Raises ValueError."""
+    if "://" not in text:
+        return parse_file(text)
+    url = urlsplit(text)
+    if not url.hostname or url.username is not None or url.fragment or url.port == 0:
+        raise ValueError("it is not a URL such as https://example.com/.well-known/jwks.json")
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
+        raise ValueError("a key set could be changed on its way: the URL needs https, except for this machine")
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to `host` stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def parse_switch(text: str) -> bool:
     """Return whether something is switched on. Raises ValueError."""
     switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
@@ -93,7 +158,22 @@ def _option(
     at_most: float = 1 << 40,
 ) -> Any:
     row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning, "aliases": aliases}
-    return field(default=parse(default), metadata=row | {"at_least": at_least, "at_most": at_most})
+    value = parse(default) if default else None
+    return field(default=value, metadata=row | {"at_least": at_least, "at_most": at_most, "repeats": False})
+
+
+def _list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning: str) -> Any:
+    """Describe an option that takes several values: its flag several times, or separated by commas."""
+
+    def parse_all(text: str) -> tuple[Any, ...]:
+        items = [item.strip() for item in text.split(",") if item.strip()]
+        if not items:
+            raise ValueError("it is empty")
+        return tuple(parse(item) for item in items)
+
+    row = {"default": default, "parse": parse_all, "metavar": f"{metavar}...", "meaning": meaning, "aliases": ()}
+    value = parse_all(default) if default else ()
+    return field(default=value, metadata=row | {"at_least": 0, "at_most": 0, "repeats": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +191,65 @@ class Config:
         "Worker processes, each with limits of its own; 0: one for each processor core.",
         at_most=1024,
     )
-    tls_cert: str = _option(
+    tls_cert: str | None = _option(
         "",
-        str,
+        parse_file,
         "FILE",
         "Certificate with its chain, in PEM: serve TLS only. May hold the key, too; SIGHUP reads it again.",
     )
-    tls_key: str = _option("", str, "FILE", "Private key of the certificate, in PEM, not encrypted.")
-    tls_client_ca: str = _option(
-        "", str, "FILE", "Authorities, in PEM, one of which must have signed each client's certificate."
+    tls_key: str | None = _option("", parse_file, "FILE", "Private key of the certificate, in PEM, not encrypted.")
+    tls_client_ca: str | None = _option(
+        "", parse_file, "FILE", "Authorities, in PEM, one of which must have signed each client's certificate."
     )
     tls_self_signed: bool = _option(
         "off", parse_switch, "", "Serve TLS with a certificate made at the start: for clients on this machine."
+    )
+    admin_host: str = _option("127.0.0.1", parse_host, "ADDRESS", "Address of the admin port.")
+    admin_port: int | None = _option(
+        "",
+        parse_port,
+        "PORT",
+        "Port for metrics, health and request info, in plain HTTP; the metrics are then on this port only.",
+    )
+    auth_token: tuple[bytes, ...] = _list_option("", parse_token, "TOKEN", "Bearer token that opens the server.")
+    auth_token_file: str | None = _option(
+        "", parse_file, "FILE", "More such tokens, one a line; SIGHUP reads it again."
+    )
+    basic_auth: bytes | None = _option("", parse_user, "USER:PASSWORD", "User who may come in.")
+    basic_auth_file: str | None = _option("", parse_file, "FILE", "More such users, one a line; SIGHUP reads it again.")
+    jwt_key_file: str | None = _option(
+        "",
+        parse_file,
+        "FILE",
+        "Accept JSON Web Tokens that this key verifies: public keys or certificates in PEM, or a secret.",
+    )
+    jwt_jwks: str | None = _option(
+        "", parse_key_set_source, "FILE|URL", "Accept JSON Web Tokens that a key of this JSON Web Key Set verifies."
+    )
+    jwt_algorithms: tuple[str, ...] = _list_option(
+        ",".join(_PUBLIC_KEY_ALGORITHMS),
+        parse_algorithm,
+        "NAME",
+        "Algorithms that tokens may be signed by. HS256, HS384 and HS512 need a secret, and cannot go with others.",
+    )
+    jwt_audience: tuple[str, ...] = _list_option(
+        "", str, "NAME", "Audience of which a token must name one; without any, tokens must name none."
+    )
+    jwt_issuer: tuple[str, ...] = _list_option("", str, "NAME", "Issuer of which a token must be; without any, of any.")
+    jwt_leeway: float = _option(
+        "30s", parse_time, "TIME", "How far clocks may differ when a token begins or expires.", at_most=3600
+    )
+    allow_origin: tuple[str, ...] = _list_option(
+        "",
+        parse_origin,
+        "ORIGIN",
+        "Origin of pages that may connect, or *; without any, all may, but with credentials only our own.",
+    )
+    metrics_auth: bytes | str | None = _option(
+        "",
+        parse_metrics_auth,
+        "TOKEN",
+        "Bearer token that opens the metrics, and nothing else; 'off': they are open. Without it, what opens the rest.",
     )
     max_message_size: int = _option(
         "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
@@ -269,6 +396,7 @@ class Option:
     at_least: float
     at_most: float
     parse: Callable[[str], Any]
+    repeats: bool
 
     @property
     def flag(self) -> str:
@@ -305,6 +433,32 @@ def check(config: Config) -> None:
         raise ValueError("--tls-key is of no use without --tls-cert")
     if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
         raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
+    _check_json_web_tokens(config)
 
+
+def _check_json_web_tokens(config: Config) -> None:
+    if config.jwt_key_file and config.jwt_jwks:
+        raise ValueError("--jwt-key-file and --jwt-jwks cannot go together: a key set may hold all keys")
+    if not (config.jwt_key_file or config.jwt_jwks):
+        for option, value in (("--jwt-audience", config.jwt_audience), ("--jwt-issuer", config.jwt_issuer)):
+            if value:
+                raise ValueError(f"{option} is of no use without --jwt-key-file or --jwt-jwks")
+    shared = SHARED_SECRET_ALGORITHMS & set(config.jwt_algorithms)
+    if shared and shared != set(config.jwt_algorithms):
+        raise ValueError("--jwt-algorithms names some for public keys and some for a secret: one key cannot be both")
+    if shared and config.jwt_jwks:
+        raise ValueError("--jwt-algorithms for a secret cannot go with --jwt-jwks: a set that others read has none")
+
+
+# Options that go together, as documentation shows them: each group by the first of its names.
+GROUPS = {
+    "host": "Where to listen",
+    "auth_token": "Who may connect",
+    "max_message_size": "Limits",
+    "drain_timeout": "The end",
+    "receive_buffer_size": "Memory",
+    "no_deflate": "WebSocket",
+    "codec": "The process",
+}
 
 OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config))

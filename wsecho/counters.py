@@ -53,6 +53,7 @@ HANDSHAKES = (
     ("refused", "4xx", "address"),
     ("refused", "5xx", "capacity"),
     ("refused", "5xx", "draining"),
+    ("refused", "5xx", "keys"),
     ("refused", "5xx", "error"),
     ("abandoned", "none", "timeout"),
 )

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from wsecho import deflate
+from wsecho.credentials import carries_token
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
 
@@ -66,11 +67,18 @@ def _refusal(request: Request) -> Response | None:
     offers = request.tokens("sec-websocket-protocol")
     if not all(_TOKEN.fullmatch(offer) for offer in offers) or len(set(offers)) != len(offers):
         return refuse(400, "subprotocol", "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
+    if offers and all(carries_token(offer) for offer in offers):
+        return refuse(400, "subprotocol", "Sec-WebSocket-Protocol needs a name beside the one that carries a token")
     return None
 
 
 def _acceptance(request: Request, subprotocol_policy: str, agreement: deflate.Agreement | None) -> Upgrade:
-    subprotocol = choose_subprotocol(request.tokens("sec-websocket-protocol"), subprotocol_policy)
+    offers = request.tokens("sec-websocket-protocol")
+    names = [offer for offer in offers if not carries_token(offer)]
+    subprotocol = choose_subprotocol(names, subprotocol_policy)
+    if subprotocol is None and len(names) < len(offers):
+        # Who sends a token that way is a browser, and fails a connection whose offer goes unanswered.
+        subprotocol = names[0]
     headers = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),

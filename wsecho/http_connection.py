@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from structlog.typing import FilteringBoundLogger
@@ -27,9 +28,18 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, services: Services, accepted_at: float, server_name: str | None = None) -> None:
-        """`accepted_at` is when the clock of the handshake started; `server_name` is what the client sent with TLS."""
+    def __init__(
+        self,
+        services: Services,
+        answer: Callable[[Request], Response | Upgrade],
+        accepted_at: float,
+        server_name: str | None = None,
+    ) -> None:
+        """`answer` knows the routes of the port that was connected to, `accepted_at` is when the clock of the handshake
+        started, `server_name` is what the client sent with TLS.
+        """
         self._services = services
+        self._answer_to = answer
         self._accepted_at = accepted_at
         self._server_name = server_name
         self._reader = RequestReader()
@@ -120,7 +130,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         request.peer = self._transport.get_extra_info("peername")
         request.tls = tls.facts(self._transport, self._server_name)
         try:
-            answer = self._services.routes.answer(request)
+            answer = self._answer_to(request)
         except Exception:
             logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
             answer = plain(500, "the server failed to answer", close=True)

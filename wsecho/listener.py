@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import aiofastnet
 import structlog
 
+from wsecho.config import Config
 from wsecho.ledger import Ledger
 from wsecho.tls import Tls, reason
 
@@ -21,6 +23,28 @@ _HOLD_SECONDS = 0.1
 # The same shortage is told no more often than this.
 _COMPLAINT_SECONDS = 1.0
 _SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """What one worker listens on: one socket for every address of the host, and of the admin port's host."""
+
+    public: list[socket.socket]
+    admin: list[socket.socket] = field(default_factory=list)
+
+
+def listen(config: Config, workers: int = 1) -> list[Sockets]:
+    """Return the listening sockets of each worker. Raises OSError with a line for the user."""
+    bound = [Sockets(public) for public in bind(config.host, config.port, config.backlog, workers)]
+    if config.admin_port is not None:
+        try:
+            admin = bind(config.admin_host, config.admin_port, config.backlog, workers)
+        except OSError:
+            close(bound)
+            raise
+        for sockets, more in zip(bound, admin, strict=True):
+            sockets.admin.extend(more)
+    return bound
 
 
 def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[socket.socket]]:
@@ -43,16 +67,16 @@ def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[sock
                     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
                 listening.listen(backlog)
     except (OSError, UnicodeError) as error:
-        close(bound)
+        close([Sockets(sockets) for sockets in bound])
         reason = getattr(error, "strerror", None) or str(error)
         raise OSError(f"cannot listen on {host} port {port}: {reason}") from None
     return bound
 
 
-def close(bound: list[list[socket.socket]]) -> None:
-    """Close what `bind` returned."""
+def close(bound: list[Sockets]) -> None:
+    """Close what `listen` returned."""
     for sockets in bound:
-        for listening in sockets:
+        for listening in sockets.public + sockets.admin:
             listening.close()
 
 

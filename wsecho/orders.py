@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from wsecho.connections import Connections
+from wsecho.listener import Sockets
 from wsecho.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Orders(Protocol):
     def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
         """Listen to orders from now on."""
 
-    def accepts(self, sockets: list[socket.socket]) -> None:
+    def accepts(self, sockets: Sockets) -> None:
         """The worker takes connections."""
 
 
@@ -74,7 +75,7 @@ class Alone:
         loop.add_signal_handler(signal.SIGINT, stop.ask_again)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, stop)
 
-    def accepts(self, sockets: list[socket.socket]) -> None:
+    def accepts(self, sockets: Sockets) -> None:
         """Say so."""
         self._foundation.stats.roster.accepts(0)
         announce(self._foundation, sockets)
@@ -108,7 +109,7 @@ class Supervised:
         loop.add_reader(self._supervisor, stop.at_once)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
 
-    def accepts(self, sockets: list[socket.socket]) -> None:
+    def accepts(self, sockets: Sockets) -> None:
         """Tell the supervisor which process does."""
         self._supervisor.send(os.getpid().to_bytes(REPORT_SIZE, "big"))
 
@@ -117,9 +118,11 @@ class Supervised:
 REPORT_SIZE = 8
 
 
-def announce(foundation: Foundation, sockets: list[socket.socket], **facts: int) -> None:
+def announce(foundation: Foundation, sockets: Sockets, **facts: int) -> None:
     """Log that the server takes connections, and where."""
-    host, port = sockets[0].getsockname()[:2]
+    host, port = sockets.public[0].getsockname()[:2]
+    if sockets.admin:
+        facts["admin_port"] = sockets.admin[0].getsockname()[1]
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
     url = f"{'https' if foundation.encryption else 'http'}://{shown}:{port}"
     foundation.log.info("listening", url=url, host=host, port=port, codec=foundation.codec.name, **facts)

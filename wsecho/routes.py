@@ -6,13 +6,19 @@ from dataclasses import asdict
 
 from wsecho import __version__, handshake
 from wsecho.assets import Assets
+from wsecho.auth import Authentication, Guard
+from wsecho.credentials import redacted
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
 
 # Paths that the field uses for WebSocket echoes; without an upgrade they have nothing to show.
 WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/echo"})
 
+_HEALTH = ("/health", "/healthz", "/livez")
+_READY = ("/ready", "/readyz")
+
 MetricsPage = Callable[[str], tuple[str, bytes]]
+Page = Callable[[Request], Response]
 
 
 def full() -> Response:
@@ -26,39 +32,52 @@ def stopping(*, refusal: str = "") -> Response:
 
 
 class Routes:
-    """The table of paths. `draining` is set once the server has begun to stop."""
+    """The table of paths. `draining` is set once the server has begun to stop.
+
+    `has_admin_port`: the metrics are served there, and nowhere else.
+    """
 
     def __init__(
         self,
         assets: Assets,
         metrics_page: MetricsPage,
+        guard: Guard,
         *,
         instance_id: str,
         codec: str,
         subprotocol_policy: str,
         may_deflate: Callable[[], bool],
         is_full: Callable[[], bool],
+        has_admin_port: bool,
     ) -> None:
         self.draining = False
         self._metrics_page = metrics_page
+        self._guard = guard
         self._instance_id = instance_id
         self._codec = codec
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
         self._is_full = is_full
-        self._pages: dict[str, Callable[[Request], Response]] = {
-            "/metrics": self._metrics,
-            "/info": self._info,
-            **dict.fromkeys(("/health", "/healthz", "/livez"), self._health),
-            **dict.fromkeys(("/ready", "/readyz"), self._ready),
+        self._pages: dict[str, Page] = {
+            "/info": _guarded(guard.clients, self._info),
+            **dict.fromkeys(_HEALTH, self._health),
+            **dict.fromkeys(_READY, self._ready),
             **dict.fromkeys(assets.paths(), assets.answer),
             **dict.fromkeys(WEBSOCKET_PATHS, self._upgrade_required),
+        }
+        if not has_admin_port:
+            self._pages["/metrics"] = _guarded(guard.metrics, self._metrics)
+        self._admin_pages: dict[str, Page] = {
+            "/metrics": _guarded(guard.admin, self._metrics),
+            "/info": _guarded(guard.admin, self._info),
+            **dict.fromkeys(_HEALTH, self._health),
+            **dict.fromkeys(_READY, self._ready),
         }
         self._routes = {
             **dict.fromkeys(assets.paths(), "/{asset}"),
             **{path: path for path in ("/", "/metrics", "/info")},
-            **dict.fromkeys(("/health", "/healthz", "/livez"), "/health"),
-            **dict.fromkeys(("/ready", "/readyz"), "/ready"),
+            **dict.fromkeys(_HEALTH, "/health"),
+            **dict.fromkeys(_READY, "/ready"),
             **dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}"),
         }
 
@@ -69,17 +88,15 @@ class Routes:
                 return stopping(refusal="draining")
             if self._is_full():
                 return full()
-            return handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
-        if request.method not in ("GET", "HEAD"):
-            # What follows a CONNECT may be meant for somebody else.
-            closes = request.has_body or request.method == "CONNECT"
-            return plain(405, "only GET and HEAD are answered here", (("Allow", "GET, HEAD"),), close=closes)
-        if request.has_body:
-            return plain(400, "a request body is not accepted here", close=True)
-        page = self._pages.get(request.path)
-        if page is None:
-            return plain(404, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
-        return page(request)
+            refusal = self._guard.refuse_handshake(request)
+            return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
+        return _page(request, self._pages, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
+
+    def answer_admin(self, request: Request) -> Response:
+        """Answer one request on the admin port."""
+        if handshake.is_attempted(request):
+            return plain(404, "no WebSocket is served on this port", close=True)
+        return _page(request, self._admin_pages, "nothing is here but /metrics, /health, /ready and /info")
 
     def route_of(self, request: Request, answer: Response | Upgrade) -> str:
         """Return the route that a request is counted under (`wsecho.counters.ROUTES`): no peer can invent another."""
@@ -103,6 +120,7 @@ class Routes:
 
     def _info(self, request: Request) -> Response:
         """Say how this request looked when it arrived."""
+        request = redacted(request)
         facts = {
             "method": request.method,
             "target": request.target,
@@ -123,3 +141,27 @@ class Routes:
         }
         headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
         return Response(200, headers, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _page(request: Request, pages: dict[str, Page], nothing: str) -> Response:
+    """Answer a request that is no handshake; `nothing` is said where no page is."""
+    if request.method not in ("GET", "HEAD"):
+        # What follows a CONNECT may be meant for somebody else.
+        closes = request.has_body or request.method == "CONNECT"
+        return plain(405, "only GET and HEAD are answered here", (("Allow", "GET, HEAD"),), close=closes)
+    if request.has_body:
+        return plain(400, "a request body is not accepted here", close=True)
+    page = pages.get(request.path)
+    return page(request) if page else plain(404, nothing)
+
+
+def _guarded(door: Authentication | None, page: Page) -> Page:
+    """Return `page` for those only whom `door` lets through."""
+    if door is None:
+        return page
+
+    def guarded(request: Request) -> Response:
+        refusal = door.check(request)
+        return refusal.of_page() if refusal else page(request)
+
+    return guarded

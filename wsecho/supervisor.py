@@ -24,6 +24,7 @@ from structlog.typing import FilteringBoundLogger
 from wsecho import listener, logs, worker
 from wsecho.config import Config
 from wsecho.exports import last_export_seconds
+from wsecho.listener import Sockets
 from wsecho.opentelemetry_environment import exporter_names
 from wsecho.orders import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
 from wsecho.push_process import PushProcess
@@ -60,7 +61,7 @@ def run(config: Config, workers: int) -> int:
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
     foundation = worker.prepare(config, workers)
-    bound = listener.bind(config.host, config.port, config.backlog, workers)
+    bound = listener.listen(config, workers)
     try:
         with _Inbox() as inbox:
             return _Supervisor(foundation, bound, inbox).supervise()
@@ -118,7 +119,7 @@ def _read(end: socket.socket) -> bytes:
 class _Supervisor:
     """Keeps one process for each row of the counters."""
 
-    def __init__(self, foundation: Foundation, bound: list[list[socket.socket]], inbox: _Inbox) -> None:
+    def __init__(self, foundation: Foundation, bound: list[Sockets], inbox: _Inbox) -> None:
         self._foundation = foundation
         self._bound = bound
         self._inbox = inbox

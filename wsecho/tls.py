@@ -123,7 +123,7 @@ class Tls:
         if config.tls_self_signed:
             _load_self_signed(context)
         else:
-            _load_certificate(context, config.tls_cert, config.tls_key)
+            _load_certificate(context, config.tls_cert or "", config.tls_key or "")
             self._try_certificate(context)
         context.verify_mode = ssl.CERT_REQUIRED if config.tls_client_ca else ssl.CERT_NONE
         return context
@@ -131,7 +131,7 @@ class Tls:
     def _try_certificate(self, context: ssl.SSLContext) -> None:
         """Shake hands with ourselves, as a client that trusts just this certificate, and warn of what it dislikes."""
         try:
-            expires = _handshake_with_ourselves(context, self._config.tls_cert)
+            expires = _handshake_with_ourselves(context, self._config.tls_cert or "")
         except ssl.SSLCertVerificationError as error:
             self._log.warning(
                 "certificate not acceptable to clients", file=self._config.tls_cert, reason=error.verify_message

@@ -6,7 +6,6 @@ import gc
 import os
 import resource
 import signal
-import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import structlog
 
 from wsecho import assets, codec, listener, logs, tls
+from wsecho.access import Access
 from wsecho.assets import Assets
 from wsecho.capacity import Capacity
 from wsecho.codec import Codec
@@ -27,7 +27,7 @@ from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
-from wsecho.listener import Listener
+from wsecho.listener import Listener, Sockets
 from wsecho.loans import Loans
 from wsecho.orders import Alone, Orders, Stop
 from wsecho.receive_buffer import ReceiveBuffer
@@ -44,6 +44,8 @@ _REQUEST_BUFFER_SIZE = 16 * 1024
 # Descriptors kept for everything that is not a connection, and for those that are to be told that there is no room.
 _SPARE_DESCRIPTORS = 256
 _MOST_TOLD_AT_ONCE = 64
+# Connections that the admin port takes beyond the most that are held otherwise.
+_ADMIN_CONNECTIONS = 32
 # Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
 _GARBAGE_THRESHOLD = 10_000
 # A sweep that comes later than that, in seconds, judges nobody.
@@ -90,6 +92,7 @@ class Foundation:
     stats: Stats
     instance_id: str
     encryption: Tls | None
+    access: Access
     reloads: list[Callable[[], None]]
     log: structlog.typing.FilteringBoundLogger
 
@@ -106,6 +109,7 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
             "the codec is not compiled: echoes cost more", remedy="with a C compiler: make build, or pip install ."
         )
     encryption = tls.configured(config, log)
+    access = Access(config, log)
     return Foundation(
         config=config,
         codec=chosen,
@@ -113,7 +117,8 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
         stats=Stats(workers, chosen.name),
         instance_id=str(uuid.uuid4()),
         encryption=encryption,
-        reloads=[encryption.reload] if encryption else [],
+        access=access,
+        reloads=[*([encryption.reload] if encryption else []), access.reload],
         log=log,
     )
 
@@ -124,7 +129,7 @@ def run(config: Config) -> None:
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
     foundation = prepare(config)
-    bound = listener.bind(config.host, config.port, config.backlog)
+    bound = listener.listen(config)
     foundation.stats.roster.started(0, os.getpid())
     try:
         serve(foundation, 0, bound[0], Alone(foundation))
@@ -133,7 +138,7 @@ def run(config: Config) -> None:
         logs.flush()
 
 
-def serve(foundation: Foundation, number: int, sockets: list[socket.socket], orders: Orders) -> None:
+def serve(foundation: Foundation, number: int, sockets: Sockets, orders: Orders) -> None:
     """Be worker `number` until `orders` say otherwise and the drain has ended."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(foundation, number, sockets, orders))
@@ -147,7 +152,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(foundation: Foundation, number: int, sockets: list[socket.socket], orders: Orders) -> None:
+async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: Orders) -> None:
     config, log, stats = foundation.config, foundation.log, foundation.stats
     exports = Exports(foundation.instance_id, log)
     exports.log_lines()
@@ -166,11 +171,13 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
         routes=Routes(
             foundation.pages,
             telemetry.page,
+            foundation.access.guard,
             instance_id=foundation.instance_id,
             codec=foundation.codec.name,
             subprotocol_policy=config.subprotocol,
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
             is_full=capacity.is_full,
+            has_admin_port=config.admin_port is not None,
         ),
         connections=connections,
         capacity=capacity,
@@ -194,20 +201,36 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
         loop=loop,
     )
     logs.count_dropped(services.ledger.log_lines_dropped)
-    accepting = Listener(
-        sockets,
-        partial(HttpConnection, services),
-        capacity.has_room,
-        services.ledger,
-        log,
-        foundation.encryption,
-        config.handshake_timeout,
-    )
+    listeners = [
+        Listener(
+            sockets.public,
+            partial(HttpConnection, services, services.routes.answer),
+            capacity.has_room,
+            services.ledger,
+            log,
+            foundation.encryption,
+            config.handshake_timeout,
+        )
+    ]
+    if sockets.admin:
+        admin = Listener(
+            sockets.admin,
+            partial(HttpConnection, services, services.routes.answer_admin),
+            # Whoever operates the server gets in also when it is full.
+            lambda starting: capacity.has_room(starting - _ADMIN_CONNECTIONS),
+            services.ledger,
+            log,
+            None,
+            config.handshake_timeout,
+        )
+        listeners.append(admin)
     stop = Stop(connections)
     orders.obey(loop, stop)
+    foundation.access.start(loop)
     sweeping = loop.create_task(_sweep(services, _sweep_interval(config)))
     _calm_garbage_collector()
-    accepting.start()
+    for accepting in listeners:
+        accepting.start()
     orders.accepts(sockets)
 
     await stop.asked.wait()
@@ -215,7 +238,8 @@ async def _serve(foundation: Foundation, number: int, sockets: list[socket.socke
     log.info("draining", connections=len(connections))
     services.routes.draining = True
     await connections.linger(config.drain_delay)
-    accepting.close()
+    for accepting in listeners:
+        accepting.close()
     cut = await connections.drain(deadline - monotonic())
     sweeping.cancel()
     log.info("stopped", cut_off=cut)

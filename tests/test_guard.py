@@ -1,0 +1,433 @@
+"""The guard by itself: where credentials are looked for, what opens it, and what is shown of a request afterwards."""
+
+import base64
+import hmac
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.test_handshake import request_with
+from tests.test_routes import make_routes
+from wsecho import auth, credentials
+from wsecho.auth import PENDING, Authentication, Guard, Secrets, Verdict, digest
+from wsecho.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
+from wsecho.handshake import _TOKEN
+from wsecho.origins import Origins, parse_origin
+from wsecho.request import Request
+from wsecho.response import Response, Upgrade
+
+TOKEN = "open-Sesame_0.1~+/=="
+USER = "aladdin:open sesame"
+PREFIX = "base64url.bearer.authorization.k8s.io."
+
+
+def subprotocol(token: str) -> str:
+    return PREFIX + base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
+
+
+def basic(user: str) -> str:
+    return "Basic " + base64.b64encode(user.encode()).decode()
+
+
+def request(query: str = "", **headers: str | list[str] | None) -> Request:
+    return replace(request_with(**headers), target=f"/?{query}", query=query)
+
+
+def make_guard(*, origins: tuple[str, ...] = (), metrics: str = "") -> Guard:
+    """Return one that opens to TOKEN and USER, and to `metrics` only for the metrics."""
+    clients = Authentication({
+        BEARER: [Secrets([digest(b"another"), digest(TOKEN.encode()), digest(b"one-more")])],
+        BASIC: [Secrets([digest(USER.encode())])],
+    })  # fmt: skip
+    door = Authentication({BEARER: [Secrets([digest(metrics.encode())])]}) if metrics else None
+    return Guard(Origins(origins, guarded=True), clients, door or clients, door)
+
+
+def refused(request: Request) -> Response:
+    refusal = make_guard().refuse_handshake(request)
+    assert refusal
+    assert refusal.close
+    return refusal
+
+
+def status(request: Request) -> int:
+    """Return what a handshake is answered with; 101 stands for none."""
+    refusal = make_guard().refuse_handshake(request)
+    return refusal.status if refusal else 101
+
+
+# Every way in
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        request(Authorization=f"Bearer {TOKEN}"),
+        request(Authorization=f"bEaReR   {TOKEN}"),
+        request("access_token=open-Sesame_0.1~%2B/=="),
+        request("a=b&access%5Ftoken=open-Sesame_0.1~%2b%2F%3D%3D&c"),
+        request(Sec_WebSocket_Protocol=f"chat, {subprotocol(TOKEN)}"),
+        request(Sec_WebSocket_Protocol=["chat", subprotocol(TOKEN)]),
+        request(Authorization=basic(USER)),
+        request(Authorization=basic(USER).replace("Basic", "basic")),
+        # The same one twice is one.
+        request("access_token=open-Sesame_0.1~%2B/==", Authorization=f"Bearer {TOKEN}"),
+    ],
+)
+def test_accepted(good: Request) -> None:
+    assert status(good) == 101
+
+
+# Every way to be refused
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        request(Authorization=""),
+        request(Authorization="Bearer"),
+        request(Authorization="Bearer "),
+        request(Authorization=TOKEN),
+        request(Authorization=f"Bearer {TOKEN}="),
+        request(Authorization=f"Bearer {TOKEN[:-1]}"),
+        request(Authorization=f"Bearer x{TOKEN}"),
+        request(Authorization=f"Bearer {TOKEN.lower()}"),
+        request(Authorization=f"Bearer {TOKEN}, {TOKEN}"),
+        request(Authorization=f'Bearer "{TOKEN}"'),
+        request(Authorization=f"Bearer {USER}"),
+        request(Authorization=f"Digest {TOKEN}"),
+        request(Authorization=f"Basic {TOKEN}"),
+        request(Authorization=f"Basic {USER}"),
+        request(Authorization=basic(TOKEN)),
+        request(Authorization=basic("aladdin:open sesam")),
+        request(Authorization=basic("Aladdin:open sesame")),
+        request(Authorization=basic("aladdin:")),
+        request(Authorization=basic("jafar:open sesame")),
+        request(Authorization="Bearer \xe9"),
+        request(f"access_token={TOKEN}"),  # a plus in a query is a space
+        request("access_token"),
+        request("access_token="),
+        request("access_token=%"),
+        request("access_token=\xe9%ff"),
+        request(Sec_WebSocket_Protocol=f"chat, {PREFIX}"),
+        request(Sec_WebSocket_Protocol=f"chat, {PREFIX}!"),
+        request(Sec_WebSocket_Protocol=f"chat, {PREFIX}A"),
+        request(Sec_WebSocket_Protocol=f"chat, {PREFIX}{TOKEN[:4]}"),
+        request(Sec_WebSocket_Protocol=f"chat, {subprotocol(USER)}"),
+    ],
+)
+def test_wrong_credentials(bad: Request) -> None:
+    refusal = refused(bad)
+    assert (refusal.status, refusal.refusal) == (401, "credentials")
+    assert refusal.headers[2:] == (
+        (
+            "WWW-Authenticate",
+            'Bearer realm="wsecho", error="invalid_token", error_description="these credentials are not accepted"',
+        ),
+        ("WWW-Authenticate", 'Basic realm="wsecho", charset="UTF-8"'),
+    )
+
+
+@pytest.mark.parametrize(
+    "bare",
+    [
+        request(),
+        request(f"token={TOKEN}&Access_Token={TOKEN}&x=access_token"),
+        request(Sec_WebSocket_Protocol=f"bearer, {PREFIX.upper()}{TOKEN[:4]}"),
+        request(Cookie=f"access_token={TOKEN}", Proxy_Authorization=f"Bearer {TOKEN}"),
+    ],
+)
+def test_no_credentials_are_an_error_of_no_kind(bare: Request) -> None:
+    refusal = refused(bare)
+    assert refusal.status == 401
+    assert ("WWW-Authenticate", 'Bearer realm="wsecho"') in refusal.headers
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        request("access_token=other", Authorization=f"Bearer {TOKEN}"),
+        request("access_token=other", Sec_WebSocket_Protocol=f"chat, {subprotocol(TOKEN)}"),
+        request(Authorization=[f"Bearer {TOKEN}", basic(USER)]),
+        request(Authorization=[f"Bearer {TOKEN}", f"Bearer {TOKEN}x"]),
+        request("access_token=a&access_token=b"),
+        request(Sec_WebSocket_Protocol=f"{subprotocol('a')}, {subprotocol('b')}"),
+    ],
+)
+def test_two_credentials_are_one_too_many(two: Request) -> None:
+    assert refused(two).status == 400
+
+
+def test_only_what_is_configured_is_asked_for() -> None:
+    only_basic = Guard(Origins((), guarded=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]}))
+    refusal = only_basic.refuse_handshake(request(Authorization=f"Bearer {TOKEN}"))
+    assert refusal
+    assert [value[:5] for name, value in refusal.headers if name == "WWW-Authenticate"] == ["Basic"]
+
+
+def test_a_gate_without_credentials_looks_at_none() -> None:
+    assert auth.OPEN.refuse_handshake(request("access_token=a", Authorization="Bearer b", Origin="https://c")) is None
+
+
+def test_a_key_that_is_being_looked_up_is_worth_another_try() -> None:
+    class Looking:
+        def verify(self, value: bytes) -> Verdict:
+            return PENDING
+
+    refusal = Authentication({BEARER: [Looking()]}).check(request(Authorization="Bearer x"))
+    assert refusal
+    assert (refusal.status, refusal.label, refusal.headers) == (503, "keys", (("Retry-After", "1"),))
+    # Whoever knows the token does not wait for those who do not.
+    assert (
+        Authentication({BEARER: [Secrets([digest(b"x")]), Looking()]}).check(request(Authorization="Bearer x")) is None
+    )
+
+
+# Nothing opens it by accident
+
+latin = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=200)
+headers = st.fixed_dictionaries(
+    {},
+    optional={
+        "Authorization": st.lists(latin | st.builds("Bearer {}".format, latin) | st.builds("Basic {}".format, latin)),
+        "Sec_WebSocket_Protocol": st.lists(latin | st.builds((PREFIX + "{}").format, latin)),
+    },
+)
+queries = latin | st.builds("access_token={}".format, latin) | st.builds("x&access%5ftoken={}&{}".format, latin, latin)
+
+
+@given(queries, headers)
+def test_no_request_is_too_strange(query: str, fields: dict[str, list[str]]) -> None:
+    assert status(request(query, **fields)) in (400, 401)
+    redacted(request(query, **fields))
+
+
+@given(st.binary(max_size=100))
+def test_nothing_but_the_secret_is_the_secret(value: bytes) -> None:
+    known = Secrets([digest(TOKEN.encode())])
+    assert known.verify(value).accepted == (value == TOKEN.encode())
+
+
+@given(st.from_regex(r"[A-Za-z0-9\-._~+/]+=*", fullmatch=True))
+def test_a_token_can_be_sent_in_each_of_the_three_ways(token: str) -> None:
+    assert is_token(token)
+    name = subprotocol(token)
+    assert _TOKEN.fullmatch(name)
+    ways = [
+        request(Authorization=f"Bearer {token}"),
+        request("access_token=" + token.replace("+", "%2B")),
+        request(Sec_WebSocket_Protocol=f"chat, {name}"),
+    ]
+    assert [credentials.offered(way) for way in ways] == [[Credential(BEARER, token.encode())]] * 3
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a,b", "=", "a=b", "\xe9", "a\n"])
+def test_what_could_not_be_sent_is_no_token(text: str) -> None:
+    assert not is_token(text)
+
+
+def test_the_work_does_not_depend_on_the_likeness_nor_on_which_secret_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[int, int]] = []
+    real = hmac.compare_digest
+
+    def compare(known: bytes, given: bytes) -> bool:
+        compared.append((len(known), len(given)))
+        return real(known, given)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    known = Secrets([digest(b"first"), digest(b"second"), digest(b"third")])
+    for value in (b"first", b"second", b"third", b"firs", b"", b"x" * 10_000):
+        known.verify(value)
+        assert compared == [(32, 32)] * 3
+        compared.clear()
+
+
+def test_every_wrong_token_gets_the_same_answer() -> None:
+    wrong = [TOKEN[:-1], TOKEN[1:], TOKEN.upper(), "x", "x" * 5000, ""]
+    answers = {refused(request(Authorization=f"Bearer {token}")) for token in wrong}
+    assert len(answers) == 1
+
+
+# Origins
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("*", "*"),
+        ("https://example.com", "https://example.com"),
+        ("HTTPS://Example.COM:443", "https://example.com"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+    ],
+)
+def test_origins(text: str, origin: str) -> None:
+    assert parse_origin(text) == origin
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "example.com", "https://", "https://example.com/", "https://a b", "https://*.a", "https://u@a"]
+)
+def test_what_is_no_origin(text: str) -> None:
+    with pytest.raises(ValueError, match="neither an origin"):
+        parse_origin(text)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "guarded", "origin", "verdict"),
+    [
+        ((), False, None, True),
+        ((), False, "https://evil.example", True),
+        ((), True, None, True),
+        ((), True, "http://here", True),
+        ((), True, "https://here", True),
+        ((), True, "http://here:81", False),
+        ((), True, "http://HERE", False),
+        ((), True, "http://here.evil.example", False),
+        ((), True, "https://evil.example", False),
+        ((), True, "null", False),
+        ((), True, "", False),
+        ((), True, ["http://here", "http://here"], False),
+        (("https://good.example",), True, None, True),
+        (("https://good.example",), False, "https://good.example", True),
+        (("https://good.example",), False, "http://good.example", False),
+        (("https://good.example",), False, "https://good.example:444", False),
+        (("https://good.example",), False, "https://good.example.evil", False),
+        (("https://good.example",), False, "https://sub.good.example", False),
+        # Whoever makes the list has the last word: a name of the attacker's may lead here.
+        (("https://good.example",), False, "http://here", False),
+        (("https://good.example",), True, ["https://good.example", "https://evil.example"], False),
+        (("*",), True, "https://evil.example", True),
+        (("*",), True, "null", True),
+    ],
+)
+def test_who_may_come_from_where(
+    allowed: tuple[str, ...], guarded: bool, origin: str | list[str] | None, verdict: bool
+) -> None:
+    assert Origins(allowed, guarded=guarded).allow(request(Origin=origin)) is verdict
+
+
+def test_without_a_host_no_page_is_ours() -> None:
+    assert not Origins((), guarded=True).allow(request(Host=None, Origin="http://"))
+
+
+def test_a_page_of_a_wrong_origin_does_not_learn_whether_its_token_is_good() -> None:
+    for token in (TOKEN, "wrong"):
+        refusal = refused(request(Authorization=f"Bearer {token}", Origin="https://evil.example"))
+        assert (refusal.status, refusal.refusal) == (403, "origin")
+
+
+# Doors
+
+
+def page(path: str, **headers: str) -> Request:
+    fields = {"Host": "here"} | headers
+    return Request("GET", path, path, "", "1.1", tuple(fields.items()), keep_alive=True, has_body=False)
+
+
+OPEN_PAGES = [
+    *("/", "/static/index.html", "/static/client.js", "/static/client.css"),
+    *("/health", "/healthz", "/livez", "/ready", "/readyz"),
+]
+
+
+def test_every_page_but_a_few_wants_credentials() -> None:
+    routes = make_routes(make_guard())
+    for path in routes._pages:
+        bare, good = routes.answer(page(path)), routes.answer(page(path, Authorization=f"Bearer {TOKEN}"))
+        assert isinstance(bare, Response)
+        assert isinstance(good, Response)
+        if path in ("/metrics", "/info"):
+            assert (bare.status, good.status) == (401, 200)
+        elif path in OPEN_PAGES:
+            assert bare.status == 200
+        else:
+            assert bare.status == 426
+
+
+def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them() -> None:
+    routes = make_routes(make_guard(metrics="counting"))
+    answers = {
+        (path, token): routes.answer(page(path, Authorization=f"Bearer {token}"))
+        for path in ("/metrics", "/info")
+        for token in (TOKEN, "counting")
+    }
+    assert {key: answer.status for key, answer in answers.items() if isinstance(answer, Response)} == {
+        ("/metrics", TOKEN): 401,
+        ("/metrics", "counting"): 200,
+        ("/info", TOKEN): 200,
+        ("/info", "counting"): 401,
+    }
+    handshake = routes.answer(request(Authorization="Bearer counting"))
+    assert isinstance(handshake, Response)
+    assert handshake.status == 401
+
+
+def test_a_handshake_is_refused_for_its_credentials_before_anything_else_is_said_of_it() -> None:
+    routes = make_routes(make_guard())
+    for broken in (request(Sec_WebSocket_Version="8"), request(Sec_WebSocket_Key="x"), request(Connection="close")):
+        answer = routes.answer(broken)
+        assert isinstance(answer, Response)
+        assert answer.status == 401
+    assert isinstance(routes.answer(request(Authorization=f"Bearer {TOKEN}")), Upgrade)
+
+
+def test_the_admin_port_serves_no_websocket_and_no_page() -> None:
+    routes = make_routes(make_guard(), has_admin_port=True)
+    assert routes.answer_admin(request()).status == 404
+    assert routes.answer_admin(request()).close
+    statuses = {path: routes.answer_admin(page(path)).status for path in ("/", "/ws", "/metrics", "/info", "/health")}
+    assert statuses == {"/": 404, "/ws": 404, "/metrics": 200, "/info": 200, "/health": 200}
+    public = routes.answer(page("/metrics", Authorization=f"Bearer {TOKEN}"))
+    assert isinstance(public, Response)
+    assert public.status == 404
+
+
+def test_the_metrics_of_the_admin_port_want_their_token_if_there_is_one() -> None:
+    routes = make_routes(make_guard(metrics="counting"), has_admin_port=True)
+    assert routes.answer_admin(page("/metrics")).status == 401
+    assert routes.answer_admin(page("/metrics", Authorization=f"Bearer {TOKEN}")).status == 401
+    assert routes.answer_admin(page("/metrics", Authorization="Bearer counting")).status == 200
+
+
+# What is shown of a request
+
+
+def test_a_request_is_shown_without_its_credentials() -> None:
+    seen = redacted(
+        replace(
+            request(
+                f"a=1&access%5Ftoken={TOKEN}&b=2",
+                Authorization=basic(USER),
+                Proxy_Authorization=f"Bearer {TOKEN}",
+                Sec_WebSocket_Protocol=f"chat, {subprotocol(TOKEN)} ,x",
+                X_Original_URI=f"/a?access_token={TOKEN}&b",
+                X_Plain="a=1&b=2",
+            ),
+            target=f"/?a=1&access%5Ftoken={TOKEN}&b=2",
+        )
+    )
+    assert seen.target == "/?a=1&access%5Ftoken=[redacted]&b=2"
+    assert seen.query == "a=1&access%5Ftoken=[redacted]&b=2"
+    assert seen.value("authorization") == seen.value("proxy-authorization") == "[redacted]"
+    assert seen.value("sec-websocket-protocol") == f"chat, {PREFIX}[redacted],x"
+    assert seen.value("x-original-uri") == "/a?access_token=[redacted]&b"
+    assert seen.value("x-plain") == "a=1&b=2"
+    assert seen.value("host") == "here"
+
+
+def test_info_shows_no_credentials() -> None:
+    for good in (f"Bearer {TOKEN}", basic(USER)):
+        answer = make_routes(make_guard()).answer(page("/info", Authorization=good))
+        assert isinstance(answer, Response)
+        assert ["Authorization", "[redacted]"] in json.loads(answer.body)["headers"]
+
+
+def test_a_name_that_carries_a_token_is_known_by_its_beginning() -> None:
+    assert carries_token(subprotocol("x"))
+    assert not carries_token("x." + subprotocol("x"))
