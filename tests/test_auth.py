@@ -17,6 +17,7 @@ import pytest
 import structlog
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.conftest import Serve
 from tests.frames import TEXT, client_frame, server_frame
@@ -350,6 +351,19 @@ def test_the_admin_port_wants_the_token_of_the_metrics_if_there_is_one(serve: Se
         assert server.get(path, Authorization=f"Bearer {TOKEN}")[0] == 401
         assert server.get(path, Authorization=f"Bearer {METRICS_TOKEN}")[0] == 200
     assert server.get("/health")[0] == 200
+
+
+def test_the_admin_port_speaks_plain_http_where_the_other_one_does_not(serve: Serve) -> None:
+    server = serve("--tls-self-signed", "--admin-port", "0", "--auth-token", TOKEN)
+    assert server.get("/metrics", Authorization=f"Bearer {TOKEN}")[0] == 404
+    assert server.get("/info")[0] == 401
+    with connect(
+        server.ws_url, ssl=server.client_tls, subprotocols=[Subprotocol("chat"), Subprotocol(subprotocol(TOKEN))]
+    ) as client:
+        client.send("hello")
+        assert client.recv(PATIENCE) == "hello"
+    server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"
+    assert server.metrics()["websocket_connections_total"] == 1
 
 
 def test_the_admin_port_answers_when_the_server_is_full(serve: Serve) -> None:
