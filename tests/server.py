@@ -184,3 +184,5 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
 
     def http_response(self, request: Any, response: Any) -> Any:
         return response
+
+    https_response = http_response
