@@ -4,17 +4,17 @@ import pytest
 
 from tests.test_handshake import request_with
 from wsecho.assets import Assets, directory
-from wsecho.auth import OPEN, Guard
+from wsecho.auth import OPEN, Gate
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade
 from wsecho.routes import Routes
 
 
-def make_routes(guard: Guard = OPEN, *, has_admin_port: bool = False) -> Routes:
+def make_routes(gate: Gate = OPEN, *, has_admin_port: bool = False) -> Routes:
     return Routes(
         Assets(directory()),
         lambda accept: ("text/plain", b""),
-        guard,
+        gate,
         instance_id="an instance",
         codec="python",
         subprotocol_policy="first",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wsecho.auth import Authentication, Guard, Secrets, Verifier
+from wsecho.auth import Authentication, Gate, Secrets, Verifier
 from wsecho.config import Config, OptionError, parse_token, parse_user
 from wsecho.credentials import BASIC, BEARER
 from wsecho.origins import Origins
@@ -21,7 +21,7 @@ _MAX_FILE_SIZE = 1 << 20
 
 
 class Access:
-    """The guard, and how its secrets and keys are replaced."""
+    """The gate, and how its secrets and keys are replaced."""
 
     def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger) -> None:
         """Raises OptionError with a line for the user."""
@@ -32,7 +32,7 @@ class Access:
         bearers: list[Verifier] = [self._tokens] if self._tokens.digests else []
         if config.jwt_key_file or config.jwt_jwks:
             bearers.append(self._make_json_web_tokens(log))
-        self.guard = _guard(config, bearers, [self._users] if self._users.digests else [])
+        self.gate = _gate(config, bearers, [self._users] if self._users.digests else [])
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on a key set that was fetched may be fetched again."""
@@ -71,13 +71,13 @@ class Access:
         return self._json_web_tokens
 
 
-def _guard(config: Config, bearers: list[Verifier], basics: list[Verifier]) -> Guard:
+def _gate(config: Config, bearers: list[Verifier], basics: list[Verifier]) -> Gate:
     verifiers = {BEARER: bearers, BASIC: basics}
     clients = _authentication(verifiers)
     metrics = None
     if isinstance(config.metrics_auth, bytes):
         metrics = _authentication({BEARER: [Secrets([config.metrics_auth])]})
-    return Guard(
+    return Gate(
         origins=Origins(config.allow_origin, guarded=clients is not None),
         clients=clients,
         metrics=None if config.metrics_auth == "off" else metrics or clients,

@@ -1,4 +1,4 @@
-"""The guard: who may open a WebSocket, and who may read the pages that are not for everybody.
+"""The gate: who may open a WebSocket, and who may read the pages that are not for everybody.
 
 Nothing here knows what kind of proof a credential is; it asks those who do.
 """
@@ -128,7 +128,7 @@ class Authentication:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class Gate:
     """What each door asks for; None is an open one.
 
     `clients` is for WebSockets and for what is not said to be otherwise, `metrics` for the metrics on the public port,
@@ -148,4 +148,4 @@ class Guard:
         return refusal.of_handshake() if refusal else None
 
 
-OPEN = Guard(Origins((), guarded=False))
+OPEN = Gate(Origins((), guarded=False))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from wsecho import __version__, handshake
 from wsecho.assets import Assets
-from wsecho.auth import Authentication, Guard
+from wsecho.auth import Authentication, Gate
 from wsecho.credentials import redacted
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade, plain
@@ -41,7 +41,7 @@ class Routes:
         self,
         assets: Assets,
         metrics_page: MetricsPage,
-        guard: Guard,
+        gate: Gate,
         *,
         instance_id: str,
         codec: str,
@@ -52,24 +52,24 @@ class Routes:
     ) -> None:
         self.draining = False
         self._metrics_page = metrics_page
-        self._guard = guard
+        self._gate = gate
         self._instance_id = instance_id
         self._codec = codec
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
         self._is_full = is_full
         self._pages: dict[str, Page] = {
-            "/info": _guarded(guard.clients, self._info),
+            "/info": _guarded(gate.clients, self._info),
             **dict.fromkeys(_HEALTH, self._health),
             **dict.fromkeys(_READY, self._ready),
             **dict.fromkeys(assets.paths(), assets.answer),
             **dict.fromkeys(WEBSOCKET_PATHS, self._upgrade_required),
         }
         if not has_admin_port:
-            self._pages["/metrics"] = _guarded(guard.metrics, self._metrics)
+            self._pages["/metrics"] = _guarded(gate.metrics, self._metrics)
         self._admin_pages: dict[str, Page] = {
-            "/metrics": _guarded(guard.admin, self._metrics),
-            "/info": _guarded(guard.admin, self._info),
+            "/metrics": _guarded(gate.admin, self._metrics),
+            "/info": _guarded(gate.admin, self._info),
             **dict.fromkeys(_HEALTH, self._health),
             **dict.fromkeys(_READY, self._ready),
         }
@@ -88,7 +88,7 @@ class Routes:
                 return stopping(refusal="draining")
             if self._is_full():
                 return full()
-            refusal = self._guard.refuse_handshake(request)
+            refusal = self._gate.refuse_handshake(request)
             return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
         return _page(request, self._pages, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
 

@@ -171,7 +171,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
         routes=Routes(
             foundation.pages,
             telemetry.page,
-            foundation.access.guard,
+            foundation.access.gate,
             instance_id=foundation.instance_id,
             codec=foundation.codec.name,
             subprotocol_policy=config.subprotocol,

@@ -1,4 +1,4 @@
-"""The guard by itself: where credentials are looked for, what opens it, and what is shown of a request afterwards."""
+"""The gate by itself: where credentials are looked for, what opens it, and what is shown of a request afterwards."""
 
 import base64
 import hmac
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.test_handshake import request_with
 from tests.test_routes import make_routes
 from wsecho import auth, credentials
-from wsecho.auth import PENDING, Authentication, Guard, Secrets, Verdict, digest
+from wsecho.auth import PENDING, Authentication, Gate, Secrets, Verdict, digest
 from wsecho.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
 from wsecho.handshake import _TOKEN
 from wsecho.origins import Origins, parse_origin
@@ -36,18 +36,18 @@ def request(query: str = "", **headers: str | list[str] | None) -> Request:
     return replace(request_with(**headers), target=f"/?{query}", query=query)
 
 
-def make_guard(*, origins: tuple[str, ...] = (), metrics: str = "") -> Guard:
+def make_gate(*, origins: tuple[str, ...] = (), metrics: str = "") -> Gate:
     """Return one that opens to TOKEN and USER, and to `metrics` only for the metrics."""
     clients = Authentication({
         BEARER: [Secrets([digest(b"another"), digest(TOKEN.encode()), digest(b"one-more")])],
         BASIC: [Secrets([digest(USER.encode())])],
     })  # fmt: skip
     door = Authentication({BEARER: [Secrets([digest(metrics.encode())])]}) if metrics else None
-    return Guard(Origins(origins, guarded=True), clients, door or clients, door)
+    return Gate(Origins(origins, guarded=True), clients, door or clients, door)
 
 
 def refused(request: Request) -> Response:
-    refusal = make_guard().refuse_handshake(request)
+    refusal = make_gate().refuse_handshake(request)
     assert refusal
     assert refusal.close
     return refusal
@@ -55,7 +55,7 @@ def refused(request: Request) -> Response:
 
 def status(request: Request) -> int:
     """Return what a handshake is answered with; 101 stands for none."""
-    refusal = make_guard().refuse_handshake(request)
+    refusal = make_gate().refuse_handshake(request)
     return refusal.status if refusal else 101
 
 
@@ -162,7 +162,7 @@ def test_two_credentials_are_one_too_many(two: Request) -> None:
 
 
 def test_only_what_is_configured_is_asked_for() -> None:
-    only_basic = Guard(Origins((), guarded=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]}))
+    only_basic = Gate(Origins((), guarded=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]}))
     refusal = only_basic.refuse_handshake(request(Authorization=f"Bearer {TOKEN}"))
     assert refusal
     assert [value[:5] for name, value in refusal.headers if name == "WWW-Authenticate"] == ["Basic"]
@@ -337,7 +337,7 @@ OPEN_PAGES = [
 
 
 def test_every_page_but_a_few_wants_credentials() -> None:
-    routes = make_routes(make_guard())
+    routes = make_routes(make_gate())
     for path in routes._pages:
         bare, good = routes.answer(page(path)), routes.answer(page(path, Authorization=f"Bearer {TOKEN}"))
         assert isinstance(bare, Response)
@@ -351,7 +351,7 @@ def test_every_page_but_a_few_wants_credentials() -> None:
 
 
 def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them() -> None:
-    routes = make_routes(make_guard(metrics="counting"))
+    routes = make_routes(make_gate(metrics="counting"))
     answers = {
         (path, token): routes.answer(page(path, Authorization=f"Bearer {token}"))
         for path in ("/metrics", "/info")
@@ -369,7 +369,7 @@ def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them()
 
 
 def test_a_handshake_is_refused_for_its_credentials_before_anything_else_is_said_of_it() -> None:
-    routes = make_routes(make_guard())
+    routes = make_routes(make_gate())
     for broken in (request(Sec_WebSocket_Version="8"), request(Sec_WebSocket_Key="x"), request(Connection="close")):
         answer = routes.answer(broken)
         assert isinstance(answer, Response)
@@ -378,7 +378,7 @@ def test_a_handshake_is_refused_for_its_credentials_before_anything_else_is_said
 
 
 def test_the_admin_port_serves_no_websocket_and_no_page() -> None:
-    routes = make_routes(make_guard(), has_admin_port=True)
+    routes = make_routes(make_gate(), has_admin_port=True)
     assert routes.answer_admin(request()).status == 404
     assert routes.answer_admin(request()).close
     statuses = {path: routes.answer_admin(page(path)).status for path in ("/", "/ws", "/metrics", "/info", "/health")}
@@ -389,7 +389,7 @@ def test_the_admin_port_serves_no_websocket_and_no_page() -> None:
 
 
 def test_the_metrics_of_the_admin_port_want_their_token_if_there_is_one() -> None:
-    routes = make_routes(make_guard(metrics="counting"), has_admin_port=True)
+    routes = make_routes(make_gate(metrics="counting"), has_admin_port=True)
     assert routes.answer_admin(page("/metrics")).status == 401
     assert routes.answer_admin(page("/metrics", Authorization=f"Bearer {TOKEN}")).status == 401
     assert routes.answer_admin(page("/metrics", Authorization="Bearer counting")).status == 200
@@ -423,7 +423,7 @@ def test_a_request_is_shown_without_its_credentials() -> None:
 
 def test_info_shows_no_credentials() -> None:
     for good in (f"Bearer {TOKEN}", basic(USER)):
-        answer = make_routes(make_guard()).answer(page("/info", Authorization=good))
+        answer = make_routes(make_gate()).answer(page("/info", Authorization=good))
         assert isinstance(answer, Response)
         assert ["Authorization", "[redacted]"] in json.loads(answer.body)["headers"]
 
