@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import kosoku
 
 from tests.memory import resident_memory
 from tests.server import ROOT, RunningServer
+from tests.tls_bridge import tls_bridge
 
 EXPECTED = ROOT / "tests" / "autobahn_verdicts.txt"
 # permessage-deflate: 1,000 messages a case, some minutes a setting.
@@ -24,6 +26,7 @@ SETTINGS = {
     "compiled codec": ("--codec", "compiled"),
     "python codec": ("--codec", "python"),
     "compiled codec, tiny limits": ("--codec", "compiled", "--receive-buffer-size", "256", "--hold-limit", "64"),
+    "compiled codec, TLS": ("--codec", "compiled", "--tls-self-signed"),
 }
 
 
@@ -52,13 +55,15 @@ def judge(server: RunningServer, sections: tuple[str, ...] = ()) -> set[Verdict]
     """Run all cases, or those of `sections`, four at a time, and return their verdicts."""
     included = [f"{section}.*" for section in sections] or None
 
-    async def run() -> list[Any]:
+    async def run(url: str) -> list[Any]:
         try:
-            return await kosoku.run_fuzzingclient(server.ws_url, included, None, concurrency=4)
+            return await kosoku.run_fuzzingclient(url, included, None, concurrency=4)
         except kosoku.FailureError as failure:
             return failure.results
 
-    results = asyncio.run(run())
+    # The runner speaks no TLS.
+    with tls_bridge(server.port) if server.is_encrypted else nullcontext(server.port) as port:
+        results = asyncio.run(run(f"ws://127.0.0.1:{port}"))
     return {Verdict(result.case_id, result.behavior.value, result.behavior_close.value) for result in results}
 
 

@@ -24,16 +24,17 @@ def is_running(pid: int) -> bool:
 
 def client_ports(pid: int, server_port: int) -> set[int]:
     """Return the clients' ports of those connections to `server_port` of which process `pid` has the server's end."""
-    open_files = set(_open_files(pid))
+    files = set(open_files(pid))
     ports = set()
     for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, *facts = row.split()
-        if local.endswith(f":{server_port:04X}") and f"socket:[{facts[6]}]" in open_files:
+        if local.endswith(f":{server_port:04X}") and f"socket:[{facts[6]}]" in files:
             ports.add(int(remote.rpartition(":")[2], 16))
     return ports
 
 
-def _open_files(pid: int) -> Iterator[str]:
+def open_files(pid: int) -> Iterator[str]:
+    """Yield what the descriptors of a process stand for, as in `socket:[1234]`."""
     for file in Path(f"/proc/{pid}/fd").iterdir():
         try:
             yield os.readlink(file)

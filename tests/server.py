@@ -55,11 +55,11 @@ class RunningServer:
             self.close()
             raise
         self.port: int = self.listening["port"]
-        encrypted = self.listening["url"].startswith("https:")
-        self.http_url = f"{'https' if encrypted else 'http'}://127.0.0.1:{self.port}"
-        self.ws_url = f"{'wss' if encrypted else 'ws'}://127.0.0.1:{self.port}"
+        self.is_encrypted = self.listening["url"].startswith("https:")
+        self.http_url = f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.port}"
+        self.ws_url = f"{'wss' if self.is_encrypted else 'ws'}://127.0.0.1:{self.port}"
         # How `get` speaks TLS; the default asks for no proof.
-        self.client_tls = ssl._create_unverified_context() if encrypted else None
+        self.client_tls = ssl._create_unverified_context() if self.is_encrypted else None
 
     @property
     def pid(self) -> int:

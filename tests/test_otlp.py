@@ -33,8 +33,7 @@ from tests.collectors import (
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, CONTINUATION, TEXT, client_frame, server_close, server_frame
 from tests.free_port import free_port
-from tests.processes import children, is_running
-from tests.processes import wait_until as wait_for_processes
+from tests.processes import children, is_running, open_files
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
 from wsecho import opentelemetry_environment, push, telemetry
@@ -149,17 +148,23 @@ def test_deltas_follow_each_other_without_a_gap(collector: Collector, serve: Ser
 
 
 def push_process(server: RunningServer, workers: int) -> int:
-    """Return the process id of the one that pushes: it is the newest that is no worker."""
-    wait_for_processes(lambda: len(children(server.pid)) == workers + 1)
-    listeners = {pid for pid in children(server.pid) if listening_sockets(pid)}
-    (pid,) = set(children(server.pid)) - listeners
+    """Return the process id of the child that has no listening socket, once there is one beside the workers."""
+
+    def found() -> list[int]:
+        processes = children(server.pid)
+        without = [pid for pid in processes if not listens(pid)]
+        return without if len(processes) == workers + 1 and len(without) == 1 else []
+
+    wait_until(lambda: bool(found()))
+    (pid,) = found()
     return pid
 
 
-def listening_sockets(pid: int) -> set[str]:
-    """Return the TCP sockets that a process listens with."""
-    listening = {row.split()[9] for row in Path("/proc/net/tcp").read_text().splitlines()[1:] if row.split()[3] == "0A"}
-    return {target for file in Path(f"/proc/{pid}/fd").iterdir() if (target := os.readlink(file))[8:-1] in listening}
+def listens(pid: int) -> bool:
+    """Tell whether a process has a TCP socket that listens."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+    return bool(listening & set(open_files(pid)))
 
 
 @pytest.mark.parametrize("preference", ["cumulative", "delta"])
@@ -172,9 +177,9 @@ def test_one_process_pushes_what_several_workers_count(
     processes = [push_process(server, 2), *children(server.pid)]
     for _ in range(5):
         traffic(server)
-    open_files = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in {server.pid, *processes})
+    open_now = sum(len(list(open_files(pid))) for pid in {server.pid, *processes})
     # One connection is ours, another may still be in its end.
-    assert abs(server.metrics()["process_open_fds"] - open_files) <= 5
+    assert abs(server.metrics()["process_open_fds"] - open_now) <= 5
     expected = page(server)
     assert expected["websocket_messages_received_total"] == 35
     with RawConnection(server.port).open() as client:

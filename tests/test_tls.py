@@ -208,9 +208,9 @@ def test_a_client_that_does_not_read_is_not_read_from_and_loses_nothing(
     serve: Serve, codec_name: str, certificate: Certificate, trusting: ssl.SSLContext, receive_buffer_size: str
 ) -> None:
     server = serve("--codec", codec_name, "--receive-buffer-size", receive_buffer_size, *certificate.options)
-    payloads = [os.urandom(3000) for _ in range(8000)]
+    payloads = [os.urandom(3000) for _ in range(6000)]
     expected = b"".join(server_frame(BINARY, payload) for payload in payloads)
-    with RawConnection(server.port, receive_buffer=4096, tls=trusting).open() as client:
+    with RawConnection(server.port, receive_buffer=1 << 16, tls=trusting).open() as client:
         before = resident_memory(server.pid)
         client.socket.setblocking(False)
         frames = [client_frame(BINARY, payload, mask=bytes(4)) for payload in payloads]

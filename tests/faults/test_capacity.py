@@ -105,3 +105,16 @@ def test_whoever_leaves_makes_room_while_others_ask(serve: Serve) -> None:
     assert set(outcomes) == {b"HTTP/1.1 101", b"HTTP/1.1 503"}
     seen = server.wait_for_metrics(websocket_active_connections=0)
     assert seen['websocket_refused_connections_total{reason="capacity"}'] == outcomes.count(b"HTTP/1.1 503")
+
+
+def test_a_full_server_says_so_within_tls(serve: Serve) -> None:
+    server = serve("--max-connections", "1", "--tls-self-signed")
+    with (
+        RawConnection(server.port, tls=server.client_tls).open() as first,
+        RawConnection(server.port, tls=server.client_tls) as second,
+    ):
+        second.send(HANDSHAKE)
+        assert second.receive_all().startswith(b"HTTP/1.1 503 ")
+        first.send(client_frame(TEXT, b"undisturbed"))
+        assert first.receive(13) == server_frame(TEXT, b"undisturbed")
+    assert server.metrics()['websocket_refused_connections_total{reason="capacity"}'] == 1
