@@ -9,7 +9,7 @@ SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py 
 
 COVERING := compressed_echo counters deflate echo gate handshake receive_buffer
 
-.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench soak memory instructions docs clean
+.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench bench-quick soak memory instructions docs clean
 
 run: build
 	$(BIN)/python wsecho.py
@@ -62,9 +62,10 @@ corpus: build $(VENV)/.dev
 asan: build $(VENV)/.dev
 	$(BIN)/python -m tests.asan
 
-bench: build $(VENV)/.dev
+# Installs the servers that are compared with, measures, and writes benchmarks/results/. Takes 25 minutes.
+bench: build
 	sh benchmarks/debian_packages.sh
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.bench
 
 # Crowds, churn, hostile peers, a killed worker, a drain: `make soak TIME=3600`. Ten minutes of load unless TIME is given;
 # needs a quiet machine with two cores, and 20,000 descriptors a process.
@@ -72,8 +73,13 @@ soak: TIME = 600
 soak: build $(VENV)/.dev
 	$(BIN)/python -m tests.soak --seconds $(TIME)
 
-memory: build $(VENV)/.dev
-	$(BIN)/python benchmarks/memory.py
+bench-quick: build
+	sh benchmarks/debian_packages.sh
+	$(BIN)/python -m benchmarks.bench --quick
+
+memory: build
+	sh benchmarks/debian_packages.sh
+	$(BIN)/python -m benchmarks.bench --only growth --peers floor,wsecho
 
 # After a change that is worth its cost: the figures that tests hold the codec to.
 instructions: build

@@ -1,34 +1,26 @@
-"""The servers that are measured: how each is started, found listening, and ended.
+"""A server while it runs: how it is started, found listening, and ended by its own process id.
 
-One `running()` block is one server: pinned to a core, its output in a log file (a pipe nobody reads would stop it),
-ended by its own process id.
+It is pinned to its cores, and its output goes into a log file: a pipe that nobody reads would stop it.
 """
 
 import contextlib
 import json
 import os
+import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from programs import BUILD
+from benchmarks.machine import on_cores
+from benchmarks.programs import BUILD
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = Path(__file__).resolve().parent.parent
 
-START_SECONDS = 15.0
+START_SECONDS = 20.0
 STOP_SECONDS = 10.0
-POLL_SECONDS = 0.01
-
-COMMANDS: dict[str, list[str]] = {
-    "floor": [str(BUILD / "floor")],
-    "wsecho": [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0"],
-    "websockets": [sys.executable, str(HERE / "peers" / "websockets_echo.py")],
-    "picows": [sys.executable, str(HERE / "peers" / "picows_echo.py")],
-}
+POLL_SECONDS = 0.001
 
 
 class BenchmarkError(Exception):
@@ -48,39 +40,45 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def running(name: str, core: int | None = None) -> Iterator[RunningServer]:
-    """Start the server called `name` on `core` (None: on any), and end it when the block is left."""
+def running(name: str, command: Sequence[str], cores: Sequence[int], announcements: int = 1) -> Iterator[RunningServer]:
+    """Start `command` on `cores`, wait until so many of its processes say that they listen, and end it at the end."""
     BUILD.mkdir(parents=True, exist_ok=True)
     log = BUILD / f"{name}.log"
-    with log.open("wb") as output:
+    with log.open("wb") as output, on_cores(cores):
         process = subprocess.Popen(
-            COMMANDS[name],
+            command,
             cwd=ROOT,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+            start_new_session=True,
         )
     try:
-        yield RunningServer(process.pid, wait_for_port(name, process, log))
+        yield RunningServer(process.pid, wait_for_port(process, log, announcements))
     finally:
         stop(process)
 
 
-def wait_for_port(name: str, process: subprocess.Popen[bytes], log: Path) -> int:
-    """The port in the server's log, as soon as the server has written it there."""
+def environment() -> dict[str, str]:
+    """Ours, without what would configure a server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WSECHO_", "OTEL_"))}
+    return {name: value for name, value in kept.items() if name not in ("HOST", "PORT")}
+
+
+def wait_for_port(process: subprocess.Popen[bytes], log: Path, announcements: int) -> int:
+    """The port in the server's log, as soon as it stands there often enough."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         ended = process.poll() is not None
         lines = log.read_text(errors="replace").splitlines()
-        for line in lines:
-            if (port := port_in(line)) is not None:
-                return port
+        ports = [port for line in lines if (port := port_in(line)) is not None]
+        if len(ports) >= announcements:
+            return ports[0]
         if ended:
-            reason = lines[-1] if lines else f"exit code {process.returncode}"
-            raise BenchmarkError(f"{name} did not start: {reason}")
+            raise BenchmarkError(f"did not start: {lines[-1] if lines else f'exit code {process.returncode}'}")
         time.sleep(POLL_SECONDS)
-    raise BenchmarkError(f"{name} did not say its port within {START_SECONDS:.0f} s (see {log.relative_to(ROOT)})")
+    raise BenchmarkError(f"did not say its port within {START_SECONDS:.0f} s (see {log.relative_to(ROOT)})")
 
 
 def port_in(line: str) -> int | None:
@@ -95,18 +93,22 @@ def port_in(line: str) -> int | None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process, and what is left of its group then: not every server ends its workers."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:
     """All processes below `pid`."""
     found: list[int] = []
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
-            found += [child, *descendants(child)]
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for child in map(int, children.read_text().split()):
+                found += [child, *descendants(child)]
     return found

@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.results import read  # noqa: E402
+from benchmarks.summary import summary  # noqa: E402
 from wsecho.config import GROUPS, OPTIONS, Option  # noqa: E402
 from wsecho.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
@@ -20,6 +22,7 @@ CHARTER = {
     *("websocket_messages_received_total", "websocket_messages_sent_total"),
     *("websocket_message_size_bytes", "websocket_connection_duration_seconds"),
 }
+MEASURED = ROOT / "benchmarks" / "results"
 
 
 def options_tables() -> str:
@@ -81,6 +84,12 @@ def labels_cell(metric: Metric | Histogram) -> str:
     return "<br>".join(lines)
 
 
+def measured_table() -> str:
+    """Return the essence of the newest result: their names begin with the date."""
+    newest = max(MEASURED.glob("*.json"))
+    return summary(read(newest), newest.stem)
+
+
 def with_tables(text: str, tables: dict[str, str]) -> str:
     """Return `text` with its tables as they must be now."""
     for name, table in tables.items():
@@ -94,7 +103,7 @@ def with_tables(text: str, tables: dict[str, str]) -> str:
 def main() -> int:
     """Write, or check, and return the exit code."""
     pages = {
-        README: {"options": options_tables(), "metrics": metrics_table()},
+        README: {"options": options_tables(), "metrics": metrics_table(), "measured": measured_table()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},
     }
     stale = False

@@ -1,15 +1,19 @@
 """Echo with `picows` on uvloop, written as its documentation writes a server.
 
-Its own transports (aiofastnet) are in use, which is its default. The frame limit is raised, so that no message of
-the benchmark is too large.
+Its own transports (aiofastnet) are in use, which is its default. The limit on messages is raised, so that none of the
+benchmark is too large. Its core knows no compression: if that is asked for, the echo is one of `picows.websockets`, the
+package's twin of the `websockets` library, which does.
 """
 
-import argparse
+import logging
 
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+from picows.websockets.asyncio.server import ServerConnection, serve
+from switches import parse
 
-FRAME_LIMIT_BYTES = 64 * 1024 * 1024
+LIMIT_BYTES = 64 * 1024 * 1024
+SWITCHES = parse(__doc__)
 
 
 class Echo(WSListener):
@@ -25,14 +29,25 @@ def accept(request: WSUpgradeRequest) -> Echo:
     return Echo()
 
 
-async def main(port: int) -> None:
-    server = await ws_create_server(accept, "127.0.0.1", port, max_frame_size=FRAME_LIMIT_BYTES)
+async def main() -> None:
+    server = await ws_create_server(accept, "127.0.0.1", SWITCHES.port, ssl=SWITCHES.tls, max_frame_size=LIMIT_BYTES)
     print("port", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
+async def echo(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(message)
+
+
+async def main_with_deflate() -> None:
+    async with serve(
+        echo, "127.0.0.1", SWITCHES.port, ssl=SWITCHES.tls, max_size=LIMIT_BYTES, ping_interval=None
+    ) as server:
+        print("port", server.sockets[0].getsockname()[1], flush=True)
+        await server.serve_forever()
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    arguments = parser.parse_args()
-    uvloop.run(main(arguments.port))
+    logging.disable(logging.WARNING)
+    uvloop.run(main_with_deflate() if SWITCHES.deflate else main())

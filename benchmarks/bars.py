@@ -1,0 +1,123 @@
+"""The bars: what wsecho has to reach, each judged by the figures of a run."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from benchmarks.peers import BY_NAME, OURS, PEERS, PYTHON_PEERS
+from benchmarks.results import FLOOR, WSECHO, Results
+
+ALL_PEERS = tuple(peer.name for peer in PEERS if peer.name not in OURS)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`holds` is None where nothing was measured."""
+
+    bar: str
+    measured: str
+    holds: bool | None
+
+    def __str__(self) -> str:
+        word = {True: "holds", False: "FELL SHORT", None: "not measured"}[self.holds]
+        return f"{word}: {self.bar}{f' ({self.measured})' if self.measured else ''}"
+
+
+class Bar(Protocol):
+    """Something that a run can be judged by."""
+
+    def verdict(self, results: Results) -> Verdict: ...
+
+
+@dataclass(frozen=True)
+class NearTheFloor:
+    """wsecho's figure is at most so many times the floor's."""
+
+    workload: str
+    bound: float
+
+    def verdict(self, results: Results) -> Verdict:
+        ratio = results.ratio(self.workload, WSECHO, FLOOR)
+        bar = f"{title(results, self.workload)}: at most {self.bound:g}x the floor"
+        return Verdict(bar, "" if ratio is None else f"{ratio:.2f}x", None if ratio is None else ratio <= self.bound)
+
+
+@dataclass(frozen=True)
+class Cheaper:
+    """Each of these peers needs at least so many times what wsecho needs."""
+
+    workload: str
+    factor: float = 1.0
+    peers: tuple[str, ...] = ALL_PEERS
+    who: str = "every peer"
+
+    def verdict(self, results: Results) -> Verdict:
+        than = "cheaper than" if self.factor == 1 else f"at least {self.factor:g}x cheaper than"
+        bar = f"{title(results, self.workload)}: {than} {self.who}"
+        ratios = {peer: ratio for peer in self.peers if (ratio := results.ratio(self.workload, peer, WSECHO))}
+        if not ratios:
+            return Verdict(bar, "", None)
+        nearest = min(ratios, key=lambda peer: ratios[peer])
+        holds = ratios[nearest] > 1 if self.factor == 1 else ratios[nearest] >= self.factor
+        return Verdict(bar, f"{BY_NAME[nearest].title} {ratios[nearest]:.2f}x", holds)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """wsecho's own figure is at most so much."""
+
+    workload: str
+    bound: float
+    unit: str
+
+    def verdict(self, results: Results) -> Verdict:
+        measured = results.median(self.workload, WSECHO)
+        bar = f"{title(results, self.workload)}: at most {self.bound:g} {self.unit}"
+        if measured is None:
+            return Verdict(bar, "", None)
+        return Verdict(bar, f"{measured:.3g} {self.unit}", measured <= self.bound)
+
+
+@dataclass(frozen=True)
+class UnmovedByScrapes:
+    """A scrape each second adds at most so many microseconds to the 99.9th percentile of the latency."""
+
+    workload: str
+    bound_us: float
+
+    def verdict(self, results: Results) -> Verdict:
+        bar = f"a scrape each second: at most {self.bound_us / 1000:g} ms more at p99.9"
+        without, scraped = (results.median(self.workload, server) for server in (WSECHO, "wsecho-scraped"))
+        if without is None or scraped is None:
+            return Verdict(bar, "", None)
+        more = scraped - without
+        return Verdict(bar, f"{more / 1000:+.3f} ms", more <= self.bound_us)
+
+
+def title(results: Results, name: str) -> str:
+    """The workload's own, if it was measured."""
+    workload = results.workload(name)
+    return workload.title if workload else name
+
+
+PING_PONG = ("ping-20", "ping-1k", "ping-16k")
+IN_FLIGHT = ("flight-16", "flight-100")
+BARS: tuple[Bar, ...] = (
+    *(NearTheFloor(workload, 1.15) for workload in PING_PONG),
+    *(Cheaper(workload) for workload in PING_PONG),
+    *(NearTheFloor(workload, 1.25) for workload in IN_FLIGHT),
+    *(Cheaper(workload, 10.0, ("picows",), "picows") for workload in IN_FLIGHT),
+    *(Cheaper(workload) for workload in ("ping-1m", "ping-16m")),
+    AtMost("growth", 2.0, "MiB"),
+    *(Cheaper(workload, 3.0, who="every peer that compresses") for workload in ("deflate-1k", "deflate-64k")),
+    *(Cheaper(workload, 1.0, PYTHON_PEERS, "every Python peer") for workload in ("wss-1k", "wss-64k")),
+    AtMost("handshakes", 100.0, "µs"),
+    AtMost("idle", 8.0, "KiB"),
+    AtMost("idle-wss", 40.0, "KiB"),
+    AtMost("start", 0.5, "s"),
+    UnmovedByScrapes("open-1k", 1000.0),
+)
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """One a bar whose workload was part of the run."""
+    return [verdict for bar in BARS if (verdict := bar.verdict(results)).holds is not None]

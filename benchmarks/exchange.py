@@ -1,0 +1,41 @@
+"""One message and its echo over a new connection: what ends a server's start. The standard library has no client."""
+
+import socket
+
+from benchmarks.servers import BenchmarkError
+
+ANSWER_SECONDS = 10.0
+MASK = bytes((0x5A, 0xC3, 0x17, 0xE8))
+TEXT = b"the first message"
+# The example of RFC 6455 1.3: a key and the answer to it.
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def echo_once(port: int) -> None:
+    """Shake hands, send a text message, and return when its echo is there. Raises BenchmarkError if it never is."""
+    message = bytes((0x81, 0x80 | len(TEXT))) + MASK + bytes(byte ^ MASK[i % 4] for i, byte in enumerate(TEXT))
+    echo = bytes((0x81, len(TEXT))) + TEXT
+    with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as connection:
+        connection.sendall(REQUEST)
+        response = b""
+        while b"\r\n\r\n" not in response:
+            response += _receive(connection)
+        if not response.startswith(b"HTTP/1.1 101 ") or ACCEPT not in response:
+            raise BenchmarkError(f"handshake refused: {response[:80]!r}")
+        connection.sendall(message)
+        received = b""
+        while len(received) < len(echo):
+            received += _receive(connection)
+        if received != echo:
+            raise BenchmarkError(f"the first echo is wrong: {received!r}")
+
+
+def _receive(connection: socket.socket) -> bytes:
+    received = connection.recv(4096)
+    if not received:
+        raise BenchmarkError("the server closed the connection before the first echo")
+    return received

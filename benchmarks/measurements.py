@@ -1,0 +1,131 @@
+"""One measurement of one server: start it, ask of it what the workload says, end it, and return the figures."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.client import Client
+from benchmarks.exchange import echo_once
+from benchmarks.machine import cores_for
+from benchmarks.peers import Peer
+from benchmarks.resident import forget_peak, peak, resident
+from benchmarks.scraper import scraping
+from benchmarks.servers import RunningServer, running
+from benchmarks.workloads import Workload
+
+# The figures of one measurement by their names; numbers, and the one or other word.
+Sample = dict[str, Any]
+
+# Idle connections that are there before the first reading, so that what is made once is not charged to the others.
+FIRST_CONNECTIONS = 100
+SETTLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A server under a workload, and what it takes to measure it. `rate` is for an open loop: messages a second."""
+
+    peer: Peer
+    workload: Workload
+    program: Path
+    certificate: tuple[Path, Path] | None
+    rate: float = 0.0
+
+    @property
+    def client(self) -> Client:
+        return Client(self.program, cores_for(self.workload.workers).client)
+
+    def server(self) -> AbstractContextManager[RunningServer]:
+        """The server, freshly started, for the length of the block."""
+        command = self.peer.start_command(self.workload, self.certificate)
+        cores = cores_for(self.workload.workers).server
+        return running(self.peer.name, command, cores, self.peer.announcements(self.workload))
+
+
+def measure_echo(trial: Trial) -> Sample:
+    """Closed loop: a new message for each echo."""
+    with trial.server() as server:
+        window = trial.client.run("echo", server, trial.workload)
+    return {
+        "cpu_us": window["server_cpu_seconds"] / window["messages"] * 1e6,
+        "per_second": window["messages_per_second"],
+        "server_busy": window["server_cpu_seconds"] / window["seconds"],
+        "client_busy": window["client_cpu_seconds"] / window["seconds"],
+        "wire_bytes": window["wire_bytes_received_per_message"],
+        **{key: window[key] for key in ("extensions", "echoes_compressed") if trial.workload.deflate},
+    }
+
+
+def measure_handshakes(trial: Trial) -> Sample:
+    """Connection after connection: TCP, TLS where asked for, the opening handshake, one echo, the end."""
+    with trial.server() as server:
+        window = trial.client.run("handshakes", server, trial.workload)
+    return {
+        "cpu_us": window["server_cpu_us_per_handshake"],
+        "per_second": window["handshakes_per_second"],
+        "server_busy": window["server_cpu_seconds"] / window["seconds"],
+    }
+
+
+def measure_idle(trial: Trial) -> Sample:
+    """What each of many connections adds to what is resident, once nothing moves."""
+    workload, client = trial.workload, trial.client
+    with trial.server() as server, client.holding(server, workload, FIRST_CONNECTIONS):
+        time.sleep(SETTLE_SECONDS)
+        before = resident(server.pids())
+        with client.holding(server, workload, workload.connections) as held:
+            time.sleep(SETTLE_SECONDS)
+            after = resident(server.pids())
+    return {
+        "rss_kib": (after.rss - before.rss) / workload.connections / 1024,
+        "pss_kib": (after.pss - before.pss) / workload.connections / 1024,
+        "extensions": held["extensions"],
+    }
+
+
+def measure_growth(trial: Trial) -> Sample:
+    """How much more is resident at the worst moment than before the load."""
+    with trial.server() as server:
+        pids = server.pids()
+        forget_peak(pids)
+        before = resident(pids).rss
+        trial.client.run("echo", server, trial.workload)
+        return {"mib": (peak(pids) - before) / 2**20}
+
+
+def measure_start(trial: Trial) -> Sample:
+    """From starting the process to its first echo."""
+    started = time.monotonic()
+    with trial.server() as server:
+        echo_once(server.port)
+        return {"seconds": time.monotonic() - started}
+
+
+def measure_open_loop(trial: Trial) -> Sample:
+    """Messages leave when they are due, however late the echoes are."""
+    with trial.server() as server, scraping(server.port) if trial.peer.scraped else nullcontext():
+        window = trial.client.run("open", server, trial.workload, "--rate", f"{trial.rate:.0f}")
+    latency = {f"{name.replace('.', '_')}_us": value for name, value in window["latency_us"].items()}
+    return latency | {
+        "rate": window["rate_achieved"],
+        "late_us": window["sends_late"]["max_us"],
+        "cpu_us": window["server_cpu_seconds"] / window["messages"] * 1e6,
+    }
+
+
+MEASUREMENTS: dict[str, Callable[[Trial], Sample]] = {
+    "echo": measure_echo,
+    "handshakes": measure_handshakes,
+    "idle": measure_idle,
+    "growth": measure_growth,
+    "start": measure_start,
+    "open": measure_open_loop,
+}
+
+
+def measure(trial: Trial) -> Sample:
+    """Measure once. Raises BenchmarkError."""
+    return MEASUREMENTS[trial.workload.kind](trial)

@@ -1,0 +1,159 @@
+"""The servers that are compared: how each is started, what it cannot do, and which version it is.
+
+All take the switches of `peers/switches.py`; the floor, which takes none, can do nothing that would need one.
+"""
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from benchmarks.programs import BUILD
+from benchmarks.servers import ROOT
+from benchmarks.workloads import Workload
+
+HERE = Path(__file__).resolve().parent / "peers"
+PEER_PYTHON = BUILD / "venv" / "bin" / "python"
+PYTHON_PINS = HERE.parent / "requirements.txt"
+BUN = "node_modules/@oven/bun-linux-{}/bin/bun"
+BUN_CPUS = {"x86_64": "x64", "aarch64": "aarch64"}
+
+ONE_PROCESS = {"workers": "one process; more are left to its user"}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server. `lacks` says of each feature that it has not got why that is so."""
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    version: Callable[[], str]
+    needs: str  # which part of installation.py
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    deflate_switches: tuple[str, ...] = ("--deflate",)
+    one_announcement: bool = False  # when all its workers listen; else each has its own
+    like: str = ""  # another one under another condition
+    scraped: bool = False
+
+    def unsupported(self, workload: Workload) -> str | None:
+        """Why it is not measured under this workload; None: it is."""
+        reasons = [self.lacks[feature] for feature in sorted(workload.features) if feature in self.lacks]
+        return "; ".join(reasons) or None
+
+    def start_command(self, workload: Workload, certificate: tuple[Path, Path] | None) -> list[str]:
+        """The command line of the server as this workload wants it."""
+        command = list(self.command)
+        if workload.deflate:
+            command += self.deflate_switches
+        if workload.tls and certificate:
+            command += ["--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1])]
+        if workload.workers > 1:
+            command += ["--workers", str(workload.workers)]
+        return command
+
+    def announcements(self, workload: Workload) -> int:
+        """How many lines about the port mean that all of it listens."""
+        return 1 if self.one_announcement else workload.workers
+
+
+def pinned(package: str) -> str:
+    """The version of a Python package in requirements.txt."""
+    found = re.search(rf"^{re.escape(package)}==(\S+)", PYTHON_PINS.read_text(), re.MULTILINE)
+    if not found:
+        raise ValueError(f"{PYTHON_PINS.name} has no {package}")
+    return found[1]
+
+
+def pinned_npm(package: str) -> str:
+    """The version of a package in package.json."""
+    manifest = json.loads((HERE / "package.json").read_text())
+    return str((manifest["dependencies"] | manifest["optionalDependencies"])[package])
+
+
+@cache
+def first_line(*command: str) -> str:
+    """What a command prints first; nothing where there is no such command."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout.partition("\n")[0].strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def on_uvloop(package: str) -> Callable[[], str]:
+    return lambda: f"{package} {pinned(package)} on uvloop {pinned('uvloop')}"
+
+
+def wsecho_version() -> str:
+    packages = "import importlib.metadata as m; print(*(p + ' ' + m.version(p) for p in ('uvloop', 'aiofastnet')))"
+    version = first_line(sys.executable, str(ROOT / "wsecho.py"), "--version")
+    return f"{version}, compiled codec, on {first_line(sys.executable, '-c', packages)}"
+
+
+def gorilla_version() -> str:
+    package = first_line("dpkg-query", "--show", "--showformat=${Version}", "golang-github-gorilla-websocket-dev")
+    return f"gorilla/websocket {package} with {first_line('go', 'version').removeprefix('go version ')}"
+
+
+def python_peer(module: str) -> tuple[str, ...]:
+    return (str(PEER_PYTHON), str(HERE / f"{module}.py"))
+
+
+def bun_program() -> str:
+    machine = platform.machine()
+    return str(HERE / BUN.format(BUN_CPUS.get(machine, machine)))
+
+
+WSECHO = (sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0", "--codec", "compiled")
+# By default it declines to compress where 256 MiB are spent on inflaters, after some 6,000 connections that use one.
+ALL_DEFLATED = ("--inflater-memory", "4GiB")
+PEERS = (
+    Peer(
+        "floor",
+        "floor (C)",
+        (str(BUILD / "floor"),),
+        lambda: f"floor.c with {first_line('cc', '--version')}",
+        "c",
+        {"deflate": "knows no compression", "tls": "knows no TLS", "workers": "one thread"},
+    ),
+    Peer("wsecho", "wsecho", WSECHO, wsecho_version, "wsecho", deflate_switches=ALL_DEFLATED, one_announcement=True),
+    Peer(
+        "wsecho-scraped",
+        "wsecho, scraped each second",
+        WSECHO,
+        wsecho_version,
+        "wsecho",
+        deflate_switches=ALL_DEFLATED,
+        one_announcement=True,
+        like="wsecho",
+        scraped=True,
+    ),
+    Peer(
+        "bun",
+        "Bun",
+        (bun_program(), str(HERE / "bun_echo.js")),
+        lambda: f"Bun {first_line(bun_program(), '--version')}",
+        "bun",
+    ),
+    Peer("picows", "picows", python_peer("picows_echo"), on_uvloop("picows"), "python", ONE_PROCESS),
+    Peer("gorilla", "Go gorilla", (str(BUILD / "gorilla_echo"),), gorilla_version, "go", one_announcement=True),
+    Peer(
+        "ws",
+        "Node.js ws",
+        ("node", str(HERE / "ws_echo.js")),
+        lambda: f"ws {pinned_npm('ws')} on Node.js {first_line('node', '--version')}",
+        "npm",
+    ),
+    Peer("uvicorn", "uvicorn", python_peer("uvicorn_echo"), on_uvloop("uvicorn"), "python"),
+    Peer("aiohttp", "aiohttp", python_peer("aiohttp_echo"), on_uvloop("aiohttp"), "python", ONE_PROCESS),
+    Peer("websockets", "websockets", python_peer("websockets_echo"), on_uvloop("websockets"), "python", ONE_PROCESS),
+)
+BY_NAME = {peer.name: peer for peer in PEERS}
+PYTHON_PEERS = tuple(peer.name for peer in PEERS if peer.needs == "python")
+OURS = ("floor", "wsecho", "wsecho-scraped")
+QUICK = ("floor", "wsecho", "bun", "picows", "websockets")

@@ -1,0 +1,100 @@
+"""The essence of results as Markdown, for the README: one table, and what has to be known to read it."""
+
+from benchmarks.bars import verdicts
+from benchmarks.markdown import header, row
+from benchmarks.peers import BY_NAME
+from benchmarks.quantities import microseconds, per_second, times
+from benchmarks.report import FIGURE_TITLES, disturbed
+from benchmarks.results import FLOOR, WSECHO, Results
+
+ROWS = {
+    "ping-20": "ping-pong, 20 B",
+    "ping-1k": "ping-pong, 1 KiB",
+    "ping-16k": "ping-pong, 16 KiB",
+    "flight-16": "16 in flight, 20 B",
+    "flight-100": "100 in flight, 20 B",
+    "ping-1m": "1 MiB messages",
+    "ping-16m": "16 MiB messages",
+    "deflate-1k": "deflate, 1 KiB JSON",
+    "deflate-64k": "deflate, 64 KiB JSON",
+    "wss-1k": "wss, 1 KiB",
+    "wss-64k": "wss, 64 KiB",
+    "handshakes": "handshake",
+    "handshakes-wss": "wss handshake",
+    "idle": "idle connection",
+    "idle-deflate-used": "idle, deflate used",
+    "idle-wss": "idle wss connection",
+    "growth": "100 x 16 MiB at once",
+    "start": "start to first echo",
+}
+
+
+def summary(results: Results, name: str) -> str:
+    """The README's table of `name`, the report beside it, with what has to be known to read it."""
+    servers = [name for name in results.servers if not BY_NAME[name].like]
+    lines = header(["workload", *(results.servers[server]["title"] for server in servers)])
+    for workload, title in ROWS.items():
+        if results.workload(workload):
+            lines.append(row([title, *(cell(results, workload, server) for server in servers)]))
+    return "\n".join([*lines, "", *legend(results, name)])
+
+
+def cell(results: Results, workload: str, server: str) -> str:
+    """A server's figure, or the mark that there is none.
+
+    Of CPU time wsecho's is followed by the multiple of the floor that it is, and a peer's is the multiple of wsecho's.
+    A peer's is bold where it is better than wsecho's.
+    """
+    value = results.median(workload, server)
+    if value is None:
+        return failure_mark(results, workload, server)
+    text, ratio = figure_text(results, workload, value), results.ratio(workload, server, WSECHO)
+    if server == FLOOR or ratio is None:
+        return text
+    if server == WSECHO:
+        to_floor = results.ratio(workload, WSECHO, FLOOR)
+        return f"{text} ({times(to_floor)})" if to_floor and counts_cpu(results, workload) else text
+    text = times(ratio) if counts_cpu(results, workload) else text
+    return f"**{text}**" if round(ratio, 2) < 1 else text
+
+
+def failure_mark(results: Results, workload: str, server: str) -> str:
+    failed = any((one.workload, one.server) == (workload, server) for one in results.failures())
+    return "failed" if failed else "-"
+
+
+def counts_cpu(results: Results, workload: str) -> bool:
+    return results.figure(workload) == "cpu_us"
+
+
+def figure_text(results: Results, workload: str, value: float) -> str:
+    found = results.workload(workload)
+    assert found
+    return FIGURE_TITLES[found.kind][1](value)
+
+
+def legend(results: Results, name: str) -> list[str]:
+    """When, where, what; and what fell short."""
+    machine = results.machine
+    where = f"{machine['CPU']}, {machine['cores']} cores{', virtual' if machine['virtual'] == 'yes' else ''}"
+    lines = [
+        f"{results.date}, {where}, {machine['kernel']}, Python {machine['Python'].split()[-1]}; "
+        f"[everything measured, with versions and spread](benchmarks/results/{name}.md).",
+        *filter(None, disturbed(results)),
+        *(f"Not there: {server} ({reason})." for server, reason in results.missing.items()),
+        *latency_line(results),
+    ]
+    short = [f"{verdict.bar} ({verdict.measured})" for verdict in verdicts(results) if verdict.holds is False]
+    return [*lines, f"Short of its own bars: {'; '.join(short) if short else 'none'}."]
+
+
+def latency_line(results: Results) -> list[str]:
+    """How an open loop was answered, and what a scrape does to that."""
+    series, scraped = results.find("open-1k", WSECHO), results.median("open-1k", "wsecho-scraped")
+    if series is None or scraped is None:
+        return []
+    return [
+        f"At {per_second(series.median('rate'))} messages a second, half of what it can, its latency is "
+        f"{microseconds(series.median('p50_us'))} at the median and {microseconds(series.median('p99_9_us'))} at "
+        f"p99.9; {microseconds(scraped)} with a scrape of `/metrics` each second."
+    ]
