@@ -1,9 +1,15 @@
 """The benchmark suite: what it makes of figures, and that it measures at all. No bar of speed is judged here."""
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +17,18 @@ from typing import Any
 import pytest
 
 from benchmarks import bars, peers, workloads
-from benchmarks.machine import share_out
+from benchmarks.exchange import echo_once
+from benchmarks.machine import ALLOWED, share_out
 from benchmarks.peers import BY_NAME, PEERS
 from benchmarks.report import report
+from benchmarks.resident import resident
 from benchmarks.results import Results, Series, read
 from benchmarks.rounds import order, run_rounds
-from benchmarks.servers import BenchmarkError
+from benchmarks.scraper import REQUEST, read_answer
+from benchmarks.servers import BenchmarkError, RunningServer, running
 from benchmarks.summary import summary
-from tests.server import ROOT
+from tests.server import PATIENCE, ROOT
+from tests.server import RunningServer as WsechoServer
 
 PING = workloads.BY_NAME["ping-20"]
 DEFLATE = workloads.BY_NAME["deflate-1k"]
@@ -237,6 +247,56 @@ def test_the_bar_on_scrapes_is_one_on_the_difference() -> None:
 
 
 # ---- for real ----
+
+
+def python_server(program: str) -> AbstractContextManager[RunningServer]:
+    return running("test", [sys.executable, "-c", program], ALLOWED[:1])
+
+
+def test_a_server_that_does_not_start_is_quoted() -> None:
+    with pytest.raises(BenchmarkError, match="did not start: no such option"), python_server("exit('no such option')"):
+        pass
+
+
+def test_nothing_is_left_of_a_server_and_its_workers() -> None:
+    program = (
+        "import subprocess; worker = subprocess.Popen(['sleep', '60']); print('port 1', flush=True); worker.wait()"
+    )
+    with python_server(program) as server:
+        pids = server.pids()
+        assert len(pids) == 2
+        assert all(os.sched_getaffinity(pid) == set(ALLOWED[:1]) for pid in pids)
+        assert resident(pids).rss >= resident(pids).pss > 0
+    assert wait_until(lambda: not any(is_running(pid) for pid in pids))
+    assert os.sched_getaffinity(0) == set(ALLOWED)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while not holds() and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    return holds()
+
+
+def test_scrapes_are_read_to_the_end_and_nothing_else_counts_as_one(server: WsechoServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
+        for _ in range(3):
+            connection.sendall(REQUEST)
+            read_answer(connection)
+        connection.sendall(REQUEST.replace(b"/metrics", b"/nothing"))
+        with pytest.raises(OSError, match="not an answer to a scrape"):
+            read_answer(connection)
+
+
+def test_the_first_echo_is_an_echo(server: WsechoServer) -> None:
+    echo_once(server.port)
 
 
 def test_a_small_run_measures_and_writes_what_it_found(tmp_path: Path) -> None:
