@@ -134,6 +134,17 @@ def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
         assert int.from_bytes(facts[28:32], sys.byteorder) == 321
 
 
+def test_what_is_sent_never_waits_for_an_acknowledgement() -> None:
+    from wsecho.listener import bind
+
+    ((listening,),) = bind("127.0.0.1", 0, 1)
+    with listening, socket.create_connection(listening.getsockname(), PATIENCE):
+        listening.settimeout(PATIENCE)
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_port_and_host_come_from_the_environment(serve: Serve) -> None:
     port = free_port()
     server = serve(default_address=False, environment={"PORT": str(port), "HOST": "127.0.0.1"})
