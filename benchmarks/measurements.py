@@ -55,7 +55,7 @@ def measure_echo(trial: Trial) -> Sample:
         "server_busy": window["server_cpu_seconds"] / window["seconds"],
         "client_busy": window["client_cpu_seconds"] / window["seconds"],
         "wire_bytes": window["wire_bytes_received_per_message"],
-        **{key: window[key] for key in ("extensions", "echoes_compressed") if trial.workload.deflate},
+        **{key: window[key] for key in ("extensions", "echoes_compressed", "declined") if trial.workload.deflate},
     }
 
 
@@ -82,7 +82,7 @@ def measure_idle(trial: Trial) -> Sample:
     return {
         "rss_kib": (after.rss - before.rss) / workload.connections / 1024,
         "pss_kib": (after.pss - before.pss) / workload.connections / 1024,
-        "extensions": held["extensions"],
+        **{key: held[key] for key in ("extensions", "declined") if workload.deflate},
     }
 
 

@@ -72,7 +72,8 @@ def report(results: Results) -> str:
     lines += [f"- {name}: not there: {reason}" for name, reason in results.missing.items()]
     for workload in results.workloads:
         lines += ["", f"## {workload.title}", "", conditions(workload), "", *workload_table(results, workload)]
-    lines += ["", "## Bars", "", *(f"- {verdict}" for verdict in verdicts(results))]
+    if judged := verdicts(results):
+        lines += ["", "## Bars", "", *(f"- {verdict}" for verdict in judged)]
     return "\n".join(lines) + "\n"
 
 
@@ -119,9 +120,13 @@ def ratio_cell(results: Results, series: Series, other: str) -> str:
 
 
 def agreed(sample: dict[str, Any]) -> str:
-    """What the server answered to the offer of permessage-deflate."""
-    extensions = sample["extensions"] or "nothing"
-    return extensions if sample.get("echoes_compressed", True) else f"{extensions}; echoes are not compressed"
+    """What the server answered to the offer of permessage-deflate, and whether it kept to it."""
+    answers = [sample["extensions"] or "nothing"]
+    if sample["extensions"] and sample["declined"]:
+        answers.append(f"declined on {sample['declined']:,} connections")
+    if not sample.get("echoes_compressed", True):
+        answers.append("echoes are not compressed")
+    return "; ".join(answers)
 
 
 def disturbed(results: Results) -> list[str]:

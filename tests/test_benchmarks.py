@@ -192,8 +192,12 @@ def test_what_failed_or_is_missing_is_named() -> None:
         Series("ping-20", "floor", echoes(2.0)),
         Series("ping-20", "wsecho", failed="connection 3: echo 9 is wrong"),
         Series("ping-20", "aiohttp", failed="did not start"),
-        Series("deflate-1k", "wsecho", echoes(9.0, extensions="permessage-deflate", echoes_compressed=True)),
-        Series("deflate-1k", "aiohttp", echoes(90.0, extensions="permessage-deflate", echoes_compressed=False)),
+        Series(
+            "deflate-1k", "wsecho", echoes(9.0, extensions="permessage-deflate", echoes_compressed=True, declined=7)
+        ),
+        Series(
+            "deflate-1k", "aiohttp", echoes(90.0, extensions="permessage-deflate", echoes_compressed=False, declined=0)
+        ),
         Series("deflate-1k", "floor", unsupported="knows no compression"),
         missing={"bun": "npm was not found"},
     )
@@ -206,6 +210,7 @@ def test_what_failed_or_is_missing_is_named() -> None:
         "| floor (C) | not measured: knows no compression |",
         "bun: not there: npm was not found",
         "permessage-deflate; echoes are not compressed",
+        "permessage-deflate; declined on 7 connections",
     ):
         assert told in whole
 
