@@ -13,7 +13,7 @@ from wsecho import logs, tls
 from wsecho.counters import REFUSALS
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.request import Request
-from wsecho.response import Response, Upgrade, plain
+from wsecho.response import Deferred, Response, Upgrade, plain
 from wsecho.routes import stopping
 from wsecho.spans import Span
 from wsecho.transports import abort_if_reset, half_close
@@ -31,7 +31,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def __init__(
         self,
         services: Services,
-        answer: Callable[[Request], Response | Upgrade],
+        answer: Callable[[Request], Response | Deferred | Upgrade],
         accepted_at: float,
         server_name: str | None = None,
     ) -> None:
@@ -45,6 +45,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._reader = RequestReader()
         self._unread = b""
         self._answered = False
+        self._deferred: asyncio.Task[None] | None = None
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,9 +66,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         else:
             self._take(bytes(self._services.request_buffer[:received]))
 
-    def eof_received(self) -> None:
-        """The peer closed its side; the transport sends what is left and closes ours."""
+    def eof_received(self) -> bool:
+        """The peer closed its side; the transport sends what is left and closes ours, or waits for us to do so."""
         self._watch(self._services.config.close_timeout)
+        return self._deferred is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
@@ -108,7 +110,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Refuse a request that has begun; close an idle connection."""
         if self._reader.started and not self._ended:
             self._refuse(stopping())
-        elif not self._ended:
+        elif not self._ended and not self._deferred:
             self._transport.close()
 
     def _take(self, data: bytes) -> None:
@@ -134,6 +136,26 @@ class HttpConnection(asyncio.BufferedProtocol):
         except Exception:
             logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
             answer = plain(500, "the server failed to answer", close=True)
+        if isinstance(answer, Deferred):
+            self._transport.pause_reading()
+            self._deferred = self._services.loop.create_task(self._finish(answer, request, began, unread))
+        else:
+            self._give(answer, request, began, unread)
+
+    async def _finish(self, answer: Deferred, request: Request, began: float, unread: bytes) -> None:
+        """Give an answer that takes a while, to a peer that is not read from meanwhile."""
+        try:
+            response = await answer.response
+        except Exception:
+            logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
+            response = plain(500, "the server failed to answer", close=True)
+        self._deferred = None
+        if not self._ended and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._give(response, request, began, unread)
+
+    def _give(self, answer: Response | Upgrade, request: Request, began: float, unread: bytes) -> None:
+        """Send an answer, and count it."""
         route = self._services.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
             self._upgrade(
@@ -161,7 +183,9 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _continue(self) -> None:
         """Go on with what came in behind the last request, unless the peer must read first or has gone."""
-        if self._ended or self._transport.is_closing() or self.unsent() > self._services.config.write_buffer_limit:
+        if self._ended or self._deferred or self._transport.is_closing():
+            return
+        if self.unsent() > self._services.config.write_buffer_limit:
             return
         unread, self._unread = self._unread, b""
         self._transport.resume_reading()

@@ -1,5 +1,8 @@
 """Every metric of the server: one row in a table, from which telemetry, `docs/metrics.md` and the README are made."""
 
+import ctypes
+import itertools
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from platform import python_version
@@ -21,6 +24,7 @@ from wsecho.counters import (
     ROUTES,
     STATUSES,
     TIMEOUTS,
+    RequestCounters,
 )
 from wsecho.processes import Usage
 from wsecho.stats import Totals
@@ -71,6 +75,7 @@ class Histogram:
         return "histogram"
 
 
+_NO_REQUESTS = bytes(RequestCounters())
 _NANOSECONDS = 1_000_000_000
 
 
@@ -116,18 +121,15 @@ def _timeouts(totals: Totals) -> Observed:
 
 def _requests(totals: Totals) -> ObservedBuckets:
     """Yield what has happened only: most combinations never do."""
-    for method, by_route in zip(METHODS, totals.counters.requests, strict=True):
-        for route, by_status in zip(ROUTES, by_route, strict=True):
-            for status, counted in zip(STATUSES, by_status, strict=True):
-                durations = tuple(counted.durations)
-                if any(durations):
-                    attributes: dict[str, str | int] = {
-                        "http.request.method": method,
-                        "http.response.status_code": status,
-                    }
-                    if route:
-                        attributes["http.route"] = route
-                    yield attributes, durations, counted.nanoseconds / _NANOSECONDS
+    series = itertools.product(METHODS, ROUTES, STATUSES)
+    counted = struct.iter_unpack(f"{ctypes.sizeof(RequestCounters)}s", bytes(totals.counters.requests))
+    for (method, route, status), (row,) in zip(series, counted, strict=True):
+        if row != _NO_REQUESTS:
+            counters = RequestCounters.from_buffer_copy(row)
+            attributes: dict[str, str | int] = {"http.request.method": method, "http.response.status_code": status}
+            if route:
+                attributes["http.route"] = route
+            yield attributes, tuple(counters.durations), counters.nanoseconds / _NANOSECONDS
 
 
 METRICS = (

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     MetricExporter,
@@ -16,7 +15,7 @@ from opentelemetry.sdk.metrics.export import Metric as MetricData
 from opentelemetry.sdk.resources import Resource
 
 from wsecho.stats import Stats, Totals
-from wsecho.telemetry import Snapshot, WithHistograms, in_our_scope, meter_provider
+from wsecho.telemetry import Snapshot, WithAggregates, in_our_scope, meter_provider
 
 
 class _PeriodicReader(PeriodicExportingMetricReader):
@@ -29,7 +28,7 @@ class _PeriodicReader(PeriodicExportingMetricReader):
             super()._receive_metrics(metrics_data, timeout_millis, **kwargs)
 
 
-class _PushReader(WithHistograms, _PeriodicReader):
+class _PushReader(WithAggregates, _PeriodicReader):
     """Exports everything, cumulative sums from the time when the counters were 0.
 
     The SDK lets a sum start when it was observed first, by which time it may have counted for long.
@@ -55,13 +54,12 @@ def start(exporter: object, stats: Stats, resource: Resource, exported: Totals |
     if not isinstance(exporter, MetricExporter):
         raise ValueError("it is not one to push to")
     snapshot = Snapshot(stats)
-    # The reader takes the temporality of sums from here, too.
-    preferred = exporter._preferred_temporality or {}
     reader = _PushReader(
         exporter,
         snapshot=snapshot,
         started=stats.started,
-        temporality=preferred.get(Histogram, AggregationTemporality.CUMULATIVE),
+        # The reader takes the temporality of the SDK's own sums from here, too.
+        preferred=exporter._preferred_temporality or {},
     )
     provider = meter_provider(reader, snapshot, resource)
     if exported:

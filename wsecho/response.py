@@ -1,5 +1,6 @@
 """What the routes answer: a response, or the news that the request becomes a WebSocket."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from wsecho.deflate import Agreement
@@ -27,6 +28,13 @@ class Response:
     def line(self) -> str:
         """The body of an answer of one line of text."""
         return self.body.decode().rstrip("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A response that takes some milliseconds to make, between which others have their turn."""
+
+    response: Coroutine[None, None, Response]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Which request gets which answer. Nothing here knows which HTTP version carried it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 
 from wsecho import __version__, handshake
@@ -9,7 +9,7 @@ from wsecho.assets import Assets
 from wsecho.auth import Authentication, Gate
 from wsecho.credentials import redacted
 from wsecho.request import Request
-from wsecho.response import Response, Upgrade, plain
+from wsecho.response import Deferred, Response, Upgrade, plain
 
 # Paths that the field uses for WebSocket echoes; without an upgrade they have nothing to show.
 WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/echo"})
@@ -17,8 +17,8 @@ WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/ech
 _HEALTH = ("/health", "/healthz", "/livez")
 _READY = ("/ready", "/readyz")
 
-MetricsPage = Callable[[str], tuple[str, bytes]]
-Page = Callable[[Request], Response]
+MetricsPage = Callable[[str], Coroutine[None, None, tuple[str, bytes]]]
+Page = Callable[[Request], Response | Deferred]
 
 
 def full() -> Response:
@@ -81,7 +81,7 @@ class Routes:
             **dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}"),
         }
 
-    def answer(self, request: Request) -> Response | Upgrade:
+    def answer(self, request: Request) -> Response | Deferred | Upgrade:
         """Answer one request."""
         if handshake.is_attempted(request):
             if self.draining:
@@ -92,7 +92,7 @@ class Routes:
             return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
         return _page(request, self._pages, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
 
-    def answer_admin(self, request: Request) -> Response:
+    def answer_admin(self, request: Request) -> Response | Deferred:
         """Answer one request on the admin port."""
         if handshake.is_attempted(request):
             return plain(404, "no WebSocket is served on this port", close=True)
@@ -104,8 +104,11 @@ class Routes:
             return "/{websocket}"
         return self._routes.get(request.path, "")
 
-    def _metrics(self, request: Request) -> Response:
-        content_type, body = self._metrics_page(request.value("accept"))
+    def _metrics(self, request: Request) -> Deferred:
+        return Deferred(self._collected(request.value("accept")))
+
+    async def _collected(self, accept: str) -> Response:
+        content_type, body = await self._metrics_page(accept)
         return Response(200, (("Content-Type", content_type), ("Cache-Control", "no-store")), body)
 
     def _health(self, request: Request) -> Response:
@@ -143,7 +146,7 @@ class Routes:
         return Response(200, headers, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
-def _page(request: Request, pages: dict[str, Page], nothing: str) -> Response:
+def _page(request: Request, pages: dict[str, Page], nothing: str) -> Response | Deferred:
     """Answer a request that is no handshake; `nothing` is said where no page is."""
     if request.method not in ("GET", "HEAD"):
         # What follows a CONNECT may be meant for somebody else.
@@ -160,7 +163,7 @@ def _guarded(door: Authentication | None, page: Page) -> Page:
     if door is None:
         return page
 
-    def guarded(request: Request) -> Response:
+    def guarded(request: Request) -> Response | Deferred:
         refusal = door.check(request)
         return refusal.of_page() if refusal else page(request)
 
