@@ -10,8 +10,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-import aiofastnet
 import structlog
+from aiofastnet.selector_transport import SelectorSocketTransport
 
 from wsecho.config import Config
 from wsecho.ledger import Ledger
@@ -126,6 +126,7 @@ class Listener:
         self._handshake_timeout = handshake_timeout
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[object]] = set()
+        self._unborn = 0
         # Given up when descriptors run out, so that waiting peers can be accepted and turned away.
         self._reserve: int | None = None
         self._closed = False
@@ -159,7 +160,7 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_BATCH):
-            if not self._has_room(len(self._starting)):
+            if not self._has_room(len(self._starting) + self._unborn):
                 self._hold()
                 return
             try:
@@ -175,20 +176,29 @@ class Listener:
             self._adopt(accepted, peer)
 
     def _adopt(self, accepted: socket.socket, peer: Any) -> None:
-        start = self._start_encrypted(self._tls, accepted, peer) if self._tls else self._start_plain(accepted)
-        task = self._loop.create_task(start)
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
+        accepted.setblocking(False)
+        if self._tls:
+            task = self._loop.create_task(self._start_encrypted(self._tls, accepted, peer))
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+        else:
+            self._start_plain(accepted)
 
-    async def _start_plain(self, accepted: socket.socket) -> None:
-        make_protocol = partial(self._make_protocol, monotonic(), None)
+    def _start_plain(self, accepted: socket.socket) -> None:
+        """Give the socket to a transport, as aiofastnet's own function does, but without a task to wait for it."""
         try:
-            await aiofastnet.connect_accepted_socket(self._loop, make_protocol, accepted)
+            SelectorSocketTransport(self._loop, accepted, self._make_protocol(monotonic(), None))
         except OSError as error:
             self._lost(accepted, error)
+        else:
+            # Its protocol hears of it in this turn of the loop, and nobody counts it before.
+            self._unborn += 1
+            self._loop.call_soon(self._is_born)
+
+    def _is_born(self) -> None:
+        self._unborn -= 1
 
     async def _start_encrypted(self, tls: Tls, accepted: socket.socket, peer: Any) -> None:
-        accepted.setblocking(False)
         make_protocol = partial(self._make_protocol, monotonic())
         try:
             async with asyncio.timeout(self._handshake_timeout):

@@ -171,7 +171,7 @@ def _attributes(request: Request, route: str, status: int) -> dict[str, str | in
     attributes: dict[str, str | int] = {
         "http.request.method": request.method if request.method in _METHODS else "_OTHER",
         "http.response.status_code": int(status),
-        "url.scheme": "http",
+        "url.scheme": "https" if request.tls else "http",
         "url.path": request.path[:_LONGEST_VALUE],
         "network.protocol.name": "http",
         "network.protocol.version": request.version,
