@@ -1,5 +1,6 @@
 """Spans as a collector receives them: one for each request, which a WebSocket's is until its end."""
 
+import base64
 import signal
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -281,3 +282,25 @@ def test_a_failure_of_the_server_is_an_error(collector: OtelTap) -> None:
         ("ERROR", "500"),
         ("ERROR", "1011"),
     ]
+
+
+def test_an_encrypted_connection_says_so(tracing: Tracing, collector: OtelTap) -> None:
+    server = tracing("--tls-self-signed")
+    server.get("/info")
+    (span,) = received(collector, 1)
+    assert span.attributes["url.scheme"] == "https"
+
+
+def test_tokens_stay_out_of_spans_wherever_a_client_puts_them(tracing: Tracing, collector: OtelTap) -> None:
+    server = tracing("--auth-token", "open-sesame")
+    name = "base64url.bearer.authorization.k8s.io." + base64.urlsafe_b64encode(b"open-sesame").decode().rstrip("=")
+    with RawConnection(server.port) as client:
+        client.send(with_fields(f"Sec-WebSocket-Protocol: {name}, chat"))
+        assert b"101 Switching" in client.receive(40)
+        client.send(client_frame(CLOSE))
+        client.receive_all()
+    server.get("/info?access_token=open-sesame", Authorization="Bearer open-sesame")
+    for span in received(collector, 2):
+        assert "sesame" not in str(span)
+        assert name[-8:] not in str(span)
+    assert {span.attributes.get("websocket.subprotocol") for span in collector.spans()} == {"chat", None}

@@ -158,9 +158,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Send an answer, and count it."""
         route = self._services.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
-            self._upgrade(
-                request, answer, self._services.traces.opened(request, route, answer.subprotocol, began), unread
-            )
+            span = self._services.traces.opened(request, route, answer.subprotocol, began)
+            self._upgrade(request, answer, span, unread)
             self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)
             return
         span = self._services.traces.answered(request, route, answer.status, began)
