@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_handshake import request_with
-from tests.test_routes import make_routes
+from tests.test_routes import made, make_routes
 from wsecho import auth, credentials
 from wsecho.auth import PENDING, Authentication, Gate, Secrets, Verdict, digest
 from wsecho.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
@@ -339,7 +339,7 @@ OPEN_PAGES = [
 def test_every_page_but_a_few_wants_credentials() -> None:
     routes = make_routes(make_gate())
     for path in routes._pages:
-        bare, good = routes.answer(page(path)), routes.answer(page(path, Authorization=f"Bearer {TOKEN}"))
+        bare, good = made(routes.answer(page(path))), made(routes.answer(page(path, Authorization=f"Bearer {TOKEN}")))
         assert isinstance(bare, Response)
         assert isinstance(good, Response)
         if path in ("/metrics", "/info"):
@@ -353,7 +353,7 @@ def test_every_page_but_a_few_wants_credentials() -> None:
 def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them() -> None:
     routes = make_routes(make_gate(metrics="counting"))
     answers = {
-        (path, token): routes.answer(page(path, Authorization=f"Bearer {token}"))
+        (path, token): made(routes.answer(page(path, Authorization=f"Bearer {token}")))
         for path in ("/metrics", "/info")
         for token in (TOKEN, "counting")
     }
@@ -379,9 +379,11 @@ def test_a_handshake_is_refused_for_its_credentials_before_anything_else_is_said
 
 def test_the_admin_port_serves_no_websocket_and_no_page() -> None:
     routes = make_routes(make_gate(), has_admin_port=True)
-    assert routes.answer_admin(request()).status == 404
-    assert routes.answer_admin(request()).close
-    statuses = {path: routes.answer_admin(page(path)).status for path in ("/", "/ws", "/metrics", "/info", "/health")}
+    assert made(routes.answer_admin(request())).status == 404
+    assert made(routes.answer_admin(request())).close
+    statuses = {
+        path: made(routes.answer_admin(page(path))).status for path in ("/", "/ws", "/metrics", "/info", "/health")
+    }
     assert statuses == {"/": 404, "/ws": 404, "/metrics": 200, "/info": 200, "/health": 200}
     public = routes.answer(page("/metrics", Authorization=f"Bearer {TOKEN}"))
     assert isinstance(public, Response)
@@ -390,9 +392,9 @@ def test_the_admin_port_serves_no_websocket_and_no_page() -> None:
 
 def test_the_metrics_of_the_admin_port_want_their_token_if_there_is_one() -> None:
     routes = make_routes(make_gate(metrics="counting"), has_admin_port=True)
-    assert routes.answer_admin(page("/metrics")).status == 401
-    assert routes.answer_admin(page("/metrics", Authorization=f"Bearer {TOKEN}")).status == 401
-    assert routes.answer_admin(page("/metrics", Authorization="Bearer counting")).status == 200
+    assert made(routes.answer_admin(page("/metrics"))).status == 401
+    assert made(routes.answer_admin(page("/metrics", Authorization=f"Bearer {TOKEN}"))).status == 401
+    assert made(routes.answer_admin(page("/metrics", Authorization="Bearer counting"))).status == 200
 
 
 # What is shown of a request

@@ -608,7 +608,14 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     writer.put(b"to nobody\n")
     assert writer.flush(PATIENCE)
     assert counts == [1]
+    read, other = os.pipe()
+    os.dup2(other, write)
+    with open(read, "rb") as stream:
+        assert stream.readline() == b"lost 1\n"
+        # The number of a descriptor is soon another file's: nobody may write to it any more.
+        assert writer.rest(PATIENCE)
     os.close(write)
+    os.close(other)
 
 
 def test_an_output_that_does_not_block_is_waited_for() -> None:

@@ -1,19 +1,30 @@
 """Routes while the server stops: what a connection that was open before gets to hear."""
 
+import asyncio
+
 import pytest
 
 from tests.test_handshake import request_with
 from wsecho.assets import Assets, directory
 from wsecho.auth import OPEN, Gate
 from wsecho.request import Request
-from wsecho.response import Response, Upgrade
+from wsecho.response import Deferred, Response, Upgrade
 from wsecho.routes import Routes
+
+
+async def metrics_page(accept: str) -> tuple[str, bytes]:
+    return "text/plain", b""
+
+
+def made(answer: Response | Deferred | Upgrade) -> Response | Upgrade:
+    """Return an answer that may take a while."""
+    return asyncio.run(answer.make()) if isinstance(answer, Deferred) else answer
 
 
 def make_routes(gate: Gate = OPEN, *, has_admin_port: bool = False) -> Routes:
     return Routes(
         Assets(directory()),
-        lambda accept: ("text/plain", b""),
+        metrics_page,
         gate,
         instance_id="an instance",
         codec="python",
@@ -34,7 +45,7 @@ def get(path: str) -> Request:
 
 
 def status_of(routes: Routes, request: Request) -> int:
-    answer = routes.answer(request)
+    answer = made(routes.answer(request))
     assert isinstance(answer, Response)
     return answer.status
 

@@ -145,7 +145,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     async def _finish(self, answer: Deferred, request: Request, began: float, unread: bytes) -> None:
         """Give an answer that takes a while, to a peer that is not read from meanwhile."""
         try:
-            response = await answer.response
+            response = await answer.make()
         except Exception:
             logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
             response = plain(500, "the server failed to answer", close=True)

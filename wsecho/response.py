@@ -1,6 +1,6 @@
 """What the routes answer: a response, or the news that the request becomes a WebSocket."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from wsecho.deflate import Agreement
@@ -32,9 +32,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A response that takes some milliseconds to make, between which others have their turn."""
+    """A response that takes some milliseconds to make, in pieces between which others have their turn."""
 
-    response: Coroutine[None, None, Response]
+    make: Callable[[], Coroutine[None, None, Response]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
+from functools import partial
 
 from wsecho import __version__, handshake
 from wsecho.assets import Assets
@@ -105,7 +106,7 @@ class Routes:
         return self._routes.get(request.path, "")
 
     def _metrics(self, request: Request) -> Deferred:
-        return Deferred(self._collected(request.value("accept")))
+        return Deferred(partial(self._collected, request.value("accept")))
 
     async def _collected(self, accept: str) -> Response:
         content_type, body = await self._metrics_page(accept)
