@@ -110,12 +110,17 @@ def test_aiohttp_gets_its_messages_back(tls_server: RunningServer, trusting: ssl
             aiohttp.ClientSession() as session,
             session.ws_connect(tls_server.ws_url, ssl=trusting, max_msg_size=0) as client,
         ):
+            connection = client.get_extra_info("socket")
             for size in (0, 5, 70_000, MIB):
                 message = os.urandom(size)
                 await client.send_bytes(message)
                 assert await client.receive_bytes(timeout=PATIENCE) == message
             await client.close(code=4001)
-            return client.close_code
+        # It does not wait for the end of TLS itself.
+        async with asyncio.timeout(PATIENCE):
+            while connection.fileno() >= 0:
+                await asyncio.sleep(0.01)
+        return client.close_code
 
     assert asyncio.run(talk()) == 4001
 
