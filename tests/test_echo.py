@@ -416,3 +416,39 @@ def test_cut_through_never_changes_valid_bytes(sent: list[bytes], positions: lis
         assert outcomes[0].error == whole.error
     else:
         assert outcomes[0] == whole
+
+
+def test_our_ping_goes_out_between_frames_and_its_pong_is_noticed(chosen: Codec) -> None:
+    bench = EchoBench(chosen)
+    bench.echo.ping(b"are you there")
+    assert bench._take_reply() == server_frame(PING, b"are you there")
+    bench.feed(client_frame(PONG, b"somebody else's"))
+    assert not bench.echo.ponged
+    assert bench.feed(client_frame(PONG, b"are you there") + client_frame(TEXT, b"yes")) == server_frame(TEXT, b"yes")
+    assert bench.echo.ponged
+
+
+def test_no_ping_goes_out_inside_a_long_frame_or_after_a_close(chosen: Codec) -> None:
+    bench = EchoBench(chosen, hold_limit=64)
+    frame = client_frame(BINARY, bytes(1000))
+    bench.feed(frame[:500])
+    bench.echo.ping(b"x")
+    assert bench._take_reply() == b""
+    bench.feed(frame[500:])
+    bench.close(1001, b"")
+    bench.echo.ping(b"x")
+    assert bench._take_reply() == b""
+
+
+def test_a_message_may_have_as_many_fragments_as_the_limit(chosen: Codec) -> None:
+    fragments = client_frame(TEXT, b"a", fin=False) + client_frame(CONTINUATION, b"b", fin=False)
+    at_limit = every_way(fragments + client_frame(CONTINUATION, b"c"), chosen, max_fragments=3)
+    assert (at_limit.state, at_limit.sent) == (OPEN, 1)
+    beyond = every_way(fragments + client_frame(CONTINUATION, b"c"), chosen, max_fragments=2)
+    assert (beyond.close_code, beyond.error) == (1008, "message has more fragments than the limit")
+
+
+def test_short_messages_are_held_to_a_limit_that_is_shorter(chosen: Codec) -> None:
+    outcome = every_way(client_frame(TEXT, b"12345") + client_frame(TEXT, b"123456"), chosen, max_message_size=5)
+    assert outcome.reply.startswith(server_frame(TEXT, b"12345"))
+    assert (outcome.close_code, outcome.sent) == (1009, 1)
