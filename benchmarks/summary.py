@@ -29,6 +29,10 @@ ROWS = {
 }
 
 
+# One hiccup of a virtual machine is all of a thousandth: percentiles of fewer rounds are not told.
+ROUNDS_OF_PERCENTILES = 3
+
+
 def summary(results: Results, name: str) -> str:
     """The README's table of `name`, the report beside it, with what has to be known to read it."""
     servers = [name for name in results.servers if not BY_NAME[name].like]
@@ -80,6 +84,7 @@ def legend(results: Results, name: str) -> list[str]:
     lines = [
         f"{results.date}, {where}, {machine['kernel']}, Python {machine['Python'].split()[-1]}; "
         f"[everything measured, with versions and spread](benchmarks/results/{name}.md).",
+        *single_round(results),
         *filter(None, disturbed(results)),
         *(f"Not there: {server} ({reason})." for server, reason in results.missing.items()),
         *latency_line(results),
@@ -88,10 +93,16 @@ def legend(results: Results, name: str) -> list[str]:
     return [*lines, f"Short of its own bars: {'; '.join(short) if short else 'none'}."]
 
 
+def single_round(results: Results) -> list[str]:
+    """A warning where nothing was repeated."""
+    repeated = any(len(series.samples) > 1 for series in results.series)
+    return [] if repeated else ["One round of each: a tenth more or less means nothing."]
+
+
 def latency_line(results: Results) -> list[str]:
     """How an open loop was answered, and what a scrape does to that."""
     series, scraped = results.find("open-1k", WSECHO), results.median("open-1k", "wsecho-scraped")
-    if series is None or scraped is None:
+    if series is None or scraped is None or len(series.samples) < ROUNDS_OF_PERCENTILES:
         return []
     return [
         f"At {per_second(series.median('rate'))} messages a second, half of what it can, its latency is "
