@@ -12,11 +12,12 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.results import read  # noqa: E402
 from benchmarks.summary import summary  # noqa: E402
-from wsecho.config import GROUPS, OPTIONS, Option  # noqa: E402
+from wsecho.config import GROUPS, OPTIONS, PUBLIC, Option  # noqa: E402
 from wsecho.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
 README = ROOT / "README.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 CHARTER = {
     *("websocket_connections_total", "websocket_active_connections"),
     *("websocket_messages_received_total", "websocket_messages_sent_total"),
@@ -49,6 +50,17 @@ def options_row(option: Option) -> str:
     variables = ", ".join(f"`{name}`" for name in option.environment)
     default = f"`{option.default.replace(',', ', ')}`" if option.default else "none"
     return f"| `{flag}` | {variables} | {default} | {option.meaning} |"
+
+
+def public_table() -> str:
+    """Return one row for each option that `--public` sets."""
+    rows = ["| option | without `--public` | with it |", "|---|---|---|"]
+    rows += [
+        f"| `{option.flag}` | `{option.default}` | `{PUBLIC[option.name]}` |"
+        for option in OPTIONS
+        if option.name in PUBLIC
+    ]
+    return "\n".join(rows)
 
 
 def metrics_table() -> str:
@@ -105,6 +117,7 @@ def main() -> int:
     pages = {
         README: {"options": options_tables(), "metrics": metrics_table(), "measured": measured_table()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},
+        OPERATIONS: {"public": public_table()},
     }
     stale = False
     for page, tables in pages.items():

@@ -55,15 +55,25 @@ def adapted(configuration: str, listen: int, backend: int, idle_seconds: float) 
 
 @contextmanager
 def proxy(
-    kind: str, backend: int, folder: Path, *, idle_seconds: float = 60, without: tuple[str, ...] = ()
+    kind: str,
+    backend: int,
+    folder: Path,
+    *,
+    idle_seconds: float = 60,
+    without: tuple[str, ...] = (),
+    server_words: str = "",
 ) -> Iterator[int]:
-    """Run a proxy before the port `backend`, and give its port. Documented lines with one of `without` are left out."""
+    """Run a proxy before the port `backend`, and give its port.
+
+    Documented lines with one of `without` are left out; HAProxy's line about its server ends in `server_words`.
+    """
     program = shutil.which(kind, path=SEARCH_PATH)
     if not program:
         pytest.skip(f"needs Debian's package {kind}")
     port = free_port()
     lines = adapted(documented(kind), port, backend, idle_seconds).splitlines()
     text = "\n".join(line for line in lines if not any(words in line for words in without)) + "\n"
+    text = text.replace("check inter 2s", f"check inter 2s {server_words}")
     file = folder / f"{kind}.conf"
     if kind == "nginx":
         file.write_text(NGINX.format(folder=folder, documented=text))

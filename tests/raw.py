@@ -29,13 +29,24 @@ SWITCHED = (
 class RawConnection:
     """Every wait is bounded; running into the bound is an error."""
 
-    def __init__(self, port: int, *, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        receive_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        source: str = "",
+        preface: bytes = b"",
+    ) -> None:
+        """`source` is the address to connect from, `preface` is sent first, before TLS."""
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
         try:
+            self.socket.bind((source, 0))
             self.socket.connect(("127.0.0.1", port))
+            self.socket.sendall(preface)
             if tls:
                 # An end that was not announced is an error: with TLS, anybody could have made it.
                 self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)

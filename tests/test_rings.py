@@ -26,6 +26,7 @@ RINGS = {
         "handshake",
         "client_hello",
         *("auth", "credentials", "origins"),
+        *("addresses", "forwarded", "proxies", "proxy_header", "shares", "caller"),
     },
     MIDDLE: {
         *("config", "roster", "stats", "processes", "ledger", "metrics", "telemetry", "assets", "routes"),
@@ -53,7 +54,7 @@ RINGS = {
             "access",
             "remote_keys",
         ),
-        *("tls", "self_signed"),
+        *("tls", "self_signed", "peek"),
         *("cli", "__main__", "health_probe"),
     },
 }

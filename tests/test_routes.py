@@ -31,6 +31,7 @@ def make_routes(gate: Gate = OPEN, *, has_admin_port: bool = False) -> Routes:
         subprotocol_policy="first",
         may_deflate=lambda: True,
         is_full=lambda: False,
+        is_crowded=lambda share: False,
         has_admin_port=has_admin_port,
     )
 

@@ -64,7 +64,7 @@ def with_fields(*fields: str) -> bytes:
 
 
 def test_a_connection_is_one_span_from_its_handshake_to_its_end(tracing: Tracing, collector: OtelTap) -> None:
-    server = tracing()
+    server = tracing("--trusted-proxy", "127.0.0.1,10.0.0.0/8")
     handshake = with_fields("User-Agent: of the tests", "X-Forwarded-For: 192.0.2.7, 10.0.0.1")
     with RawConnection(server.port).open(handshake.replace(b"Host: here", b"Host: echo.example:81")) as client:
         frames = client_frame(TEXT, b"one") + client_frame(PING, b"not one") + client_frame(BINARY, b"two")

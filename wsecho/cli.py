@@ -8,9 +8,10 @@ from itertools import chain
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from wsecho import __version__
-from wsecho.config import OPTIONS, Config, Option, OptionError, check
+from wsecho.config import OPTIONS, PUBLIC, Config, Option, OptionError, check
 
 
 class _Value(click.ParamType[Any]):
@@ -72,17 +73,28 @@ def _with_options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def configured(context: click.Context, options: dict[str, Any]) -> Config:
+    """Return what was asked for: by each option or, where it was not given, by `--public`."""
+    values = {name: value for name, value in options.items() if value is not None}
+    if values["public"]:
+        for option in OPTIONS:
+            if option.name in PUBLIC and context.get_parameter_source(option.name) is ParameterSource.DEFAULT:
+                values[option.name] = option.value(PUBLIC[option.name])
+    return Config(**values)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @_with_options
 @click.version_option(__version__, prog_name="wsecho")
-def command(**options: Any) -> int:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
     """Echo WebSocket messages, and measure them."""
     # The loop handles signals once it runs. Until then a signal must end us, too: process 1 of a container, as which we
     # may run, is by default deaf to those that it has no handler for.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     # What could be loaded again has yet to be loaded.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    config = Config(**{name: value for name, value in options.items() if value is not None})
+    config = configured(context, options)
     try:
         check(config)
     except ValueError as error:

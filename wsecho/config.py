@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from wsecho.addresses import Network
 from wsecho.auth import digest
 from wsecho.credentials import is_token
+from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR
 from wsecho.handshake import FIRST_OFFERED, is_subprotocol_policy
 from wsecho.origins import parse_origin
+from wsecho.proxies import parse_trusted
 
 
 class OptionError(ValueError):
@@ -211,6 +214,25 @@ class Config:
         "PORT",
         "Port for metrics, health and request info, in plain HTTP; the metrics are then on this port only.",
     )
+    trusted_proxy: tuple[Network | str, ...] = _list_option(
+        "",
+        parse_trusted,
+        "NETWORK",
+        "Addresses of proxies that are believed about whom they speak for, as in 10.0.0.0/8; "
+        "*: whoever connects is one, and there is no other behind it.",
+    )
+    forwarded_header: str = _option(
+        X_FORWARDED_FOR,
+        one_of(X_FORWARDED_FOR, FORWARDED),
+        "NAME",
+        f"Where they say so: '{X_FORWARDED_FOR}', with X-Forwarded-Proto, or '{FORWARDED}'. The other one is ignored.",
+    )
+    proxy_protocol: bool = _option(
+        "off",
+        parse_switch,
+        "",
+        "Every connection is from a trusted proxy and begins with a header of the PROXY protocol, version 1 or 2.",
+    )
     auth_token: tuple[bytes, ...] = _list_option("", parse_token, "TOKEN", "Bearer token that opens the server.")
     auth_token_file: str | None = _option(
         "", parse_file, "FILE", "More such tokens, one a line; SIGHUP reads it again."
@@ -251,6 +273,12 @@ class Config:
         "TOKEN",
         "Bearer token that opens the metrics, and nothing else; 'off': they are open. Without it, what opens the rest.",
     )
+    public: bool = _option(
+        "off",
+        parse_switch,
+        "",
+        "Limits for a server that anybody may reach, for what is not set otherwise: see docs/operations.md.",
+    )
     max_message_size: int = _option(
         "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
     )
@@ -266,6 +294,13 @@ class Config:
         parse_count,
         "COUNT",
         "Connections a worker holds; handshakes beyond get 503. 0: as many as the descriptor limit allows, less 256.",
+    )
+    max_connections_per_address: int = _option(
+        "0",
+        parse_count,
+        "COUNT",
+        "Connections a worker holds from one client's address, or IPv6 network of 64 bits; handshakes beyond get 429. "
+        "0: no limit.",
     )
     backlog: int = _option(
         "4096",
@@ -433,6 +468,8 @@ def check(config: Config) -> None:
         raise ValueError("--tls-key is of no use without --tls-cert")
     if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
         raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
+    if config.proxy_protocol and not config.trusted_proxy:
+        raise ValueError("--proxy-protocol needs --trusted-proxy: else everybody could say to be anybody")
     _check_json_web_tokens(config)
 
 
@@ -453,8 +490,9 @@ def _check_json_web_tokens(config: Config) -> None:
 # Options that go together, as documentation shows them: each group by the first of its names.
 GROUPS = {
     "host": "Where to listen",
+    "trusted_proxy": "Behind a proxy",
     "auth_token": "Who may connect",
-    "max_message_size": "Limits",
+    "public": "Limits",
     "drain_timeout": "The end",
     "receive_buffer_size": "Memory",
     "no_deflate": "WebSocket",
@@ -462,3 +500,15 @@ GROUPS = {
 }
 
 OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config))
+
+# What `--public` sets where nothing else does.
+PUBLIC = {
+    "max_message_size": "1MiB",
+    "max_fragments": "16384",
+    "max_connections_per_address": "100",
+    "idle_timeout": "10m",
+    "max_lifetime": "55m",
+    "max_frame_rate": "1000",
+    "max_byte_rate": "1MiB",
+    "inflater_memory": "64MiB",
+}

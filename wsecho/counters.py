@@ -57,8 +57,8 @@ HANDSHAKES = (
     ("refused", "5xx", "error"),
     ("abandoned", "none", "timeout"),
 )
-# Why the gate did not let a connection in.
-REFUSALS = ("descriptors", "capacity", "address")
+# Why a connection was turned away.
+REFUSALS = ("descriptors", "capacity", "address", "proxy_header")
 
 # The limits of time that end connections.
 TIMEOUTS = ("handshake", "close", "stall", "ping", "idle", "lifetime")

@@ -5,22 +5,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from structlog.typing import FilteringBoundLogger
 
 from wsecho import logs, tls
+from wsecho.addresses import Address
+from wsecho.caller import Caller
 from wsecho.counters import REFUSALS
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
+from wsecho.proxies import Proxies
 from wsecho.request import Request
 from wsecho.response import Deferred, Response, Upgrade, plain
 from wsecho.routes import stopping
+from wsecho.shares import Shares
 from wsecho.spans import Span
 from wsecho.transports import abort_if_reset, half_close
 from wsecho.websocket_connection import WebSocketConnection
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """What is the same for all connections to a port: its routes, whose word counts, and who may have how many."""
+
+    answer: Callable[[Request], Response | Deferred | Upgrade]
+    proxies: Proxies
+    shares: Shares
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -31,16 +45,18 @@ class HttpConnection(asyncio.BufferedProtocol):
     def __init__(
         self,
         services: Services,
-        answer: Callable[[Request], Response | Deferred | Upgrade],
+        port: Port,
         accepted_at: float,
-        server_name: str | None = None,
+        source: Address | None,
+        server_name: str | None,
     ) -> None:
-        """`answer` knows the routes of the port that was connected to, `accepted_at` is when the clock of the handshake
-        started, `server_name` is what the client sent with TLS.
+        """`accepted_at` is when the clock of the handshake started. `source` is who connected by a PROXY header, None
+        where there is none or it does not say; `server_name` is what the client sent with TLS.
         """
         self._services = services
-        self._answer_to = answer
+        self._port = port
         self._accepted_at = accepted_at
+        self._source = source
         self._server_name = server_name
         self._reader = RequestReader()
         self._unread = b""
@@ -54,6 +70,12 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
         self._services.connections.add(self)
         self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
+        peer = self._transport.get_extra_info("peername")
+        self._caller = Caller(self._port.proxies, self._port.shares, peer, self._source)
+        if self._caller.is_one_too_many:
+            self._services.ledger.connection_refused("address")
+            # Not now: the transport is about to begin to read, and would do so after its end.
+            self._services.loop.call_soon(self._transport.abort)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to."""
@@ -74,6 +96,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
         self._ended = True
+        self._caller.leave()
         self._services.connections.remove(self)
 
     def pause_writing(self) -> None:
@@ -129,10 +152,10 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _answer(self, request: Request, unread: bytes) -> None:
         began = time.perf_counter()
         self._answered = True
-        request.peer = self._transport.get_extra_info("peername")
         request.tls = tls.facts(self._transport, self._server_name)
+        self._caller.identify(request)
         try:
-            answer = self._answer_to(request)
+            answer = self._port.answer(request)
         except Exception:
             logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
             answer = plain(500, "the server failed to answer", close=True)
@@ -171,6 +194,8 @@ class HttpConnection(asyncio.BufferedProtocol):
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
         must_go = self._services.routes.draining or self._services.capacity.is_full()
+        must_go = must_go or self._port.shares.is_exceeded(request.share)
+        self._caller.answered()
         stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
@@ -194,8 +219,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _refuse(self, response: Response) -> None:
         """Answer what never became a request, and end the connection."""
         self._answered = True
-        peer = self._transport.get_extra_info("peername")
-        self._services.log.info("request refused", peer=peer, status=response.status, reason=response.line)
+        fields = self._caller.log_fields
+        self._services.log.info("request refused", **fields, status=response.status, reason=response.line)
         self._respond(response, keep_alive=False)
         self._services.ledger.request("", "", response.status, 0.0)
 
@@ -214,7 +239,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._services.connections.remove(self)
         log = self._log(request, span)
         log.debug("websocket opened", peer=request.peer, path=request.path)
-        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span)
+        share = self._caller.pass_on()
+        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)
         connection.open(encode_upgrade(upgrade), unread)
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:

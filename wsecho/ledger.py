@@ -65,7 +65,7 @@ class Ledger:
         self.row.protocol_errors[_VIOLATIONS[violation.reason]] += 1
 
     def connection_refused(self, reason: str, count: int = 1) -> None:
-        """Count connections that the gate did not let in. `reason` is one of `REFUSALS`."""
+        """Count connections that were turned away. `reason` is one of `REFUSALS`."""
         self.row.refused_connections[_REFUSALS[reason]] += count
 
     def timeout(self, limit: str) -> None:

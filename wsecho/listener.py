@@ -13,9 +13,14 @@ from typing import Any
 import structlog
 from aiofastnet.selector_transport import SelectorSocketTransport
 
+from wsecho import proxy_header
+from wsecho.addresses import Address
 from wsecho.config import Config
 from wsecho.ledger import Ledger
-from wsecho.tls import Tls, reason
+from wsecho.peek import Peek
+from wsecho.proxies import Proxies
+from wsecho.proxy_header import ProxyHeaderError
+from wsecho.tls import MakeProtocol, Tls, reason
 
 # Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
 _BATCH = 64
@@ -105,17 +110,19 @@ class Listener:
     def __init__(
         self,
         sockets: list[socket.socket],
-        make_protocol: Callable[[float, str | None], asyncio.BufferedProtocol],
+        make_protocol: Callable[[float, Address | None, str | None], asyncio.BufferedProtocol],
         has_room: Callable[[int], bool],
         ledger: Ledger,
         log: structlog.typing.FilteringBoundLogger,
         tls: Tls | None,
+        announcers: Proxies | None,
         handshake_timeout: float,
     ) -> None:
         """`has_room` is told how many accepted connections have not reached their protocol yet.
 
-        `make_protocol` is told the monotonic time of accept and the host name that came with TLS. What TLS needs before
-        that is done within `handshake_timeout` seconds or not at all.
+        `announcers` are the only ones who may connect, and begin with a PROXY header; None: anybody may, without one.
+        `make_protocol` is told the monotonic time of accept, who connected by that header, and the host name that came
+        with TLS. What these two need before that is done within `handshake_timeout` seconds or not at all.
         """
         self._sockets = sockets
         self._make_protocol = make_protocol
@@ -123,6 +130,8 @@ class Listener:
         self._ledger = ledger
         self._log = log
         self._tls = tls
+        self._announcers = announcers
+        self._peek = Peek(proxy_header.LONGEST, proxy_header.bytes_needed)
         self._handshake_timeout = handshake_timeout
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[object]] = set()
@@ -138,14 +147,13 @@ class Listener:
         self._accept_again()
 
     def close(self) -> None:
-        """Stop accepting. Connections that wait in the backlog are reset by the system, TLS handshakes are cut."""
+        """Stop accepting. Connections that wait in the backlog are reset by the system; what has not begun is cut."""
         self._closed = True
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
-        if self._tls:
-            for task in self._starting:
-                task.cancel()
+        for task in self._starting:
+            task.cancel()
         self._give_reserve()
 
     def _accept_again(self) -> None:
@@ -177,17 +185,19 @@ class Listener:
 
     def _adopt(self, accepted: socket.socket, peer: Any) -> None:
         accepted.setblocking(False)
-        if self._tls:
-            task = self._loop.create_task(self._start_encrypted(self._tls, accepted, peer))
+        if self._announcers and not self._announcers.have_peer(peer):
+            self._refuse(accepted, peer, "only trusted proxies may connect here")
+        elif self._tls or self._announcers:
+            task = self._loop.create_task(self._prepare(accepted, peer))
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
         else:
-            self._start_plain(accepted)
+            self._start(accepted, partial(self._make_protocol, monotonic(), None))
 
-    def _start_plain(self, accepted: socket.socket) -> None:
+    def _start(self, accepted: socket.socket, make_protocol: MakeProtocol) -> None:
         """Give the socket to a transport, as aiofastnet's own function does, but without a task to wait for it."""
         try:
-            SelectorSocketTransport(self._loop, accepted, self._make_protocol(monotonic(), None))
+            SelectorSocketTransport(self._loop, accepted, make_protocol(None))
         except OSError as error:
             self._lost(accepted, error)
         else:
@@ -198,15 +208,23 @@ class Listener:
     def _is_born(self) -> None:
         self._unborn -= 1
 
-    async def _start_encrypted(self, tls: Tls, accepted: socket.socket, peer: Any) -> None:
-        make_protocol = partial(self._make_protocol, monotonic())
+    async def _prepare(self, accepted: socket.socket, peer: Any) -> None:
+        """Read what comes before HTTP, a PROXY header and the handshake of TLS, and start the protocol behind it."""
+        began = monotonic()
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                await tls.start(accepted, make_protocol, self._loop)
+                source = await self._source(accepted) if self._announcers else None
+                make_protocol = partial(self._make_protocol, began, source)
+                if self._tls:
+                    await self._tls.start(accepted, make_protocol, self._loop)
+                else:
+                    self._start(accepted, make_protocol)
         except TimeoutError:
             self._ledger.handshake("timeout")
             self._ledger.timeout("handshake")
             accepted.close()
+        except ProxyHeaderError as error:
+            self._refuse(accepted, peer, str(error))
         except ConnectionError as error:
             self._lost(accepted, error)
         except OSError as error:
@@ -214,6 +232,17 @@ class Listener:
             accepted.close()
         except asyncio.CancelledError:
             accepted.close()
+
+    async def _source(self, accepted: socket.socket) -> Address | None:
+        """Take the PROXY header off a connection, and return who connected by it."""
+        header = proxy_header.parse(await self._peek.first_bytes(accepted, self._loop))
+        accepted.recv(header.size)
+        return header.source
+
+    def _refuse(self, accepted: socket.socket, peer: Any, reason: str) -> None:
+        self._log.info("connection refused", peer=peer, reason=reason)
+        self._ledger.connection_refused("proxy_header")
+        accepted.close()
 
     def _lost(self, accepted: socket.socket, error: OSError) -> None:
         self._log.debug("connection lost before it began", error=str(error))

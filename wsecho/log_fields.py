@@ -27,11 +27,15 @@ def shown_traceback(text: str) -> str:
 
 
 def shown_address(address: Any) -> str:
-    """Return a socket's address as one text: `192.0.2.1:443`, `[2001:db8::1]:443`; `unknown` where there is none."""
+    """Return a socket's address as one text: `192.0.2.1:443`, `[2001:db8::1]:443`; the host alone where the port is
+    not known, `unknown` where there is no address.
+    """
     if not isinstance(address, tuple):
         return str(address) if address else "unknown"
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    host, *port = address[:2]
+    if not port:
+        return str(host)
+    return f"[{host}]:{port[0]}" if ":" in host else f"{host}:{port[0]}"
 
 
 def _printable(text: str) -> str:

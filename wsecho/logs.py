@@ -24,6 +24,7 @@ from wsecho.request import Request
 # How long the end of a process waits for whoever reads its log.
 FLUSH_SECONDS = 1.0
 
+_ADDRESSES = {"peer", "client"}
 _SUPPRESSED = "log lines suppressed"
 _LOST = "log lines lost"
 
@@ -96,8 +97,12 @@ def configure(level: str, style: str) -> FilteringBoundLogger:
 
 
 def about(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
-    """Return a logger whose lines belong to the trace of `request`, where somebody files lines by traces."""
-    fields = _output.cloud_run.trace_fields(request) if _output and _output.cloud_run else None
+    """Return a logger for `request`: its lines name the client behind a proxy, and belong to the request's trace, where
+    somebody files lines by traces.
+    """
+    fields: dict[str, Any] = {} if request.client is request.peer else {"client": request.client}
+    if _output and _output.cloud_run:
+        fields.update(_output.cloud_run.trace_fields(request))
     return log.bind(**fields) if fields else log
 
 
@@ -145,8 +150,8 @@ def _line(text: str) -> bytes:
 
 def _show(logger: Any, method: str, fields: EventDict) -> EventDict:
     """Make every field fit to be seen."""
-    if "peer" in fields:
-        fields["peer"] = shown_address(fields["peer"])
+    for name in _ADDRESSES & fields.keys():
+        fields[name] = shown_address(fields[name])
     return {name: shown_traceback(value) if name == "exception" else shown(value) for name, value in fields.items()}
 
 

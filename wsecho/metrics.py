@@ -254,7 +254,7 @@ METRICS = (
         "websocket_refused_connections_total",
         "counter",
         "{connection}",
-        "Connections that were turned away before or instead of a handshake, for want of room.",
+        "Connections turned away before or instead of a handshake, for want of room or of a PROXY header.",
         _refusals,
         ("reason",),
     ),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from wsecho.addresses import Address
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
@@ -22,8 +24,10 @@ class Request:
     """One request's head.
 
     `headers` are (name, value) pairs in the order and case they arrived in, decoded as Latin-1 so that no byte is lost.
-    `peer` is the address at the other end of the transport, (host, port) first; `has_body` tells that a body follows.
-    `tls` is None where the transport was not encrypted.
+    `has_body` tells that a body follows. `peer` is the address at the other end of the transport, (host, port) first;
+    `client` is who the request comes from, the same or, by the word of trusted proxies, somebody behind it; `scheme` is
+    the one that the client used. `tls` is None where the transport was not encrypted. `share` is what the client's
+    connections are counted under, empty where they are not.
     """
 
     method: str
@@ -34,8 +38,11 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     keep_alive: bool
     has_body: bool
-    peer: tuple[str | int, ...] | None = None
+    peer: Address | None = None
+    client: Address | None = None
+    scheme: str = "http"
     tls: TlsFacts | None = None
+    share: str = ""
     _values: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

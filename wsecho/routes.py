@@ -27,6 +27,12 @@ def full() -> Response:
     return plain(503, "the server is full", (("Retry-After", "5"),), close=True, refusal="capacity")
 
 
+def crowded(share: str) -> Response:
+    """Return the answer to a client that has too many connections: it is told by which address it is known."""
+    line = f"too many connections are open from {share}"
+    return plain(429, line, (("Retry-After", "5"),), close=True, refusal="address")
+
+
 def stopping(*, refusal: str = "") -> Response:
     """Return the answer to whoever comes while the server stops."""
     return plain(503, "the server is stopping", (("Retry-After", "1"),), close=True, refusal=refusal)
@@ -49,6 +55,7 @@ class Routes:
         subprotocol_policy: str,
         may_deflate: Callable[[], bool],
         is_full: Callable[[], bool],
+        is_crowded: Callable[[str], bool],
         has_admin_port: bool,
     ) -> None:
         self.draining = False
@@ -59,6 +66,7 @@ class Routes:
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
         self._is_full = is_full
+        self._is_crowded = is_crowded
         self._pages: dict[str, Page] = {
             "/info": _guarded(gate.clients, self._info),
             **dict.fromkeys(_HEALTH, self._health),
@@ -89,6 +97,8 @@ class Routes:
                 return stopping(refusal="draining")
             if self._is_full():
                 return full()
+            if self._is_crowded(request.share):
+                return crowded(request.share)
             refusal = self._gate.refuse_handshake(request)
             return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
         return _page(request, self._pages, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
@@ -132,13 +142,14 @@ class Routes:
             "query": request.query,
             "headers": request.headers,
             "peer": request.peer,
+            "client": request.client,
             "forwarded": {
                 "forwarded": request.values("forwarded"),
                 "x_forwarded_for": request.values("x-forwarded-for"),
                 "x_forwarded_proto": request.values("x-forwarded-proto"),
             },
             "protocol": f"HTTP/{request.version}",
-            "scheme": "https" if request.tls else "http",
+            "scheme": request.scheme,
             "tls": request.tls and asdict(request.tls),
             "instance_id": self._instance_id,
             "server": {"name": "wsecho", "version": __version__, "codec": self._codec},

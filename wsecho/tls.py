@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import socket
 import ssl
 import tempfile
@@ -20,6 +18,7 @@ from aiofastnet.ssl_transport import SSLTransport_Socket
 from wsecho import client_hello
 from wsecho.config import Config, OptionError
 from wsecho.http1 import encode_response
+from wsecho.peek import Peek
 from wsecho.request import TlsFacts
 from wsecho.response import plain
 from wsecho.self_signed import make_certificate
@@ -51,8 +50,7 @@ class Tls:
         """Raises OptionError with a line for the user."""
         self._config = config
         self._log = log
-        # Shared by all connections: an allocation for each was measured to cost each of them up to 4 KiB for ever.
-        self._first = memoryview(bytearray(client_hello.LONGEST))
+        self._peek = Peek(client_hello.LONGEST, client_hello.bytes_needed)
         self._context = self._load()
 
     def reload(self) -> None:
@@ -67,7 +65,7 @@ class Tls:
 
         Raises OSError if it fails; the socket is then for the caller to close.
         """
-        first_bytes = await self._first_bytes(accepted, loop)
+        first_bytes = await self._peek.first_bytes(accepted, loop)
         hello = client_hello.parse(first_bytes)
         if first_bytes[:1].isupper():
             await self._refuse(accepted, _https_only(), loop)
@@ -83,28 +81,6 @@ class Tls:
         except BaseException:
             transport.close()
             raise
-
-    async def _first_bytes(self, accepted: socket.socket, loop: asyncio.AbstractEventLoop) -> bytes:
-        """Wait until a whole ClientHello is there, or anything else, and return it; the library reads it again."""
-        wanted = 1
-        while True:
-            # Wakes us when so much is there, or no more will come.
-            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
-            await _readable(accepted, loop)
-            try:
-                count = accepted.recv_into(self._first, 0, socket.MSG_PEEK)
-            except BlockingIOError:
-                continue
-            # After a reset there may be something to read, and the event loop will not say again that there was one.
-            reset = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if reset or not count:
-                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-            data = bytes(self._first[:count])
-            needed = client_hello.bytes_needed(data)
-            if count < wanted or needed <= count:
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-                return data
-            wanted = needed
 
     async def _refuse(self, accepted: socket.socket, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
         """Send `answer`, end our side, and read to the peer's end, so that no reset can destroy the answer."""
@@ -308,15 +284,6 @@ def _handshake_with_ourselves(context: ssl.SSLContext, certificate: str) -> date
             waiting.remove(end)
     expires = (client.getpeercert() or {})["notAfter"]
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(expires)), UTC)
-
-
-async def _readable(accepted: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-    readable = asyncio.Event()
-    loop.add_reader(accepted, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(accepted)
 
 
 def _https_only() -> bytes:

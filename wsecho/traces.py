@@ -171,7 +171,7 @@ def _attributes(request: Request, route: str, status: int) -> dict[str, str | in
     attributes: dict[str, str | int] = {
         "http.request.method": request.method if request.method in _METHODS else "_OTHER",
         "http.response.status_code": int(status),
-        "url.scheme": "https" if request.tls else "http",
+        "url.scheme": request.scheme,
         "url.path": request.path[:_LONGEST_VALUE],
         "network.protocol.name": "http",
         "network.protocol.version": request.version,
@@ -189,7 +189,6 @@ def _attributes(request: Request, route: str, status: int) -> dict[str, str | in
     if request.peer:
         attributes["network.peer.address"] = str(request.peer[0])
         attributes["network.peer.port"] = request.peer[1]
-        # Behind a proxy it is the proxy's word that counts, as the conventions have it: nothing here trusts it.
-        forwarded = request.value("x-forwarded-for").split(",")[0].strip()
-        attributes["client.address"] = forwarded[:_LONGEST_VALUE] or str(request.peer[0])
+    if request.client:
+        attributes["client.address"] = str(request.client[0])
     return attributes

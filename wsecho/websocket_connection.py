@@ -37,6 +37,7 @@ class WebSocketConnection:
             "_paused",
             "_pinged",
             "_services",
+            "_share",
             "_span",
             "_transport",
             "_wire",
@@ -51,8 +52,11 @@ class WebSocketConnection:
         agreement: Agreement | None,
         log: structlog.typing.FilteringBoundLogger,
         span: Span,
+        share: str,
     ) -> None:
+        """`share` is what the connection is counted under among those of its client."""
         self._services = services
+        self._share = share
         self._log = log
         self._span = span
         self._transport = transport
@@ -124,6 +128,7 @@ class WebSocketConnection:
         services = self._services
         services.connections.remove(self)
         services.schedule.discard(self)
+        services.shares.give_back(self._share)
         services.loans.forget(self)
         if self._echo.inflater:
             self._echo.inflater.close()

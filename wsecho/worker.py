@@ -23,16 +23,18 @@ from wsecho.codec import Codec
 from wsecho.config import Config
 from wsecho.connections import Connection, Connections
 from wsecho.exports import Exports
-from wsecho.http_connection import HttpConnection
+from wsecho.http_connection import HttpConnection, Port
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
 from wsecho.listener import Listener, Sockets
 from wsecho.loans import Loans
 from wsecho.orders import Alone, Orders, Stop
+from wsecho.proxies import Proxies
 from wsecho.receive_buffer import ReceiveBuffer
 from wsecho.routes import Routes
 from wsecho.schedule import Schedule, Scheduled
+from wsecho.shares import Shares
 from wsecho.spans import Traces
 from wsecho.stats import Stats
 from wsecho.tally import Tally
@@ -61,6 +63,7 @@ class Services:
     routes: Routes
     connections: Connections
     capacity: Capacity
+    shares: Shares
     schedule: Schedule
     limits: Limits
     loans: Loans
@@ -110,6 +113,8 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
         )
     encryption = tls.configured(config, log)
     access = Access(config, log)
+    if config.public and config.admin_port is None and access.gate.metrics is None:
+        log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
     return Foundation(
         config=config,
         codec=chosen,
@@ -165,6 +170,8 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
     capacity = _capacity(connections, config.max_connections)
+    shares = Shares(config.max_connections_per_address)
+    proxies = Proxies(config.trusted_proxy, config.forwarded_header)
     services = Services(
         config=config,
         codec=foundation.codec,
@@ -177,10 +184,12 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             subprotocol_policy=config.subprotocol,
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
             is_full=capacity.is_full,
+            is_crowded=shares.is_exceeded,
             has_admin_port=config.admin_port is not None,
         ),
         connections=connections,
         capacity=capacity,
+        shares=shares,
         schedule=schedule,
         limits=Limits(
             ping_interval=config.ping_interval,
@@ -204,22 +213,24 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     listeners = [
         Listener(
             sockets.public,
-            partial(HttpConnection, services, services.routes.answer),
+            partial(HttpConnection, services, Port(services.routes.answer, proxies, shares)),
             capacity.has_room,
             services.ledger,
             log,
             foundation.encryption,
+            proxies if config.proxy_protocol else None,
             config.handshake_timeout,
         )
     ]
     if sockets.admin:
         admin = Listener(
             sockets.admin,
-            partial(HttpConnection, services, services.routes.answer_admin),
+            partial(HttpConnection, services, Port(services.routes.answer_admin, Proxies(), Shares())),
             # Whoever operates the server gets in also when it is full.
             lambda starting: capacity.has_room(starting - _ADMIN_CONNECTIONS),
             services.ledger,
             log,
+            None,
             None,
             config.handshake_timeout,
         )

@@ -1,0 +1,44 @@
+"""Addresses of clients and networks, in the one form that they are compared in."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+# As sockets have it: host, then port where it is known.
+Address = tuple[str | int, ...]
+Network = IPv4Network | IPv6Network
+
+# What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
+_IPV6_SHARE = 64
+
+
+def parse_ip(text: str | bytes) -> IPv4Address | IPv6Address:
+    """Return the address that a text or its own 4 or 16 bytes stand for; IPv4 also where IPv6 carries it.
+
+    Raises ValueError.
+    """
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        if address.scope_id:
+            raise ValueError(f"{text!r} is of one link only")
+        return address.ipv4_mapped or address
+    return address
+
+
+def parse_network(text: str) -> Network:
+    """Return the network that `text` writes, `10.0.0.0/8`, or the one of a single address. Raises ValueError."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8: {error}") from None
+
+
+def share(host: str) -> str:
+    """Return what `host` is counted under: an IPv4 address itself, an IPv6 address with all of its network."""
+    if ":" not in host:
+        return host
+    try:
+        address = parse_ip(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, _IPV6_SHARE), strict=False))

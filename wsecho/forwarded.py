@@ -1,0 +1,64 @@
+"""What proxies say about those for whom they speak: Forwarded (RFC 7239), X-Forwarded-For and X-Forwarded-Proto.
+
+Each proxy adds to the end of what it was told. So the end is as good as the proxy next to us, and what stands before
+may be anybody's invention: commas separate, also where somebody opened a quotation before the last proxy spoke.
+"""
+
+import re
+from dataclasses import dataclass
+
+from wsecho.addresses import Address, parse_ip
+from wsecho.request import Request
+
+FORWARDED = "forwarded"
+X_FORWARDED_FOR = "x-forwarded-for"
+
+_PAIR = re.compile(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:\"([^\"\\]*)\"|([^\s\"=]+))[ \t]*", re.ASCII)
+# RFC 7239 section 6, and without brackets, as X-Forwarded-For has IPv6. A port may be a number or a made-up name.
+_PORT = r"(\d{1,5})|_[A-Za-z0-9._\-]+"
+_NODE = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:{_PORT}))?|([0-9A-Fa-f:.]+)", re.ASCII)
+_MAX_PORT = 65535
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of a request's way: who came to a proxy, by which scheme, `http` or `https`. None: it does not say."""
+
+    client: Address | None
+    scheme: str | None
+
+
+def hops(request: Request, field: str) -> list[Hop]:
+    """Return the steps that a request says it has made, the last one last, as `field` tells them, one of the two."""
+    if field == FORWARDED:
+        return [_parse_element(piece) for piece in request.tokens(FORWARDED)]
+    # There is one scheme only, which the proxy next to us vouches for.
+    schemes = request.tokens("x-forwarded-proto")
+    scheme = _SCHEMES.get(schemes[-1].lower()) if schemes else None
+    clients = [Hop(parse_node(piece), scheme) for piece in request.tokens(X_FORWARDED_FOR)]
+    return clients or ([Hop(None, scheme)] if scheme else [])
+
+
+def parse_node(text: str) -> Address | None:
+    """Return the address that a proxy writes so, None for `unknown`, a made-up name, or anything else."""
+    match = _NODE.fullmatch(text)
+    if not match:
+        return None
+    in_brackets, ipv4, port, ipv6 = match.groups()
+    try:
+        host = str(parse_ip(in_brackets or ipv4 or ipv6))
+    except ValueError:
+        return None
+    return (host, int(port)) if port and int(port) <= _MAX_PORT else (host,)
+
+
+def _parse_element(text: str) -> Hop:
+    """Return what one element of Forwarded says; nothing if it breaks the rules."""
+    matches = [_PAIR.fullmatch(piece) for piece in text.split(";") if piece.strip(" \t")]
+    pairs = [(match[1].lower(), match[2] or match[3] or "") for match in matches if match]
+    said = dict(pairs)
+    # RFC 7239 section 4: no parameter twice.
+    if len(pairs) != len(matches) or len(said) != len(pairs):
+        return Hop(None, None)
+    return Hop(parse_node(said.get("for", "")), _SCHEMES.get(said.get("proto", "").lower()))
