@@ -45,6 +45,7 @@ fuzz: build $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group fuzz
 	mkdir -p build
 	$(BIN)/python fuzz/http_request.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-http- fuzz/corpus/http_request
+	$(BIN)/python fuzz/proxies.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-proxies-
 	$(BIN)/python fuzz/frames.py -max_total_time=$(TIME) fuzz/corpus/frames
 	! command -v clang >/dev/null || $(MAKE) fuzz-bytes
 

@@ -118,12 +118,17 @@ def test_a_client_behind_a_proxy_is_named_in_the_log(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "client"), [(LINE, ["192.0.2.1", 56324]), (BINARY, ["2001:db8::1", 56324]), (LOCAL, None)]
+    ("header", "client"),
+    [
+        (LINE, ["192.0.2.1", 56324]),
+        (BINARY, ["2001:db8::1", 56324]),
+        *((header, None) for header in (LOCAL, b"PROXY UNKNOWN\r\n", LOCAL.replace(b"\x20", b"\x21"))),
+    ],
 )
 def test_a_proxy_header_says_who_the_client_is(announced: RunningServer, header: bytes, client: list[object]) -> None:
     told = info(announced, "X-Forwarded-For: 203.0.113.9", preface=header)
-    # A local connection is the proxy's own: then its word about others counts.
-    assert told["client"] == (client or ["203.0.113.9"])
+    # Who has sent the rest of a connection that nobody is named for? Not the proxy, which does not look into it.
+    assert told["client"] == (client or told["peer"])
     assert told["peer"][0] == "127.0.0.1"
 
 
@@ -209,11 +214,15 @@ def test_a_header_that_does_not_come_is_waited_for_no_longer_than_a_handshake(se
     wait_until(lambda: admin_metrics(server)[abandoned] == 1)
 
 
-def test_a_reset_within_the_header_leaves_nothing(announced: RunningServer) -> None:
-    before = admin_metrics(announced)["process_open_fds"]
+def test_a_reset_within_the_header_leaves_nothing(serve: Serve) -> None:
+    server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol", "--admin-port", "0")
+    before = admin_metrics(server)["process_open_fds"]
     for length in (0, 1, 20, len(LINE)):
-        RawConnection(announced.port, preface=LINE[:length]).reset()
-    wait_until(lambda: admin_metrics(announced)["process_open_fds"] <= before)
+        RawConnection(server.port, preface=LINE[:length]).reset()
+    # Behind them in the queue: when it is served they have been accepted.
+    with RawConnection(server.port, preface=LINE).open():
+        pass
+    wait_until(lambda: admin_metrics(server)["process_open_fds"] <= before)
 
 
 def test_a_stop_does_not_wait_for_headers(serve: Serve) -> None:
@@ -281,6 +290,22 @@ def test_silent_connections_of_one_address_are_limited_too(serve: Serve) -> None
     assert server.metrics()[REFUSED] == 20
 
 
+@pytest.mark.parametrize("options", [(), ("--tls-self-signed",)])
+def test_those_far_beyond_the_limit_are_cut_once_whatever_they_send(serve: Serve, options: tuple[str, ...]) -> None:
+    server = serve("--max-connections-per-address", "1", "--admin-port", "0", *options)
+    with ExitStack() as stack:
+        for _ in range(1 + TOLD_AT_ONCE):
+            stack.enter_context(RawConnection(server.port))
+        for _ in range(20):
+            with RawConnection(server.port) as client, suppress(OSError):
+                client.send(HANDSHAKE)
+                assert client.receive_all() == b""
+        assert echoes(stack.enter_context(RawConnection(server.port, source=STRANGER, tls=server.client_tls).open()))
+        seen = admin_metrics(server)
+        assert seen[REFUSED] == 20
+        assert seen['websocket_handshakes_total{outcome="refused",reason="address",status_class="4xx"}'] == 0
+
+
 def metrics_from(server: RunningServer, source: str) -> dict[str, float]:
     """Return the counters without labels and the refusals, asked for from another address."""
     with RawConnection(server.port, source=source) as client:
@@ -340,10 +365,13 @@ def test_the_limit_knows_clients_by_their_proxy_header(serve: Serve) -> None:
 @pytest.mark.parametrize("kind", ["nginx", "haproxy"])
 def test_the_documented_proxies_tell_the_client(trusting: RunningServer, kind: str, tmp_path: Path) -> None:
     with proxy(kind, trusting.port, tmp_path) as port, RawConnection(port, source="127.0.0.5") as client:
-        client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n")
+        client.send(
+            b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+            b"Connection: close\r\n\r\n"
+        )
         answer = client.receive_all()
     told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    assert told["client"] == ["127.0.0.5"]
+    assert (told["client"], told["scheme"]) == (["127.0.0.5"], "http")
     assert told["forwarded"]["x_forwarded_for"][-1].endswith("127.0.0.5")
 
 

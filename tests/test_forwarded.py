@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsecho import forwarded
 from wsecho.addresses import Address, share
 from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR, Hop, hops, parse_node
 from wsecho.proxies import Proxies, parse_trusted
@@ -60,14 +61,14 @@ def test_an_address_as_proxies_write_it(text: str, address: Address | None) -> N
     ],
 )
 def test_one_element_of_forwarded(value: str, expected: Hop) -> None:
-    assert hops(request(("Forwarded", value)), FORWARDED) == [expected]
+    assert list(hops(request(("Forwarded", value)), FORWARDED)) == [expected]
 
 
 def test_elements_are_counted_over_all_fields_in_order() -> None:
     fields = request(("Forwarded", "for=192.0.2.1, for=192.0.2.2"), ("Forwarded", "for=192.0.2.3"))
-    assert [hop.client for hop in hops(fields, FORWARDED)] == [("192.0.2.1",), ("192.0.2.2",), ("192.0.2.3",)]
+    assert [hop.client for hop in hops(fields, FORWARDED)] == [("192.0.2.3",), ("192.0.2.2",), ("192.0.2.1",)]
     fields = request(("X-Forwarded-For", "192.0.2.1,192.0.2.2 "), ("x-forwarded-for", "192.0.2.3"))
-    assert [hop.client for hop in hops(fields, X_FORWARDED_FOR)] == [("192.0.2.1",), ("192.0.2.2",), ("192.0.2.3",)]
+    assert [hop.client for hop in hops(fields, X_FORWARDED_FOR)] == [("192.0.2.3",), ("192.0.2.2",), ("192.0.2.1",)]
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,8 @@ def test_elements_are_counted_over_all_fields_in_order() -> None:
 )
 def test_the_client_is_the_first_that_is_no_proxy_of_ours(value: str, client: Address) -> None:
     assert origin(("X-Forwarded-For", value)) == (client, None)
-    forwarded = ", ".join(f"for={node}" for node in value.split(", ") if node)
-    assert origin(("Forwarded", forwarded), field=FORWARDED) == (client, None)
+    elements = ", ".join(f"for={node}" for node in value.split(", ") if node)
+    assert origin(("Forwarded", elements), field=FORWARDED) == (client, None)
 
 
 def test_a_quotation_that_the_client_opens_hides_nothing_of_what_the_proxy_says() -> None:
@@ -120,8 +121,8 @@ def test_with_an_asterisk_whoever_connects_is_the_only_proxy() -> None:
 
 
 def test_who_is_a_proxy() -> None:
-    proxies = Proxies([parse_trusted(text) for text in ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7")])
-    for host in ("10.255.0.1", "2001:db8::1", "192.0.2.7", "::ffff:10.0.0.1"):
+    proxies = Proxies([parse_trusted(text) for text in ("10.0.0.0/8", "2001:db8::/32", "fe80::/10", "192.0.2.7")])
+    for host in ("fe80::1%eth0", "10.255.0.1", "2001:db8::1", "192.0.2.7", "::ffff:10.0.0.1"):
         assert proxies.have_peer((host, 1))
     for host in ("11.0.0.1", "2001:db9::1", "192.0.2.8", "::1", "", "x"):
         assert not proxies.have_peer((host, 1))
@@ -133,6 +134,11 @@ def test_who_is_a_proxy() -> None:
 def test_what_is_no_network_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="is not a network such as"):
         parse_trusted(text)
+
+
+def test_a_network_that_would_match_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="write it as IPv4"):
+        parse_trusted("::ffff:10.0.0.0/104")
 
 
 @given(st.text(alphabet=' \t",;=:[]._%fork4:2a1\x00\xff', max_size=60), st.sampled_from([FORWARDED, X_FORWARDED_FOR]))
@@ -149,8 +155,19 @@ def test_whatever_a_client_sends_what_the_proxy_adds_is_what_counts(invented: st
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("::1", "::/64"),
-        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("64:ff9b::192.0.2.1", "192.0.2.1"),
+        ("not an address:", "not an address:"),
     ],
 )
 def test_what_an_address_is_counted_under(host: str, counted: str) -> None:
     assert share(host) == counted
+
+
+@pytest.mark.parametrize("field", [FORWARDED, X_FORWARDED_FOR])
+def test_what_a_client_has_invented_is_not_even_read(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(forwarded, "parse_node", lambda text: read.append(text) or parse_node(text))
+    element = "for={}" if field == FORWARDED else "{}"
+    origin((field, ",".join([element.format("::")] * 1000)), (field, element.format("192.0.2.1")), field=field)
+    assert read == ["192.0.2.1"]

@@ -72,7 +72,7 @@ def test_more_is_asked_for_until_it_is_complete_and_nothing_beyond(header: bytes
         b"PROXY TCP4 ::1 ::1 1 443\r\n",
         b"PROXY TCP6 192.0.2.1 198.51.100.7 1 443\r\n",
         b"PROXY TCP6 ::1 1::2::3 1 443\r\n",
-        b"PROXY TCP6 fe80::1%eth0 ::1 1 443\r\n",
+        b"PROXY TCP6 fe80::1%1 ::1 1 443\r\n",
         b"PROXY TCP4 192.0.2.1 198.51.100.7 1 443\nGET / HTTP/1.1\r\n\r\n",
         b"PROXY UDP4 192.0.2.1 198.51.100.7 1 443\r\n",
         b"PROXY UNKNOWNS\r\n",

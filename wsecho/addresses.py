@@ -8,27 +8,28 @@ Network = IPv4Network | IPv6Network
 
 # What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
 _IPV6_SHARE = 64
+# IPv4 clients as NAT64 shows them (RFC 6052).
+_TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
 def parse_ip(text: str | bytes) -> IPv4Address | IPv6Address:
     """Return the address that a text or its own 4 or 16 bytes stand for; IPv4 also where IPv6 carries it.
 
-    Raises ValueError.
+    The zone that sockets add to addresses of a link is left out. Raises ValueError.
     """
-    address = ip_address(text)
-    if isinstance(address, IPv6Address):
-        if address.scope_id:
-            raise ValueError(f"{text!r} is of one link only")
-        return address.ipv4_mapped or address
-    return address
+    address = ip_address(text.partition("%")[0] if isinstance(text, str) else text)
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 def parse_network(text: str) -> Network:
     """Return the network that `text` writes, `10.0.0.0/8`, or the one of a single address. Raises ValueError."""
     try:
-        return ip_network(text)
+        network = ip_network(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8: {error}") from None
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        raise ValueError(f"{text!r} is one of IPv4 addresses within IPv6: write it as IPv4")
+    return network
 
 
 def share(host: str) -> str:
@@ -39,6 +40,8 @@ def share(host: str) -> str:
         address = parse_ip(host)
     except ValueError:
         return host
+    if isinstance(address, IPv6Address) and address in _TRANSLATED:
+        address = IPv4Address(address.packed[-4:])
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, _IPV6_SHARE), strict=False))

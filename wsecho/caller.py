@@ -14,18 +14,28 @@ class Caller:
 
     __slots__ = ("_is_proxy", "_proxies", "_shares", "peer", "share", "source")
 
-    def __init__(self, proxies: Proxies, shares: Shares, peer: Address | None, source: Address | None) -> None:
-        """`peer` has connected to us, and `source` to `peer`, by its PROXY header; None where that does not say."""
+    def __init__(
+        self, proxies: Proxies, shares: Shares, peer: Address | None, source: Address | None, *, announced: bool
+    ) -> None:
+        """`peer` has connected to us and, where connections are `announced`, `source` to `peer`, by its PROXY header.
+
+        Where that does not say who, nobody knows whose header fields follow: they are not the proxy's word.
+        """
         self._proxies = proxies
         self._shares = shares
         self.peer = peer
         self.source = source or peer
-        self._is_proxy = proxies.have(source) if source else proxies.have_peer(peer)
+        self._is_proxy = proxies.have(source) if announced else proxies.have_peer(peer)
         self.share = "" if self._is_proxy else shares.take(self.source)
 
     @property
-    def is_one_too_many(self) -> bool:
-        """Whether there are far too many connections of this client already: not even told so any more."""
+    def has_too_many(self) -> bool:
+        """Whether this client has more connections than it may. A proxy between two requests is no client."""
+        return self._shares.is_exceeded(self.share)
+
+    @property
+    def has_far_too_many(self) -> bool:
+        """Whether it has so many that it is not even told so."""
         return self._shares.is_far_exceeded(self.share)
 
     @property
@@ -54,7 +64,6 @@ class Caller:
         self._shares.give_back(self.share)
         self.share = ""
 
-    def pass_on(self) -> str:
-        """Let somebody else give back what is taken."""
-        share, self.share = self.share, ""
-        return share
+    def passed_on(self) -> None:
+        """Somebody else gives back what is taken."""
+        self.share = ""

@@ -218,8 +218,7 @@ class Config:
         "",
         parse_trusted,
         "NETWORK",
-        "Addresses of proxies that are believed about whom they speak for, as in 10.0.0.0/8; "
-        "*: whoever connects is one, and there is no other behind it.",
+        "Proxies that are believed about whom they speak for: networks as in 10.0.0.0/8, or * for whoever connects.",
     )
     forwarded_header: str = _option(
         X_FORWARDED_FOR,
@@ -468,6 +467,8 @@ def check(config: Config) -> None:
         raise ValueError("--tls-key is of no use without --tls-cert")
     if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
         raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
+    if config.forwarded_header != X_FORWARDED_FOR and not config.trusted_proxy:
+        raise ValueError("--forwarded-header is of no use without --trusted-proxy")
     if config.proxy_protocol and not config.trusted_proxy:
         raise ValueError("--proxy-protocol needs --trusted-proxy: else everybody could say to be anybody")
     _check_json_web_tokens(config)

@@ -5,6 +5,7 @@ may be anybody's invention: commas separate, also where somebody opened a quotat
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wsecho.addresses import Address, parse_ip
@@ -29,15 +30,31 @@ class Hop:
     scheme: str | None
 
 
-def hops(request: Request, field: str) -> list[Hop]:
-    """Return the steps that a request says it has made, the last one last, as `field` tells them, one of the two."""
+def hops(request: Request, field: str) -> Iterator[Hop]:
+    """Yield the steps that a request says it has made, the last one first, as `field` tells them, one of the two.
+
+    Each is read when it is asked for: what stands before the word of the last proxy that is trusted costs nothing.
+    """
     if field == FORWARDED:
-        return [_parse_element(piece) for piece in request.tokens(FORWARDED)]
+        yield from map(_parse_element, _from_the_end(request.values(FORWARDED)))
+        return
     # There is one scheme only, which the proxy next to us vouches for.
-    schemes = request.tokens("x-forwarded-proto")
-    scheme = _SCHEMES.get(schemes[-1].lower()) if schemes else None
-    clients = [Hop(parse_node(piece), scheme) for piece in request.tokens(X_FORWARDED_FOR)]
-    return clients or ([Hop(None, scheme)] if scheme else [])
+    scheme = _SCHEMES.get(next(_from_the_end(request.values("x-forwarded-proto")), "").lower())
+    client = None
+    for client in _from_the_end(request.values(X_FORWARDED_FOR)):
+        yield Hop(parse_node(client), scheme)
+    if client is None and scheme:
+        yield Hop(None, scheme)
+
+
+def _from_the_end(values: list[str]) -> Iterator[str]:
+    """Yield the comma-separated elements of a header field, the last one first; empty ones are left out."""
+    for value in reversed(values):
+        rest = value.rstrip(" \t,")
+        while rest:
+            rest, _, element = rest.rpartition(",")
+            yield element.strip(" \t")
+            rest = rest.rstrip(" \t,")
 
 
 def parse_node(text: str) -> Address | None:

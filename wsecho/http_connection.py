@@ -5,36 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from structlog.typing import FilteringBoundLogger
 
 from wsecho import logs, tls
-from wsecho.addresses import Address
 from wsecho.caller import Caller
 from wsecho.counters import REFUSALS
 from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
-from wsecho.proxies import Proxies
 from wsecho.request import Request
 from wsecho.response import Deferred, Response, Upgrade, plain
 from wsecho.routes import stopping
-from wsecho.shares import Shares
 from wsecho.spans import Span
 from wsecho.transports import abort_if_reset, half_close
 from wsecho.websocket_connection import WebSocketConnection
 
 if TYPE_CHECKING:
     from wsecho.worker import Services
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """What is the same for all connections to a port: its routes, whose word counts, and who may have how many."""
-
-    answer: Callable[[Request], Response | Deferred | Upgrade]
-    proxies: Proxies
-    shares: Shares
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -45,18 +32,18 @@ class HttpConnection(asyncio.BufferedProtocol):
     def __init__(
         self,
         services: Services,
-        port: Port,
+        answer: Callable[[Request], Response | Deferred | Upgrade],
         accepted_at: float,
-        source: Address | None,
+        caller: Caller,
         server_name: str | None,
     ) -> None:
-        """`accepted_at` is when the clock of the handshake started. `source` is who connected by a PROXY header, None
-        where there is none or it does not say; `server_name` is what the client sent with TLS.
+        """`answer` knows the routes of the port that was connected to, `accepted_at` is when the clock of the handshake
+        started, `caller` is counted as long as the connection lasts, `server_name` is what the client sent with TLS.
         """
         self._services = services
-        self._port = port
+        self._answer_to = answer
         self._accepted_at = accepted_at
-        self._source = source
+        self._caller = caller
         self._server_name = server_name
         self._reader = RequestReader()
         self._unread = b""
@@ -70,12 +57,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
         self._services.connections.add(self)
         self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
-        peer = self._transport.get_extra_info("peername")
-        self._caller = Caller(self._port.proxies, self._port.shares, peer, self._source)
-        if self._caller.is_one_too_many:
-            self._services.ledger.connection_refused("address")
-            # Not now: the transport is about to begin to read, and would do so after its end.
-            self._services.loop.call_soon(self._transport.abort)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to."""
@@ -155,7 +136,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         request.tls = tls.facts(self._transport, self._server_name)
         self._caller.identify(request)
         try:
-            answer = self._port.answer(request)
+            answer = self._answer_to(request)
         except Exception:
             logs.about(self._services.log, request).exception("request failed", peer=request.peer, path=request.path)
             answer = plain(500, "the server failed to answer", close=True)
@@ -194,8 +175,8 @@ class HttpConnection(asyncio.BufferedProtocol):
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
         must_go = self._services.routes.draining or self._services.capacity.is_full()
-        must_go = must_go or self._port.shares.is_exceeded(request.share)
         self._caller.answered()
+        must_go = must_go or self._caller.has_too_many
         stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
@@ -239,8 +220,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._services.connections.remove(self)
         log = self._log(request, span)
         log.debug("websocket opened", peer=request.peer, path=request.path)
-        share = self._caller.pass_on()
+        share = self._caller.share
         connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)
+        self._caller.passed_on()
         connection.open(encode_upgrade(upgrade), unread)
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:

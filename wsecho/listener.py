@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -15,6 +15,7 @@ from aiofastnet.selector_transport import SelectorSocketTransport
 
 from wsecho import proxy_header
 from wsecho.addresses import Address
+from wsecho.caller import Caller
 from wsecho.config import Config
 from wsecho.ledger import Ledger
 from wsecho.peek import Peek
@@ -110,7 +111,8 @@ class Listener:
     def __init__(
         self,
         sockets: list[socket.socket],
-        make_protocol: Callable[[float, Address | None, str | None], asyncio.BufferedProtocol],
+        make_caller: Callable[[Address | None, Address | None], Caller],
+        make_protocol: Callable[[float, Caller, str | None], asyncio.BufferedProtocol],
         has_room: Callable[[int], bool],
         ledger: Ledger,
         log: structlog.typing.FilteringBoundLogger,
@@ -121,10 +123,12 @@ class Listener:
         """`has_room` is told how many accepted connections have not reached their protocol yet.
 
         `announcers` are the only ones who may connect, and begin with a PROXY header; None: anybody may, without one.
-        `make_protocol` is told the monotonic time of accept, who connected by that header, and the host name that came
-        with TLS. What these two need before that is done within `handshake_timeout` seconds or not at all.
+        `make_caller` is told the peer and, by that header, who connected to it; `make_protocol` the monotonic time of
+        accept, the caller, and the host name that came with TLS. What header and TLS need is done within
+        `handshake_timeout` seconds or not at all.
         """
         self._sockets = sockets
+        self._make_caller = make_caller
         self._make_protocol = make_protocol
         self._has_room = has_room
         self._ledger = ledger
@@ -187,18 +191,35 @@ class Listener:
         accepted.setblocking(False)
         if self._announcers and not self._announcers.have_peer(peer):
             self._refuse(accepted, peer, "only trusted proxies may connect here")
-        elif self._tls or self._announcers:
-            task = self._loop.create_task(self._prepare(accepted, peer))
-            self._starting.add(task)
-            task.add_done_callback(self._starting.discard)
-        else:
-            self._start(accepted, partial(self._make_protocol, monotonic(), None))
+        elif self._announcers:
+            self._begin(self._prepare(accepted, peer, None))
+        elif caller := self._admit(accepted, peer, None):
+            if self._tls:
+                self._begin(self._prepare(accepted, peer, caller))
+            else:
+                self._start(accepted, caller, partial(self._make_protocol, monotonic(), caller))
 
-    def _start(self, accepted: socket.socket, make_protocol: MakeProtocol) -> None:
+    def _begin(self, preparation: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(preparation)
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    def _admit(self, accepted: socket.socket, peer: Address | None, source: Address | None) -> Caller | None:
+        """Count a connection among those of its client, from here on; None: it was far too many, and is closed."""
+        caller = self._make_caller(peer, source)
+        if not caller.has_far_too_many:
+            return caller
+        caller.leave()
+        self._ledger.connection_refused("address")
+        accepted.close()
+        return None
+
+    def _start(self, accepted: socket.socket, caller: Caller, make_protocol: MakeProtocol) -> None:
         """Give the socket to a transport, as aiofastnet's own function does, but without a task to wait for it."""
         try:
             SelectorSocketTransport(self._loop, accepted, make_protocol(None))
         except OSError as error:
+            caller.leave()
             self._lost(accepted, error)
         else:
             # Its protocol hears of it in this turn of the loop, and nobody counts it before.
@@ -208,17 +229,20 @@ class Listener:
     def _is_born(self) -> None:
         self._unborn -= 1
 
-    async def _prepare(self, accepted: socket.socket, peer: Any) -> None:
+    async def _prepare(self, accepted: socket.socket, peer: Any, caller: Caller | None) -> None:
         """Read what comes before HTTP, a PROXY header and the handshake of TLS, and start the protocol behind it."""
         began = monotonic()
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                source = await self._source(accepted) if self._announcers else None
-                make_protocol = partial(self._make_protocol, began, source)
+                caller = caller or self._admit(accepted, peer, await self._source(accepted))
+                if not caller:
+                    return
+                make_protocol = partial(self._make_protocol, began, caller)
                 if self._tls:
                     await self._tls.start(accepted, make_protocol, self._loop)
                 else:
-                    self._start(accepted, make_protocol)
+                    self._start(accepted, caller, make_protocol)
+                caller = None  # its connection gives back what it has taken
         except TimeoutError:
             self._ledger.handshake("timeout")
             self._ledger.timeout("handshake")
@@ -232,6 +256,9 @@ class Listener:
             accepted.close()
         except asyncio.CancelledError:
             accepted.close()
+        finally:
+            if caller:
+                caller.leave()
 
     async def _source(self, accepted: socket.socket) -> Address | None:
         """Take the PROXY header off a connection, and return who connected by it."""

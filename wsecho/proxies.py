@@ -44,7 +44,7 @@ class Proxies:
         Each proxy is believed about the one before it. The first that is none of ours is the client.
         """
         client, scheme = proxy, None
-        for hop in reversed(hops(request, self._field)):
+        for hop in hops(request, self._field):
             scheme = hop.scheme or scheme
             if hop.client is None:
                 break

@@ -31,8 +31,8 @@ class Shares:
 
     def is_exceeded(self, owner: str) -> bool:
         """Tell whether the one that asks, which is counted already, is one too many."""
-        return self._taken.get(owner, 0) > self._most
+        return bool(owner) and self._taken.get(owner, 0) > self._most
 
     def is_far_exceeded(self, owner: str) -> bool:
         """Tell whether there are too many already that are told so."""
-        return self._taken.get(owner, 0) > self._most + TOLD_AT_ONCE
+        return bool(owner) and self._taken.get(owner, 0) > self._most + TOLD_AT_ONCE

@@ -18,12 +18,13 @@ import structlog
 from wsecho import assets, codec, listener, logs, tls
 from wsecho.access import Access
 from wsecho.assets import Assets
+from wsecho.caller import Caller
 from wsecho.capacity import Capacity
 from wsecho.codec import Codec
 from wsecho.config import Config
 from wsecho.connections import Connection, Connections
 from wsecho.exports import Exports
-from wsecho.http_connection import HttpConnection, Port
+from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
@@ -213,7 +214,8 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     listeners = [
         Listener(
             sockets.public,
-            partial(HttpConnection, services, Port(services.routes.answer, proxies, shares)),
+            partial(Caller, proxies, shares, announced=config.proxy_protocol),
+            partial(HttpConnection, services, services.routes.answer),
             capacity.has_room,
             services.ledger,
             log,
@@ -225,7 +227,8 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     if sockets.admin:
         admin = Listener(
             sockets.admin,
-            partial(HttpConnection, services, Port(services.routes.answer_admin, Proxies(), Shares())),
+            partial(Caller, Proxies(), Shares(), announced=False),
+            partial(HttpConnection, services, services.routes.answer_admin),
             # Whoever operates the server gets in also when it is full.
             lambda starting: capacity.has_room(starting - _ADMIN_CONNECTIONS),
             services.ledger,

@@ -1,0 +1,69 @@
+"""Fuzz what proxies say about their clients: the PROXY header, and the header fields of requests.
+
+    python fuzz/proxies.py -max_total_time=60
+
+What must hold for any bytes:
+
+1. A PROXY header is read, or refused by ProxyHeaderError; it is never longer than its limit, and what follows it
+   changes nothing.
+2. It is asked for no more bytes than it has: with that many it is complete.
+3. Whatever a client has put into Forwarded or X-Forwarded-For, the address that a trusted proxy adds is what counts.
+
+All options are libFuzzer's. It begins with the good headers of the tests, and keeps what it finds in build/.
+"""
+
+import sys
+from pathlib import Path
+
+import atheris
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = ROOT / "build" / "fuzz-proxies"
+
+sys.path.insert(0, str(ROOT))
+with atheris.instrument_imports(include=["wsecho"]):
+    from tests.test_forwarded import PROXY, request
+    from tests.test_proxy_header import GOOD
+    from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR
+    from wsecho.proxies import Proxies, parse_trusted
+    from wsecho.proxy_header import LONGEST, ProxyHeaderError, bytes_needed, parse
+
+TRUSTED = [parse_trusted("10.0.0.0/8"), parse_trusted("::/1")]
+CLIENT = ("192.0.2.1",)
+
+
+def check(data: bytes) -> None:
+    """Assert every invariant."""
+    check_header(data)
+    text = data.decode("latin-1")
+    for field, added in ((FORWARDED, "for=192.0.2.1"), (X_FORWARDED_FOR, "192.0.2.1")):
+        proxies = Proxies(TRUSTED, field)
+        proxies.origin(request((field, text)), PROXY)
+        assert proxies.origin(request((field, f"{text},{added}")), PROXY)[0] == CLIENT, data
+
+
+def check_header(data: bytes) -> None:
+    """Assert the invariants of the PROXY header."""
+    try:
+        needed = bytes_needed(data)
+        assert 0 < needed <= LONGEST, data
+        header = parse(data)
+    except ProxyHeaderError:
+        return
+    assert header.size == needed <= len(data), data
+    assert parse(data[:needed]) == parse(data + data) == header, data
+    for length in range(needed):
+        assert length < bytes_needed(data[:length]) <= needed, data
+
+
+def main() -> None:
+    """Fuzz, with the headers of the tests to begin with."""
+    CORPUS.mkdir(parents=True, exist_ok=True)
+    for number, (header, _) in enumerate(GOOD):
+        (CORPUS / f"header-{number}").write_bytes(header)
+    atheris.Setup([*sys.argv, str(CORPUS)], check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
