@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SECTIONS ?=
 SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
 
-COVERING := compressed_echo counters deflate echo gate handshake receive_buffer
+COVERING := compressed_echo counters deflate echo forwarded gate handshake proxy_header receive_buffer shares
 
 .PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench bench-quick soak memory instructions docs clean
 
