@@ -1,5 +1,8 @@
 """HTTP/1.1 heads: limits at every segmentation, strictness, and what is read out of them."""
 
+import gc
+import weakref
+
 import pytest
 
 from tests.echoing import bytewise, cut
@@ -188,6 +191,18 @@ def test_a_reader_tells_whether_a_request_has_begun() -> None:
     assert reader.started
     reader.feed(b"ET / HTTP/1.1\r\n")
     assert reader.started
+
+
+def test_a_reader_leaves_nothing_to_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        reader = RequestReader()
+        reader.feed(head("GET / HTTP/1.1", "Host: a"))
+        forgotten = weakref.ref(reader)
+        del reader
+        assert forgotten() is None
+    finally:
+        gc.enable()
 
 
 def test_an_upgrade_on_the_wire() -> None:

@@ -27,6 +27,29 @@ class RequestError(Exception):
         self.status = status
 
 
+class _Head:
+    """What the parser finds in a head. It does not know the parser: a cycle would be work for the garbage collector."""
+
+    __slots__ = ("complete", "headers", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[str, str]] = []
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        """Parser's callback: a piece of the request target."""
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Parser's callback: a header field."""
+        self.headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Parser's callback: the empty line."""
+        self.complete = True
+
+
 class RequestReader:
     """Reads one request's head from pieces of any size.
 
@@ -36,15 +59,13 @@ class RequestReader:
 
     def __init__(self) -> None:
         self.unread = b""
-        self._parser = httptools.HttpRequestParser(self)
+        self._head = _Head()
+        self._parser = httptools.HttpRequestParser(self._head)
         self._request_line = b""
         self._line_size = 0
         self._lines = 0
         self._fields_size = 0
-        self._target = b""
-        self._headers: list[tuple[str, str]] = []
         self._ended = False
-        self._complete = False
 
     @property
     def started(self) -> bool:
@@ -64,7 +85,7 @@ class RequestReader:
             raise refusal
         if not self._ended:
             return None
-        if not self._complete:
+        if not self._head.complete:
             raise RequestError(400, "not an HTTP/1.1 request: incomplete head")
         self.unread = data[size:]
         return self._request()
@@ -122,36 +143,24 @@ class RequestReader:
             self._lines += 1
         self._line_size = 0
 
-    def on_url(self, url: bytes) -> None:
-        """Parser's callback: a piece of the request target."""
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Parser's callback: a header field."""
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
-
-    def on_headers_complete(self) -> None:
-        """Parser's callback: the empty line."""
-        self._complete = True
-
     def _request(self) -> Request:
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise RequestError(505, f"HTTP/{version} is not spoken here, but HTTP/1.1 is")
         method = self._parser.get_method()
         # llhttp also takes more than one space, line ends in front, and the RTSP and ICE protocols.
-        if self._request_line != b"%b %b HTTP/%b\r\n" % (method, self._target, version.encode()):
+        if self._request_line != b"%b %b HTTP/%b\r\n" % (method, self._head.target, version.encode()):
             raise RequestError(400, "the request line is not method, target and HTTP version with single spaces")
-        path, query = _split_target(self._target)
+        path, query = _split_target(self._head.target)
         request = Request(
             method=method.decode(),
-            target=self._target.decode("latin-1"),
+            target=self._head.target.decode("latin-1"),
             path=path,
             query=query,
             version=version,
-            headers=tuple(self._headers),
-            keep_alive=_keeps_alive(version, self._headers),
-            has_body=_has_body(self._headers),
+            headers=tuple(self._head.headers),
+            keep_alive=_keeps_alive(version, self._head.headers),
+            has_body=_has_body(self._head.headers),
         )
         hosts = request.values("host")
         # RFC 9112 section 3.2.

@@ -45,7 +45,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._accepted_at = accepted_at
         self._caller = caller
         self._server_name = server_name
-        self._reader = RequestReader()
+        # Of the request that has begun to arrive.
+        self._reader: RequestReader | None = None
         self._unread = b""
         self._answered = False
         self._deferred: asyncio.Task[None] | None = None
@@ -101,10 +102,15 @@ class HttpConnection(asyncio.BufferedProtocol):
         if not self._answered:
             self._services.ledger.handshake("timeout")
         self._services.ledger.timeout("close" if self._ended else "handshake")
-        if self._reader.started and not self._ended:
+        if self._has_begun and not self._ended:
             self._refuse(plain(408, "the request took too long", close=True))
         else:
             self._transport.abort()
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a part of a request has arrived, and the rest has not."""
+        return self._reader is not None and self._reader.started
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -112,23 +118,24 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def drain(self) -> None:
         """Refuse a request that has begun; close an idle connection."""
-        if self._reader.started and not self._ended:
+        if self._has_begun and not self._ended:
             self._refuse(stopping())
         elif not self._ended and not self._deferred:
             self._transport.close()
 
     def _take(self, data: bytes) -> None:
+        reader = self._reader or RequestReader()
         try:
-            request = self._reader.feed(data)
+            request = reader.feed(data)
         except RequestError as error:
             self._refuse(plain(error.status, str(error), close=True))
             return
         if request is None:
+            self._reader = reader
             abort_if_reset(self._transport)
         else:
-            unread = self._reader.unread
-            self._reader = RequestReader()
-            self._answer(request, unread)
+            self._reader = None
+            self._answer(request, reader.unread)
 
     def _answer(self, request: Request, unread: bytes) -> None:
         began = time.perf_counter()
