@@ -46,6 +46,7 @@ RINGS = {
             "websocket_connection",
             "http_connection",
             "listener",
+            "listening_socket",
             "orders",
             "supervisor",
             "push_process",

@@ -18,6 +18,7 @@ from wsecho.addresses import Address
 from wsecho.caller import Caller
 from wsecho.config import Config
 from wsecho.ledger import Ledger
+from wsecho.listening_socket import ListeningSocket
 from wsecho.peek import Peek
 from wsecho.proxies import Proxies
 from wsecho.proxy_header import ProxyHeaderError
@@ -87,7 +88,7 @@ def close(bound: list[Sockets]) -> None:
 
 
 def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = ListeningSocket(family, socket.SOCK_STREAM)
     try:
         listening.setblocking(False)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -188,7 +189,6 @@ class Listener:
             self._adopt(accepted, peer)
 
     def _adopt(self, accepted: socket.socket, peer: Any) -> None:
-        accepted.setblocking(False)
         if self._announcers and not self._announcers.have_peer(peer):
             self._refuse(accepted, peer, "only trusted proxies may connect here")
         elif self._announcers:
@@ -232,6 +232,7 @@ class Listener:
     async def _prepare(self, accepted: socket.socket, peer: Any, caller: Caller | None) -> None:
         """Read what comes before HTTP, a PROXY header and the handshake of TLS, and start the protocol behind it."""
         began = monotonic()
+        accepted.setblocking(False)
         try:
             async with asyncio.timeout(self._handshake_timeout):
                 caller = caller or self._admit(accepted, peer, await self._source(accepted))

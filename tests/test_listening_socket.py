@@ -1,0 +1,46 @@
+"""The socket that accepts: what is cheaper about it is not different."""
+
+import os
+import socket
+import struct
+
+import pytest
+
+from wsecho.listening_socket import ListeningSocket
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_an_accepted_socket_is_as_the_standard_librarys(family: socket.AddressFamily, host: str) -> None:
+    with ListeningSocket(family, socket.SOCK_STREAM) as listening:
+        try:
+            listening.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this machine has no {host}")
+        listening.listen()
+        with socket.create_connection((host, listening.getsockname()[1])) as client:
+            accepted, peer = listening.accept()
+            with accepted, socket.socket(fileno=os.dup(accepted.fileno())) as standard:
+                assert peer == accepted.getpeername() == standard.getpeername() == client.getsockname()
+                assert (accepted.family, accepted.type, accepted.proto) == (family, standard.type, 0)
+                assert not accepted.get_inheritable()
+
+
+def test_an_accepted_socket_still_knows_a_peer_that_has_gone() -> None:
+    with ListeningSocket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        with socket.create_connection(listening.getsockname()) as client:
+            address = client.getsockname()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getpeername() == address
+
+
+def test_a_socket_that_does_not_wait_says_that_nobody_has_come() -> None:
+    with ListeningSocket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
