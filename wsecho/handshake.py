@@ -32,20 +32,22 @@ def is_attempted(request: Request) -> bool:
     A proxy that drops Upgrade or Connection leaves the Sec-WebSocket fields behind; such a request deserves to hear
     what is missing instead of getting a page.
     """
-    return any(token.lower() == "websocket" for token in request.tokens("upgrade")) or bool(
+    return request.has_token("upgrade", "websocket") or bool(
         request.values("sec-websocket-key") or request.values("sec-websocket-version")
     )
 
 
 def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> Upgrade | Response:
     """Check an attempted handshake. A refusal closes the connection: a proxy may take it for a tunnel by now."""
-    if refusal := _refusal(request):
+    subprotocols = request.tokens("sec-websocket-protocol")
+    if refusal := _refusal(request) or _refusal_of_subprotocols(subprotocols):
         return refusal
     try:
         offers = deflate.parse_extensions(request.value("sec-websocket-extensions"))
     except ValueError as error:
         return refuse(400, "extensions", f"Sec-WebSocket-Extensions is {error}")
-    return _acceptance(request, subprotocol_policy, deflate.agree(offers) if may_deflate else None)
+    subprotocol = _chosen_subprotocol(subprotocols, subprotocol_policy)
+    return _acceptance(request, subprotocol, deflate.agree(offers) if may_deflate else None)
 
 
 def _refusal(request: Request) -> Response | None:
@@ -55,30 +57,34 @@ def _refusal(request: Request) -> Response | None:
         return refuse(400, "http_version", f"a WebSocket handshake needs HTTP/1.1, not HTTP/{request.version}")
     if request.has_body:
         return refuse(400, "body", "a WebSocket handshake has no body, but this request announces one")
-    if not _has_token(request, "upgrade", "websocket"):
+    if not request.has_token("upgrade", "websocket"):
         return upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?", refusal="upgrade")
-    if not _has_token(request, "connection", "upgrade"):
+    if not request.has_token("connection", "upgrade"):
         return refuse(400, "connection", "the Connection header lacks 'upgrade': did a proxy remove it?")
     if request.values("sec-websocket-version") != ["13"]:
         return upgrade_required("Sec-WebSocket-Version must be given once, as 13", refusal="websocket_version")
     keys = request.values("sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
         return refuse(400, "key", "Sec-WebSocket-Key must be given once, as 16 bytes in base64")
-    offers = request.tokens("sec-websocket-protocol")
-    if not all(_TOKEN.fullmatch(offer) for offer in offers) or len(set(offers)) != len(offers):
+    return None
+
+
+def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
+    if not all(map(_TOKEN.fullmatch, offers)) or len(set(offers)) != len(offers):
         return refuse(400, "subprotocol", "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
-    if offers and all(carries_token(offer) for offer in offers):
+    if offers and all(map(carries_token, offers)):
         return refuse(400, "subprotocol", "Sec-WebSocket-Protocol needs a name beside the one that carries a token")
     return None
 
 
-def _acceptance(request: Request, subprotocol_policy: str, agreement: deflate.Agreement | None) -> Upgrade:
-    offers = request.tokens("sec-websocket-protocol")
+def _chosen_subprotocol(offers: list[str], policy: str) -> str | None:
     names = [offer for offer in offers if not carries_token(offer)]
-    subprotocol = choose_subprotocol(names, subprotocol_policy)
-    if subprotocol is None and len(names) < len(offers):
-        # Who sends a token that way is a browser, and fails a connection whose offer goes unanswered.
-        subprotocol = names[0]
+    # Who sends a token that way is a browser, and fails a connection whose offer goes unanswered.
+    must_be_answered = len(names) < len(offers)
+    return choose_subprotocol(names, policy) or (names[0] if must_be_answered else None)
+
+
+def _acceptance(request: Request, subprotocol: str | None, agreement: deflate.Agreement | None) -> Upgrade:
     headers = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
@@ -107,10 +113,6 @@ def choose_subprotocol(offers: list[str], policy: str) -> str | None:
 def is_subprotocol_policy(policy: str) -> bool:
     """Tell whether `choose_subprotocol` understands `policy`."""
     return all(_TOKEN.fullmatch(name) for name in policy.split(","))
-
-
-def _has_token(request: Request, name: str, token: str) -> bool:
-    return any(element.lower() == token for element in request.tokens(name))
 
 
 def _is_key(key: str) -> bool:

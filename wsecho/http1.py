@@ -18,6 +18,8 @@ _LINE_END = b"\r\n"  # llhttp refuses a bare LF
 # RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
 _HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
+
 
 class RequestError(Exception):
     """A request that cannot be answered as it was meant. `status` is the answer's; the text says what was wrong."""
@@ -159,9 +161,9 @@ class RequestReader:
             query=query,
             version=version,
             headers=tuple(self._head.headers),
-            keep_alive=_keeps_alive(version, self._head.headers),
-            has_body=_has_body(self._head.headers),
         )
+        request.keep_alive = _keeps_alive(request)
+        request.has_body = _has_body(request)
         hosts = request.values("host")
         # RFC 9112 section 3.2.
         if len(hosts) > 1 or (version == "1.1" and not hosts) or not all(map(_HOST.fullmatch, hosts)):
@@ -190,24 +192,15 @@ def _split_target(target: bytes) -> tuple[str, str]:
         raise RequestError(400, "the request target is not a valid path or URL") from None
 
 
-def _has_body(headers: list[tuple[str, str]]) -> bool:
-    for name, value in headers:
-        field = name.lower()
-        # llhttp has made sure that a Content-Length is a number, given once.
-        if field == "transfer-encoding" or (field == "content-length" and value.strip("0 \t")):
-            return True
-    return False
+def _has_body(request: Request) -> bool:
+    # llhttp has made sure that a Content-Length is a number, given once.
+    return bool(request.values("transfer-encoding") or request.value("content-length").strip("0 \t"))
 
 
-def _keeps_alive(version: str, headers: list[tuple[str, str]]) -> bool:
+def _keeps_alive(request: Request) -> bool:
     """Tell whether the client wants to send another request (RFC 9112 section 9.3)."""
-    options = {
-        option.strip(" \t").lower()
-        for name, value in headers
-        if name.lower() == "connection"
-        for option in value.split(",")
-    }
-    return "close" not in options and (version == "1.1" or "keep-alive" in options)
+    options = [option.lower() for option in request.tokens("connection")]
+    return "close" not in options and (request.version == "1.1" or "keep-alive" in options)
 
 
 def encode_response(response: Response, *, head_only: bool, keep_alive: bool, now: float) -> bytes:
@@ -230,5 +223,5 @@ def encode_upgrade(upgrade: Upgrade) -> bytes:
 
 
 def _encode_head(status: int, fields: tuple[tuple[str, str], ...]) -> bytes:
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields), "", ""]
+    lines = [_STATUS_LINES[status], *[f"{name}: {value}" for name, value in fields], "", ""]
     return "\r\n".join(lines).encode("latin-1")

@@ -36,8 +36,8 @@ class Request:
     query: str
     version: str
     headers: tuple[tuple[str, str], ...]
-    keep_alive: bool
-    has_body: bool
+    keep_alive: bool = True
+    has_body: bool = False
     peer: Address | None = None
     client: Address | None = None
     scheme: str = "http"
@@ -61,3 +61,7 @@ class Request:
     def tokens(self, name: str) -> list[str]:
         """Return the comma-separated elements of `name`, empty ones left out (RFC 9110 section 5.6.1)."""
         return [token for part in self.value(name).split(",") if (token := part.strip(" \t"))]
+
+    def has_token(self, name: str, token: str) -> bool:
+        """Tell whether `token` (in lower case) is among the elements of `name`, in whichever case."""
+        return token in map(str.lower, self.tokens(name))
