@@ -146,21 +146,22 @@ class RequestReader:
         self._line_size = 0
 
     def _request(self) -> Request:
+        head = self._head
         version = self._parser.get_http_version()
         if version not in ("1.1", "1.0"):
             raise RequestError(505, f"HTTP/{version} is not spoken here, but HTTP/1.1 is")
         method = self._parser.get_method()
         # llhttp also takes more than one space, line ends in front, and the RTSP and ICE protocols.
-        if self._request_line != b"%b %b HTTP/%b\r\n" % (method, self._head.target, version.encode()):
+        if self._request_line != b"%b %b HTTP/%b\r\n" % (method, head.target, version.encode()):
             raise RequestError(400, "the request line is not method, target and HTTP version with single spaces")
-        path, query = _split_target(self._head.target)
+        path, query = _split_target(head.target)
         request = Request(
             method=method.decode(),
-            target=self._head.target.decode("latin-1"),
+            target=head.target.decode("latin-1"),
             path=path,
             query=query,
             version=version,
-            headers=tuple(self._head.headers),
+            headers=tuple(head.headers),
         )
         request.keep_alive = _keeps_alive(request)
         request.has_body = _has_body(request)

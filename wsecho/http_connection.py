@@ -59,6 +59,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._services.connections.add(self)
         self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
 
+    def is_buffered_protocol(self) -> bool:
+        """Answer what aiofastnet asks first; without an answer it has an exception to catch for each connection."""
+        return True
+
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to."""
         return self._services.request_buffer

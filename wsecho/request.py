@@ -56,11 +56,12 @@ class Request:
 
     def value(self, name: str) -> str:
         """Return all values of `name` as one, joined by commas (RFC 9110 section 5.3); empty when it is absent."""
-        return ", ".join(self.values(name))
+        return ", ".join(self._values.get(name, ()))
 
     def tokens(self, name: str) -> list[str]:
         """Return the comma-separated elements of `name`, empty ones left out (RFC 9110 section 5.6.1)."""
-        return [token for part in self.value(name).split(",") if (token := part.strip(" \t"))]
+        values = self._values.get(name, ())
+        return [token for value in values for part in value.split(",") if (token := part.strip(" \t"))]
 
     def has_token(self, name: str, token: str) -> bool:
         """Tell whether `token` (in lower case) is among the elements of `name`, in whichever case."""
