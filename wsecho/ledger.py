@@ -21,7 +21,7 @@ from wsecho.violations import REASONS, Violation
 
 _NANOSECONDS = 1_000_000_000
 _HANDSHAKES = {reason: index for index, (_, _, reason) in enumerate(HANDSHAKES)}
-_CLOSE_CODES = {code: index for index, code in enumerate(CLOSE_CODES)}
+_CLOSE_CODES = {label: index for index, label in enumerate(CLOSE_CODES)}
 _INITIATORS = {name: index for index, name in enumerate(INITIATORS)}
 _VIOLATIONS = {reason: index for index, reason in enumerate(REASONS)}
 _REFUSALS = {reason: index for index, reason in enumerate(REFUSALS)}
@@ -33,8 +33,9 @@ _STATUSES = {status: index for index, status in enumerate(STATUSES)}
 
 def close_code_label(code: int) -> str:
     """Return the label that a close code is counted under: itself, its free range, or `other`."""
-    if str(code) in _CLOSE_CODES:
-        return str(code)
+    label = str(code)
+    if label in _CLOSE_CODES:
+        return label
     return {3: "3xxx", 4: "4xxx"}.get(code // 1000, "other")
 
 
@@ -43,6 +44,11 @@ class Ledger:
 
     def __init__(self, row: Counters) -> None:
         self.row = row
+        # ctypes makes a new object of an array each time that it is asked for one.
+        self._durations = row.connection_durations
+        self._handshakes = row.handshakes
+        self._closes = list(row.closes)
+        self._requests = [list(routes) for routes in row.requests]
 
     def connection_opened(self) -> None:
         """Count a connection whose 101 has been sent."""
@@ -51,14 +57,13 @@ class Ledger:
 
     def connection_ended(self, seconds: float, code: int, initiator: str) -> None:
         """Count the end of a connection: how long it lasted, and who closed or cut it with which code (1006: none)."""
-        row = self.row
-        row.connection_durations[bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
-        row.connection_nanoseconds += round(seconds * _NANOSECONDS)
-        row.closes[_INITIATORS[initiator]][_CLOSE_CODES[close_code_label(code)]] += 1
+        self._durations[bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
+        self.row.connection_nanoseconds += round(seconds * _NANOSECONDS)
+        self._closes[_INITIATORS[initiator]][_CLOSE_CODES[close_code_label(code)]] += 1
 
     def handshake(self, reason: str) -> None:
         """Count what came of a handshake. `reason` is the last part of one of `HANDSHAKES`."""
-        self.row.handshakes[_HANDSHAKES[reason]] += 1
+        self._handshakes[_HANDSHAKES[reason]] += 1
 
     def violation(self, violation: Violation) -> None:
         """Count a rule that a peer broke."""
@@ -92,6 +97,6 @@ class Ledger:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered HTTP request. `route` is one of `ROUTES`, `status` one of `STATUSES`."""
-        place = self.row.requests[_METHODS.get(method, _METHODS["_OTHER"])][_ROUTES[route]][_STATUSES[status]]
+        place = self._requests[_METHODS.get(method, _METHODS["_OTHER"])][_ROUTES[route]][_STATUSES[status]]
         place.durations[bisect_left(REQUEST_DURATION_BOUNDS, seconds)] += 1
         place.nanoseconds += round(seconds * _NANOSECONDS)
