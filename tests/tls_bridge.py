@@ -15,7 +15,9 @@ def tls_bridge(port: int) -> Iterator[int]:
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         encrypted_reader, encrypted_writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-        await asyncio.gather(_pump(reader, encrypted_writer), _pump(encrypted_reader, writer))
+        # Python 3.11 tells of a cancelled one as if it had failed.
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(_pump(reader, encrypted_writer), _pump(encrypted_reader, writer))
 
     listening = loop.run_until_complete(asyncio.start_server(connect, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever)
