@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# `make conformance SECTIONS="6 7"` runs these only.
+# `make conformance SECTIONS="6 7"` runs these only; SAMPLE=1: the long ones fully on the compiled codec alone.
 SECTIONS ?=
+SAMPLE ?=
 SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
 
 COVERING := compressed_echo counters deflate echo forwarded gate handshake proxy_header receive_buffer shares
@@ -37,7 +38,7 @@ debian:
 	sh benchmarks/debian_packages.sh
 
 conformance: build $(VENV)/.dev
-	$(BIN)/python -m tests.conformance --sections $(SECTIONS)
+	$(BIN)/python -m tests.conformance --sections $(SECTIONS) $(if $(SAMPLE),--sample)
 
 # Seconds for each target. What is found is written to build/ and becomes a test; `make corpus` keeps what was new.
 TIME ?= 60
