@@ -31,6 +31,12 @@ def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Com
     )
 
 
+def copy_sources(target: Path) -> None:
+    """Copy this folder without what was built, and without what other tests may be writing into it just now."""
+    ignored = shutil.ignore_patterns(".*", "build", "*.so", "*.egg-info", "__pycache__", "tests")
+    shutil.copytree(ROOT, target, ignore=ignored)
+
+
 def assert_serves(server: RunningServer) -> None:
     assert server.get("/")[0] == 200
     assert server.get("/static/client.js")[0] == 200
@@ -62,8 +68,7 @@ def test_beside_its_launcher_the_package_is_the_package(tmp_path: Path) -> None:
 def test_the_installed_package_has_its_command_its_codec_and_its_files(serve: Serve, tmp_path: Path) -> None:
     """`pip install .` into an environment that sees our dependencies, but not this folder."""
     source = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "*.so", "*.egg-info", "tests")
-    shutil.copytree(ROOT, source, ignore=ignored)
+    copy_sources(source)
     site = tmp_path / "site"
     venv.create(site, with_pip=False)
     packages = next(path for path in sys.path if path.endswith("site-packages"))
@@ -95,9 +100,7 @@ def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(se
 @pytest.mark.timeout(180)
 def test_without_a_compiler_the_build_ends_well(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "build", "*.so", "tests", "node_modules")
-    )
+    copy_sources(source)
     build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
     environment = os.environ | {"CC": "/bin/false"}
     subprocess.run(build, cwd=source, env=environment, check=True, capture_output=True, timeout=120)
@@ -216,7 +219,8 @@ def test_an_unknown_host_is_one_line_and_exit_code_1(host: str) -> None:
 
 
 def test_missing_files_of_the_page_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "wsecho", tmp_path / "wsecho", ignore=shutil.ignore_patterns("*.so"))
+    ignored = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "wsecho", tmp_path / "wsecho", ignore=ignored)
     result = run("-m", "wsecho", "--port", "0", "--log-level", "error", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert "index.html" in result.stderr
