@@ -227,7 +227,7 @@ def test_a_client_that_does_not_read_is_not_read_from(serve: Serve, codec_name: 
 @pytest.mark.parametrize("size", [1000, 60_000])
 def test_a_client_that_only_writes_gets_little_memory_and_not_for_long(serve: Serve, size: int) -> None:
     """Message after message, none read: a loan is made for one message, not for all that follow."""
-    server = serve("--stall-timeout", "4s")
+    server = serve("--stall-timeout", "2s")
     before = resident_memory(server.pid)
     with RawConnection(server.port).open() as greedy, pytest.raises(ConnectionError):
         send_forever(greedy, client_frame(BINARY, bytes(size)) * 50)
@@ -279,7 +279,7 @@ def test_a_client_that_writes_a_long_message_before_it_reads_gets_it_back(
 
 
 def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str) -> None:
-    server = serve("--codec", codec_name, "--loan-limit", "16MiB", "--stall-timeout", "4s")
+    server = serve("--codec", codec_name, "--loan-limit", "16MiB", "--stall-timeout", "2s")
     message = long_client_frame(BINARY, bytes(48 << 20))
     before = resident_memory(server.pid)
     greedy = [RawConnection(server.port).open() for _ in range(4)]
