@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -117,7 +118,8 @@ class RunningServer:
     def wait_for_metrics(self, **expected: float) -> dict[str, float]:
         """Return the metrics once they show `expected`: the end of a connection takes a turn of the server's loop."""
         seen: dict[str, float] = {}
-        for _ in range(400):
+        deadline = monotonic() + PATIENCE
+        while monotonic() < deadline:
             seen = self.metrics()
             if all(seen[name] == value for name, value in expected.items()):
                 return seen

@@ -156,7 +156,7 @@ def test_a_request_that_never_ends_is_timed_out(serve: Serve) -> None:
 
 
 def test_bytes_do_not_extend_the_deadline_of_the_handshake(serve: Serve) -> None:
-    server = serve("--handshake-timeout", "500ms")
+    server = serve("--handshake-timeout", "1s")
     with RawConnection(server.port) as slow:
         slow.socket.settimeout(0.02)
         answer = b""

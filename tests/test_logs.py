@@ -111,7 +111,7 @@ def test_a_refused_handshake_is_said_with_its_reason_and_peer(serve: Serve) -> N
 def test_what_is_no_request_is_said_with_its_reason_and_peer(
     serve: Serve, request_bytes: bytes, status: int, reason: str
 ) -> None:
-    server = serve("--handshake-timeout", "200ms")
+    server = serve("--handshake-timeout", "1s")
     peer = refused(server, request_bytes)
     line = server.wait_for_log("request refused")
     assert (line["severity"], line["peer"], line["status"]) == ("INFO", peer, status)

@@ -25,6 +25,7 @@ from tests.certificates import DAY, Authority, Certificate
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.memory import peak_memory, resident_memory
+from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
 from tests.test_resets import descriptors
@@ -260,7 +261,7 @@ def test_a_long_message_written_before_its_echo_is_read_comes_back(
 def test_silence_and_dripping_are_cut_off_at_one_deadline(
     serve: Serve, certificate: Certificate, trusting: ssl.SSLContext
 ) -> None:
-    server = serve("--handshake-timeout", "500ms", *certificate.options)
+    server = serve("--handshake-timeout", "1s", *certificate.options)
     hello = first_record()
     with (
         RawConnection(server.port) as silent,
@@ -390,11 +391,7 @@ def test_resets_in_the_middle_of_handshakes_leave_nothing_behind(
             RawConnection(server.port, tls=trusting).open().reset()
             echo(witness)
     server.wait_for_metrics(websocket_active_connections=0)
-    for _ in range(200):
-        if descriptors(server.pid) <= before + 1:
-            break
-        threading.Event().wait(0.01)
-    assert descriptors(server.pid) <= before + 1
+    wait_until(lambda: descriptors(server.pid) <= before + 1)
 
 
 def test_a_scan_of_the_port_does_not_fill_the_log(serve: Serve, certificate: Certificate) -> None:
