@@ -12,7 +12,7 @@ TOO_MANY_FRAGMENTS = "message has more fragments than the limit"
 
 
 def test_a_silent_client_is_pinged_and_stays_as_long_as_it_answers(serve: Serve) -> None:
-    server = serve("--ping-interval", "200ms", "--ping-timeout", "10s")
+    server = serve("--ping-interval", "200ms", "--ping-timeout", "400ms")
     with RawConnection(server.port) as client:
         client.open()
         for _ in range(3):
