@@ -93,7 +93,7 @@ def test_500_that_say_nothing_at_all_are_ended_without_a_word(serve: Serve) -> N
 
 
 def test_100_that_do_not_read_cost_little_and_are_cut_off(serve: Serve) -> None:
-    server = serve("--stall-timeout", "2s", "--loan-limit", "0")
+    server = serve("--stall-timeout", "6s", "--loan-limit", "0")
     with undisturbed(server) as bystander:
         before = resident_memory(server.pid)
         crowd = [RawConnection(server.port, receive_buffer=4096).open() for _ in range(100)]
