@@ -1,6 +1,7 @@
 """The bars: what wsecho has to reach, each judged by the figures of a run."""
 
 from dataclasses import dataclass
+from statistics import median
 from typing import Protocol
 
 from benchmarks.peers import BY_NAME, OURS, PEERS, PYTHON_PEERS
@@ -79,18 +80,24 @@ class AtMost:
 
 @dataclass(frozen=True)
 class UnmovedByScrapes:
-    """A scrape each second adds at most so many microseconds to the 99.9th percentile of the latency."""
+    """A scrape each second lets one message in a thousand wait at most so many microseconds more.
+
+    By the CPU time of the loop's turns, not by the latencies of the open loop: of those the last thousandth is the
+    machine's. On a virtual one the floor's own is tens of milliseconds in one round and a few in the next.
+    """
 
     workload: str
     bound_us: float
 
     def verdict(self, results: Results) -> Verdict:
-        bar = f"a scrape each second: at most {self.bound_us / 1000:g} ms more at p99.9"
-        without, scraped = (results.median(self.workload, server) for server in (WSECHO, "wsecho-scraped"))
-        if without is None or scraped is None:
+        bar = f"a scrape each second: at most {self.bound_us / 1000:g} ms more for one message in 1000"
+        found = results.find(self.workload, "wsecho-watched")
+        if found is None:
             return Verdict(bar, "", None)
-        more = scraped - without
-        return Verdict(bar, f"{more / 1000:+.3f} ms", more <= self.bound_us)
+        more = median(sample["late_us"] - sample["quiet_late_us"] for sample in found.samples)
+        longest = found.median("longest_us")
+        measured = f"{more / 1000:.2f} ms; the loop's longest turn {longest / 1000:.2f} ms"
+        return Verdict(bar, measured, more <= self.bound_us)
 
 
 def title(results: Results, name: str) -> str:
@@ -114,7 +121,7 @@ BARS: tuple[Bar, ...] = (
     AtMost("idle", 8.0, "KiB"),
     AtMost("idle-wss", 40.0, "KiB"),
     AtMost("start", 0.5, "s"),
-    UnmovedByScrapes("open-1k", 1000.0),
+    UnmovedByScrapes("scrape", 1000.0),
 )
 
 

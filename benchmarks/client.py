@@ -12,22 +12,22 @@ from benchmarks.machine import on_cores
 from benchmarks.servers import BenchmarkError, RunningServer
 from benchmarks.workloads import Workload
 
-WARM_UP_SECONDS = 0.3
 SPARE_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Client:
-    """The compiled program and the core it runs on."""
+    """The compiled program, the core it runs on, and the seconds that it lets a server get warm."""
 
     program: Path
     core: int
+    warm_up: float
 
     def run(self, mode: str, server: RunningServer, workload: Workload, *more: str) -> dict[str, Any]:
         """What the client measured. Raises BenchmarkError with its own words where an echo was wrong, late or lost."""
         command = [*self._command(mode, server, workload), *more]
-        command += ["--seconds", str(workload.seconds), "--warm-up", str(WARM_UP_SECONDS)]
+        command += ["--seconds", str(workload.seconds), "--warm-up", str(self.warm_up)]
         command += [word for pid in server.pids() for word in ("--pid", str(pid))]
         with self._start(command) as process:
             try:

@@ -15,7 +15,7 @@ from benchmarks.programs import BUILD
 from benchmarks.servers import ROOT, BenchmarkError, environment
 
 VENV = BUILD / "venv"
-GO_PACKAGES = ("golang-go", "golang-github-gorilla-websocket-dev")
+GO_PACKAGE = "golang-github-gorilla-websocket-dev"
 DEBIAN_GO_PATH = Path("/usr/share/gocode")
 INSTALL_SECONDS = 600.0
 
@@ -77,15 +77,15 @@ def install_bun() -> None:
 
 
 def install_go_peer() -> None:
-    """Compile the Go peer with Debian's packages, which are installed if we are root."""
-    run("sh", ROOT / "tests" / "debian_packages.sh", *GO_PACKAGES)
-    if not shutil.which("go") or not (DEBIAN_GO_PATH / "src/github.com/gorilla/websocket").exists():
-        raise BenchmarkError(f"Debian's {' and '.join(GO_PACKAGES)} are not installed, and only root can do that")
-    BUILD.mkdir(parents=True, exist_ok=True)
+    """Compile the Go peer: the library is Debian's, which is installed if we are root, the compiler is pinned."""
+    install_python_peers()
+    run("sh", ROOT / "tests" / "debian_packages.sh", GO_PACKAGE)
+    if not (DEBIAN_GO_PATH / "src/github.com/gorilla/websocket").exists():
+        raise BenchmarkError(f"Debian's {GO_PACKAGE} is not installed, and only root can do that")
     cache = str(BUILD / "go-cache")
     source = PEERS_FOLDER / "gorilla_echo.go"
-    go = {"GO111MODULE": "off", "GOPATH": str(DEBIAN_GO_PATH), "GOCACHE": cache, "GOFLAGS": ""}
-    run("go", "build", "-o", BUILD / "gorilla_echo", source, **go)
+    go = {"GO111MODULE": "off", "GOPATH": str(DEBIAN_GO_PATH), "GOCACHE": cache, "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+    run(VENV / "bin" / "go", "build", "-o", BUILD / "gorilla_echo", source, **go)
 
 
 INSTALLERS: dict[str, Callable[[], object]] = {

@@ -1,10 +1,12 @@
 """One measurement of one server: start it, ask of it what the workload says, end it, and return the figures."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.client import Client
@@ -12,8 +14,9 @@ from benchmarks.exchange import echo_once
 from benchmarks.machine import cores_for
 from benchmarks.peers import Peer
 from benchmarks.resident import forget_peak, peak, resident
-from benchmarks.scraper import scraping
-from benchmarks.servers import RunningServer, running
+from benchmarks.scraper import scrape, scraping
+from benchmarks.servers import BenchmarkError, RunningServer, log_of, running
+from benchmarks.turns import late
 from benchmarks.workloads import Workload
 
 # The figures of one measurement by their names; numbers, and the one or other word.
@@ -22,6 +25,9 @@ Sample = dict[str, Any]
 # Idle connections that are there before the first reading, so that what is made once is not charged to the others.
 FIRST_CONNECTIONS = 100
 SETTLE_SECONDS = 0.5
+# How often the watched loop is scraped, and for how long each scrape is looked at: it takes some milliseconds.
+SCRAPES = 40
+SCRAPE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Trial:
 
     @property
     def client(self) -> Client:
-        return Client(self.program, cores_for(self.workload.workers).client)
+        return Client(self.program, cores_for(self.workload.workers).client, self.peer.warm_up)
 
     def server(self) -> AbstractContextManager[RunningServer]:
         """The server, freshly started, for the length of the block."""
@@ -116,6 +122,32 @@ def measure_open_loop(trial: Trial) -> Sample:
     }
 
 
+def measure_turns(trial: Trial) -> Sample:
+    """For how long the loop does not turn: while it is scraped, and beside that for as long while it is not."""
+    with trial.server() as server:
+        time.sleep(SETTLE_SECONDS)
+        times = scrape(server.port, SCRAPES, 2 * SCRAPE_SECONDS)
+    try:
+        found = json.loads(log_of(trial.peer.name).read_text().splitlines()[-1])["turns"][0]
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise BenchmarkError("the turns of the loop are not in its log") from None
+    turns = list(zip(found[::2], found[1::2], strict=True))
+    scraped = [within(turns, at, at + SCRAPE_SECONDS) for at in times]
+    quiet = [within(turns, at + SCRAPE_SECONDS, at + 2 * SCRAPE_SECONDS) for at in times]
+    return {
+        "late_us": median(late(some, 0.001) for some in scraped) * 1e6,
+        "quiet_late_us": median(late(some, 0.001) for some in quiet) * 1e6,
+        "longest_us": median(max(some, default=0.0) for some in scraped) * 1e6,
+        "quiet_longest_us": median(max(some, default=0.0) for some in quiet) * 1e6,
+        "cpu_us": median(sum(some) for some in scraped) * 1e6,
+    }
+
+
+def within(turns: Sequence[tuple[float, float]], start: float, end: float) -> list[float]:
+    """The lengths of the turns that ended between two times."""
+    return [length for at, length in turns if start <= at < end]
+
+
 MEASUREMENTS: dict[str, Callable[[Trial], Sample]] = {
     "echo": measure_echo,
     "handshakes": measure_handshakes,
@@ -123,6 +155,7 @@ MEASUREMENTS: dict[str, Callable[[Trial], Sample]] = {
     "growth": measure_growth,
     "start": measure_start,
     "open": measure_open_loop,
+    "turns": measure_turns,
 }
 
 

@@ -23,6 +23,8 @@ PYTHON_PINS = HERE.parent / "requirements.txt"
 BUN = "node_modules/@oven/bun-linux-{}/bin/bun"
 BUN_CPUS = {"x86_64": "x64", "aarch64": "aarch64"}
 
+# Seconds for those that compile what they run while they run it: a handshake of Node.js is a fifth dearer after 0.3 s.
+COMPILING = 2.0
 ONE_PROCESS = {"workers": "one process; more are left to its user"}
 
 
@@ -40,6 +42,7 @@ class Peer:
     one_announcement: bool = False  # when all its workers listen; else each has its own
     like: str = ""  # another one under another condition
     scraped: bool = False
+    warm_up: float = 0.3  # seconds
 
     def unsupported(self, workload: Workload) -> str | None:
         """Why it is not measured under this workload; None: it is."""
@@ -89,6 +92,10 @@ def on_uvloop(package: str) -> Callable[[], str]:
     return lambda: f"{package} {pinned(package)} on uvloop {pinned('uvloop')}"
 
 
+def picows_version() -> str:
+    return f"{on_uvloop('picows')()} aiofastnet {pinned('aiofastnet')}"
+
+
 def wsecho_version() -> str:
     packages = "import importlib.metadata as m; print(*(p + ' ' + m.version(p) for p in ('uvloop', 'aiofastnet')))"
     version = first_line(sys.executable, str(ROOT / "wsecho.py"), "--version")
@@ -97,7 +104,16 @@ def wsecho_version() -> str:
 
 def gorilla_version() -> str:
     package = first_line("dpkg-query", "--show", "--showformat=${Version}", "golang-github-gorilla-websocket-dev")
-    return f"gorilla/websocket {package} with {first_line('go', 'version').removeprefix('go version ')}"
+    compiler = first_line(str(PEER_PYTHON.with_name("go")), "version").removeprefix("go version ")
+    return f"gorilla/websocket {package} with {compiler}"
+
+
+def ws_version() -> str:
+    """Where bufferutil does not come compiled it falls back to JavaScript without a word: so that is said here."""
+    bufferutil = str(HERE / "node_modules" / "bufferutil")
+    unmask = first_line("node", "-p", f"/native code/.test(require({bufferutil!r}).unmask)")
+    beside = f"bufferutil {pinned_npm('bufferutil')}" if unmask == "true" else "no bufferutil"
+    return f"ws {pinned_npm('ws')} with {beside} on Node.js {first_line('node', '--version')}"
 
 
 def python_peer(module: str) -> tuple[str, ...]:
@@ -134,20 +150,31 @@ PEERS = (
         scraped=True,
     ),
     Peer(
+        "wsecho-watched",
+        "wsecho, its loop watched",
+        tuple("benchmarks.turns" if word == "wsecho" else word for word in WSECHO),
+        wsecho_version,
+        "wsecho",
+        one_announcement=True,
+        like="wsecho",
+    ),
+    Peer(
         "bun",
         "Bun",
         (bun_program(), str(HERE / "bun_echo.js")),
         lambda: f"Bun {first_line(bun_program(), '--version')}",
         "bun",
+        warm_up=COMPILING,
     ),
-    Peer("picows", "picows", python_peer("picows_echo"), on_uvloop("picows"), "python", ONE_PROCESS),
+    Peer("picows", "picows", python_peer("picows_echo"), picows_version, "python", ONE_PROCESS),
     Peer("gorilla", "Go gorilla", (str(BUILD / "gorilla_echo"),), gorilla_version, "go", one_announcement=True),
     Peer(
         "ws",
         "Node.js ws",
         ("node", str(HERE / "ws_echo.js")),
-        lambda: f"ws {pinned_npm('ws')} on Node.js {first_line('node', '--version')}",
+        ws_version,
         "npm",
+        warm_up=COMPILING,
     ),
     Peer("uvicorn", "uvicorn", python_peer("uvicorn_echo"), on_uvloop("uvicorn"), "python"),
     Peer("aiohttp", "aiohttp", python_peer("aiohttp_echo"), on_uvloop("aiohttp"), "python", ONE_PROCESS),
@@ -155,5 +182,5 @@ PEERS = (
 )
 BY_NAME = {peer.name: peer for peer in PEERS}
 PYTHON_PEERS = tuple(peer.name for peer in PEERS if peer.needs == "python")
-OURS = ("floor", "wsecho", "wsecho-scraped")
+OURS = ("floor", "wsecho", "wsecho-scraped", "wsecho-watched")
 QUICK = ("floor", "wsecho", "bun", "picows", "websockets")

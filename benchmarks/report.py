@@ -30,6 +30,7 @@ FIGURE_TITLES: dict[str, tuple[str, Callable[[float], str]]] = {
     "growth": ("growth at the peak", mebibytes),
     "start": ("to the first echo", seconds),
     "open": ("p99.9", microseconds),
+    "turns": ("one message in 1000 waits, scraped", microseconds),
 }
 COLUMNS = {
     "echo": (
@@ -53,9 +54,15 @@ COLUMNS = {
         Column("latest send", "late_us", microseconds),
         Column("CPU per message", "cpu_us", microseconds),
     ),
+    "turns": (
+        Column("not scraped", "quiet_late_us", microseconds),
+        Column("longest turn, scraped", "longest_us", microseconds),
+        Column("not scraped", "quiet_longest_us", microseconds),
+        Column("CPU of a scrape", "cpu_us", microseconds),
+    ),
 }
 # What figures are divided by: the floor where that is a bound, which it is for CPU time.
-OTHERS = {kind: (FLOOR, WSECHO) if key == "cpu_us" else (WSECHO,) for kind, key in FIGURES.items()}
+OTHERS = {kind: (FLOOR, WSECHO) if key == "cpu_us" else (WSECHO,) for kind, key in FIGURES.items()} | {"turns": ()}
 
 
 def report(results: Results) -> str:
@@ -82,6 +89,8 @@ def conditions(workload: Workload) -> str:
     facts = [f"{workload.connections:,} connections", f"{workload.rounds} round{'s' if workload.rounds > 1 else ''}"]
     if workload.kind in ("echo", "open", "growth"):
         facts += [f"{workload.size:,} bytes of {workload.payload}", f"{workload.in_flight} in flight"]
+    if workload.kind == "turns":
+        return f"{facts[1]}, wsecho alone, no messages; see README.md; `--only {workload.name}`."
     if workload.kind not in ("idle", "start"):
         facts += [f"windows of {workload.seconds:g} s"]
     if workload.kind == "start":
@@ -94,6 +103,8 @@ def workload_table(results: Results, workload: Workload) -> list[str]:
     title, text = FIGURE_TITLES[workload.kind]
     columns = COLUMNS[workload.kind]
     others = OTHERS[workload.kind]
+    if workload.deflate and workload.kind == "echo":
+        columns = (*columns, Column("bytes back per message", "wire_bytes", per_second))
     titles = ["server", title, "lowest - highest", *(f"x {other}" for other in others)]
     titles += [column.title for column in columns]
     negotiates = workload.deflate

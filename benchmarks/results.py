@@ -18,6 +18,7 @@ FIGURES = {
     "growth": "mib",
     "start": "seconds",
     "open": "p99_9_us",
+    "turns": "late_us",
 }
 SIGNIFICANT_DIGITS = 5
 

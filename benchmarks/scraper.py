@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 from benchmarks.servers import BenchmarkError
@@ -49,6 +50,18 @@ def scraping(port: int) -> Iterator[None]:
         scraper.stop()
     if scraper.trouble or not scraper.answers:
         raise BenchmarkError(f"/metrics was not answered: {scraper.trouble or 'the window was too short'}")
+
+
+def scrape(port: int, times: int, interval: float) -> list[float]:
+    """Scrape so often, and return when each request was sent, on the monotonic clock."""
+    sent = []
+    with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as connection:
+        for _ in range(times):
+            sent.append(time.monotonic())
+            connection.sendall(REQUEST)
+            read_answer(connection)
+            time.sleep(max(0.0, sent[-1] + interval - time.monotonic()))
+    return sent
 
 
 def read_answer(connection: socket.socket) -> None:

@@ -43,7 +43,7 @@ class RunningServer:
 def running(name: str, command: Sequence[str], cores: Sequence[int], announcements: int = 1) -> Iterator[RunningServer]:
     """Start `command` on `cores`, wait until so many of its processes say that they listen, and end it at the end."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    log = BUILD / f"{name}.log"
+    log = log_of(name)
     with log.open("wb") as output, on_cores(cores):
         process = subprocess.Popen(
             command,
@@ -58,6 +58,11 @@ def running(name: str, command: Sequence[str], cores: Sequence[int], announcemen
         yield RunningServer(process.pid, wait_for_port(process, log, announcements))
     finally:
         stop(process)
+
+
+def log_of(name: str) -> Path:
+    """Where the output of the server of this name is, of its last start."""
+    return BUILD / f"{name}.log"
 
 
 def environment() -> dict[str, str]:

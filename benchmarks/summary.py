@@ -100,12 +100,12 @@ def single_round(results: Results) -> list[str]:
 
 
 def latency_line(results: Results) -> list[str]:
-    """How an open loop was answered, and what a scrape does to that."""
-    series, scraped = results.find("open-1k", WSECHO), results.median("open-1k", "wsecho-scraped")
-    if series is None or scraped is None or len(series.samples) < ROUNDS_OF_PERCENTILES:
+    """How an open loop was answered."""
+    series = results.find("open-1k", WSECHO)
+    if series is None or len(series.samples) < ROUNDS_OF_PERCENTILES:
         return []
     return [
         f"At {per_second(series.median('rate'))} messages a second, half of what it can, its latency is "
         f"{microseconds(series.median('p50_us'))} at the median and {microseconds(series.median('p99_9_us'))} at "
-        f"p99.9; {microseconds(scraped)} with a scrape of `/metrics` each second."
+        "p99.9."
     ]

@@ -33,7 +33,18 @@ class Workload:
         return frozenset(name for name, is_wanted in wanted.items() if is_wanted)
 
 
-OPEN_LOOP_SERVERS = ("floor", "wsecho", "wsecho-scraped", "bun", "picows", "gorilla")
+OPEN_LOOP_SERVERS = (
+    "floor",
+    "wsecho",
+    "wsecho-scraped",
+    "bun",
+    "picows",
+    "gorilla",
+    "ws",
+    "uvicorn",
+    "aiohttp",
+    "websockets",
+)
 
 WORKLOADS = (
     Workload("ping-20", "ping-pong, 20 B", size=20, rounds=5),
@@ -80,6 +91,7 @@ WORKLOADS = (
         servers=OPEN_LOOP_SERVERS,
         half_of="ping-1k",
     ),
+    Workload("scrape", "what a scrape holds up", "turns", servers=("wsecho-watched",), connections=1),
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 

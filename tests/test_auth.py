@@ -638,4 +638,4 @@ def test_a_private_key_is_not_taken(tmp_path: Path) -> None:
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "jwt.py").write_text("raise ModuleNotFoundError(name='jwt')")
     result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", "/dev/null", PYTHONPATH=str(tmp_path))
-    assert (result.returncode, result.stderr) == (2, "wsecho: JSON Web Tokens need jwt: pip install 'wsecho[jwt]'\n")
+    assert (result.returncode, result.stderr) == (2, "wsecho: JSON Web Tokens need jwt: pip install 'PyJWT[crypto]'\n")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bars, peers, workloads
+from benchmarks import bars, peers, turns, workloads
 from benchmarks.exchange import echo_once
 from benchmarks.machine import ALLOWED, share_out
 from benchmarks.peers import BY_NAME, PEERS
@@ -243,12 +243,18 @@ def test_bars_that_do_not_hold_are_named(floor: float, wsecho: float, bun: float
 
 
 def test_the_bar_on_scrapes_is_one_on_the_difference() -> None:
-    for scraped, holds in ((1900.0, True), (2100.0, False)):
-        found = results(
-            Series("open-1k", "wsecho", [{"p99_9_us": 1000.0}]),
-            Series("open-1k", "wsecho-scraped", [{"p99_9_us": scraped}]),
-        )
-        assert bars.UnmovedByScrapes("open-1k", 1000.0).verdict(found).holds is holds
+    for scraped, holds in ((1100.0, True), (1300.0, False)):
+        sample = {"late_us": scraped, "quiet_late_us": 200.0, "longest_us": 1500.0}
+        found = results(Series("scrape", "wsecho-watched", [sample]))
+        assert bars.UnmovedByScrapes("scrape", 1000.0).verdict(found).holds is holds
+
+
+def test_a_turn_lets_those_wait_that_are_due_in_it_and_behind_it() -> None:
+    # At half of what can be done a turn of 2 ms holds up what is due in 4 ms: of a second four thousandths.
+    assert turns.late([0.002], 0.004) < 1e-6
+    assert turns.late([0.002], 0.002) == pytest.approx(0.001)
+    assert turns.late([0.002, 0.001], 0.004) == pytest.approx(0.0005)
+    assert turns.late([], 0.001) == 0
 
 
 # ---- for real ----

@@ -398,7 +398,9 @@ def test_grpc_that_is_not_installed_is_asked_for_by_name(monkeypatch: pytest.Mon
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")
     assert opentelemetry_environment.exporters("traces", Log()) == []  # type: ignore[arg-type]
-    assert [line["cause"] for line in lines] == ["OTLP over gRPC needs another package: pip install 'wsecho[grpc]'"]
+    assert [line["cause"] for line in lines] == [
+        "OTLP over gRPC needs another package: pip install opentelemetry-exporter-otlp-proto-grpc"
+    ]
 
 
 def everything(endpoint: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ class Access:
             from wsecho.json_web_tokens import JsonWebTokens
             from wsecho.remote_keys import RemoteKeys
         except ImportError as error:
-            raise OptionError(f"JSON Web Tokens need {error.name}: pip install 'wsecho[jwt]'") from None
+            raise OptionError(f"JSON Web Tokens need {error.name}: pip install 'PyJWT[crypto]'") from None
         if config.jwt_jwks and "://" in config.jwt_jwks:
             try:
                 self._remote_keys = RemoteKeys(config.jwt_jwks, config.jwt_algorithms, log)

@@ -279,7 +279,10 @@ class Config:
         "Limits for a server that anybody may reach, for what is not set otherwise: see docs/operations.md.",
     )
     max_message_size: int = _option(
-        "64MiB", parse_size, "SIZE", "Longest message that is echoed; a longer one is answered with close code 1009."
+        "64MiB",
+        parse_size,
+        "SIZE",
+        "Longest message that is echoed; a longer one is answered with close code 1009, or cut off (see hold-limit).",
     )
     max_fragments: int = _option(
         "1048576",

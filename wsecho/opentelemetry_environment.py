@@ -69,7 +69,7 @@ def _exporter(signal: Signal, name: str, log: Log) -> Any:
 
 def _missing(entry: str) -> str:
     if entry == _OTLP["grpc"]:
-        return "OTLP over gRPC needs another package: pip install 'wsecho[grpc]'"
+        return "OTLP over gRPC needs another package: pip install opentelemetry-exporter-otlp-proto-grpc"
     return "there is no such exporter here"
 
 

@@ -175,7 +175,15 @@ class WithAggregates(MetricReader):
 
 
 class _PrometheusReader(WithAggregates, PrometheusMetricReader):
-    """The reader behind the page."""
+    """The reader behind the page, in two steps: `gather`, then the registry makes families of what was gathered."""
+
+    def gather(self) -> None:
+        """Collect from the instruments."""
+        super().collect()
+
+    # Final, so that no reader forgets to. This one has done it a moment before.
+    def collect(self, timeout_millis: float = 10_000) -> None:  # type: ignore[misc]
+        """Do nothing when the registry asks for it."""
 
 
 def in_our_scope(data: MetricsData, change: Callable[[Sequence[MetricData]], Sequence[MetricData]]) -> MetricsData:
@@ -246,7 +254,7 @@ class Telemetry:
         self._one_at_a_time = asyncio.Lock()
         # A registry of its own: the global one would add metrics of whichever worker answers.
         self._registry = CollectorRegistry()
-        reader = _PrometheusReader(
+        self._reader = _PrometheusReader(
             snapshot=self._snapshot,
             started=stats.started,
             preferred={},
@@ -254,7 +262,7 @@ class Telemetry:
             disable_target_info=False,
             scope_info_enabled=False,
         )
-        self._provider = meter_provider(reader, self._snapshot, resource)
+        self._provider = meter_provider(self._reader, self._snapshot, resource)
 
     async def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body of the metrics page, in the format that `accept` asks for.
@@ -264,6 +272,8 @@ class Telemetry:
         encode, content_type = choose_encoder(_OPENMETRICS if _prefers_openmetrics(accept) else "")
         async with self._one_at_a_time:
             self._snapshot.hold(self._stats.totals())
+            await asyncio.sleep(0)
+            self._reader.gather()
             await asyncio.sleep(0)
             families = list(self._registry.collect())
             body = bytearray()

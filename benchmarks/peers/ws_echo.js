@@ -1,5 +1,6 @@
-// Echo with `ws` on Node.js, written as its documentation writes a server. Plain `ws`, as it is installed: of its two
-// optional native addons, utf-8-validate is not asked where Node.js has buffer.isUtf8, and bufferutil needs a compiler.
+// Echo with `ws` on Node.js, written as its documentation writes a server. Of its two optional native addons bufferutil,
+// which unmasks, is installed beside it (it comes compiled for x86-64); utf-8-validate is not asked where Node.js has
+// buffer.isUtf8.
 
 "use strict";
 
