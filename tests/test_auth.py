@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import contextlib
 import http.server
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, RunningServer
 from tests.test_launch import run
-from wsecho import remote_keys
+from wsecho import fetch, remote_keys
 from wsecho.remote_keys import RemoteKeys
 
 TOKEN, FILE_TOKEN, METRICS_TOKEN = "open-Sesame+/==", "another.token", "counting-token"
@@ -572,6 +574,32 @@ def test_a_fetch_that_hangs_does_not_hold_up_the_end(serve: Serve) -> None:
         assert handshake(server.port, bearer(signed("rsa", kid="unknown")))[0] == 503
         wait_until(lambda: keys.asked == 2)
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("drip", ["head", "body", "chunks"])
+def test_a_fetch_has_one_deadline_which_bytes_do_not_extend(drip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_TIMEOUT", 0.3)
+    begin = {
+        "head": b"X-Slow: ",
+        "body": b"Content-Length: 100000\r\n\r\n",
+        "chunks": b"Transfer-Encoding: chunked\r\n\r\n",
+    }[drip]
+
+    def answer(listening: socket.socket) -> None:
+        with listening.accept()[0] as accepted, contextlib.suppress(OSError):
+            accepted.sendall(b"HTTP/1.1 200 OK\r\n" + begin)
+            for _ in range(200):
+                accepted.sendall(b"0")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=answer, args=(listening,))
+        server.start()
+        began = time.monotonic()
+        with pytest.raises(OSError, match="it took too long"):
+            RemoteKeys(f"http://127.0.0.1:{listening.getsockname()[1]}/", ["EdDSA"], structlog.get_logger())
+        assert time.monotonic() - began < 5
+        server.join()
 
 
 def test_a_secret_verifies_where_it_was_asked_to(serve: Serve, tmp_path: Path) -> None:

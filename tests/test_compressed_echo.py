@@ -163,6 +163,17 @@ def test_memory_for_inflaters_has_a_limit() -> None:
     assert (memory.used, memory.has_room()) == (0, True)
 
 
+def test_who_has_inflated_a_mebibyte_lets_others_have_their_turn() -> None:
+    turns: list[int] = []
+    inflater = Inflater(Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(inflater.inflated))
+    for size in (1 << 19, (1 << 19) - 1, 1, 1 << 20):
+        inflater.feed(Compressor()(bytes(size)), ends_message=True)
+        while inflater.next_piece():
+            pass
+        inflater.end_message()
+    assert turns == [1 << 20, 2 << 20]
+
+
 @pytest.mark.parametrize("opcode", [CONTINUATION, PING, PONG, CLOSE])
 def test_the_bit_is_wrong_on_all_but_the_first_frame_of_a_message(opcode: int, chosen: Codec) -> None:
     data = compressed_frame(BINARY, b"", fin=False) + compressed_frame(opcode, b"")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.echoing import bytewise, cut
 from wsecho.http1 import (
+    MAX_EMPTY_LINES,
     MAX_FIELDS,
     MAX_FIELDS_SIZE,
     MAX_REQUEST_LINE,
@@ -180,6 +181,12 @@ def test_a_body_is_noticed(field: str, has_body: bool) -> None:
 
 def test_empty_lines_before_a_request_are_ignored() -> None:
     assert request_of(b"\r\n\r\n" + head("GET / HTTP/1.1", "Host: a")).path == "/"
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_limit_of_empty_lines_before_a_request(over: int) -> None:
+    outcome = read_every_way(b"\r\n" * (MAX_EMPTY_LINES + over) + head("GET / HTTP/1.1", "Host: a"))
+    assert outcome == 400 if over else isinstance(outcome, Request)
 
 
 def test_a_reader_tells_whether_a_request_has_begun() -> None:

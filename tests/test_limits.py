@@ -1,11 +1,18 @@
 """Limits of time, rate and size on open WebSockets, each through the wire: what the client sees, what is counted."""
 
+import contextlib
+import threading
+import time
+
 import pytest
 
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.processes import wait_until
-from tests.raw import RawConnection
+from tests.raw import HANDSHAKE, RawConnection
+from tests.test_compressed_echo import Compressor, compressed_frame
+
+OFFER = HANDSHAKE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
 
 TOO_FAST = "more frames or bytes a second than the limit"
 TOO_MANY_FRAGMENTS = "message has more fragments than the limit"
@@ -102,6 +109,51 @@ def test_a_client_that_is_too_fast_for_too_long_is_sent_away(serve: Serve, optio
     seen = server.wait_for_metrics(websocket_active_connections=0)
     assert seen['websocket_protocol_errors_total{reason="too_fast"}'] == 1
     assert seen['websocket_closes_total{code="1008",initiator="server"}'] == 1
+
+
+def test_compressed_messages_count_as_what_they_inflate_to(serve: Serve) -> None:
+    server = serve("--max-byte-rate", "1MiB")
+    bomb = compressed_frame(BINARY, Compressor()(bytes(1 << 20)))
+    assert len(bomb) < 2000
+    with RawConnection(server.port) as client:
+        client.send(OFFER)
+        client.socket.recv(1000)
+        client.send(bomb * 20)
+        assert client.receive_all().endswith(server_close(1008, TOO_FAST))
+
+
+def test_a_crowd_of_bombs_holds_up_neither_the_sweep_nor_the_end(serve: Serve) -> None:
+    server = serve("--handshake-timeout", "2s")
+    bombs = compressed_frame(BINARY, Compressor()(bytes(1 << 20))) * 100
+    stopped = threading.Event()
+
+    def attack() -> None:
+        with RawConnection(server.port) as client, contextlib.suppress(OSError):
+            client.send(OFFER)
+            client.socket.recv(1000)
+            client.socket.setblocking(False)
+            sent = 0
+            while not stopped.is_set():
+                with contextlib.suppress(BlockingIOError):
+                    sent = (sent + client.socket.send(bombs[sent:])) % len(bombs)
+                with contextlib.suppress(BlockingIOError):
+                    client.socket.recv(1 << 20)
+                stopped.wait(0.002)
+
+    attackers = [threading.Thread(target=attack) for _ in range(10)]
+    with RawConnection(server.port) as slow:
+        slow.send(b"GET / HT")
+        for attacker in attackers:
+            attacker.start()
+        try:
+            assert slow.receive_all().startswith(b"HTTP/1.1 408 ")
+            began = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - began < 8
+        finally:
+            stopped.set()
+            for attacker in attackers:
+                attacker.join()
 
 
 def test_a_message_may_have_so_many_fragments_and_no_more(serve: Serve) -> None:

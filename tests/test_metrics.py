@@ -1,5 +1,6 @@
 """The metrics page: names, formats, and numbers that equal what happened on the wire."""
 
+import asyncio
 import contextlib
 import os
 import platform
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.resources import Resource
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -22,6 +24,8 @@ from tests.processes import children, wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
 from wsecho import __version__, metrics
+from wsecho.stats import Stats
+from wsecho.telemetry import Telemetry
 
 COUNTERS = {
     "websocket_connections_total",
@@ -198,6 +202,37 @@ def test_every_scrape_is_consistent_while_messages_flow(serve: Serve, codec_name
             seen = server.metrics()
             assert seen["websocket_messages_received_total"] >= seen["websocket_messages_sent_total"] >= last
             last = seen["websocket_messages_sent_total"]
+
+
+def test_a_crowd_that_asks_for_the_metrics_shares_two_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Stats] = []
+    take = Stats.totals
+    monkeypatch.setattr(Stats, "totals", lambda stats: looks.append(stats) or take(stats))
+
+    async def crowd() -> list[tuple[str, bytes]]:
+        telemetry = Telemetry(Stats(1), Resource.get_empty())
+        impatient = asyncio.create_task(telemetry.page(""))
+        first = asyncio.create_task(telemetry.page(""))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        later = [asyncio.create_task(telemetry.page("")) for _ in range(100)]
+        impatient.cancel()
+        return await asyncio.gather(first, *later)
+
+    assert all(page.endswith(b"\n") for _, page in asyncio.run(crowd()))
+    assert len(looks) == 2
+
+
+def test_who_has_gone_is_made_no_metrics_page(serve: Serve) -> None:
+    server = serve("--handshake-timeout", "1s")
+    for _ in range(5):
+        crowd = [RawConnection(server.port) for _ in range(200)]
+        for client in crowd:
+            client.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        for client in crowd:
+            client.socket.close()
+    # Behind a thousand pages this one would come too late.
+    assert server.metrics()["websocket_connections_total"] == 0
 
 
 def test_no_client_can_add_a_series(serve: Serve) -> None:

@@ -37,6 +37,7 @@ RINGS = {
     OUTER: {
         *(
             "wire",
+            "turns",
             "codec",
             "connections",
             "capacity",
@@ -54,6 +55,7 @@ RINGS = {
             "worker",
             "access",
             "remote_keys",
+            "fetch",
         ),
         *("tls", "self_signed", "peek"),
         *("cli", "__main__", "health_probe"),

@@ -354,7 +354,7 @@ class Config:
         "0",
         parse_size,
         "SIZE",
-        "Bytes a second, averaged over five, above which a client is sent close code 1008. 0: no limit.",
+        "Bytes a second, once inflated, averaged over five, above which a client gets close code 1008. 0: no limit.",
     )
     drain_timeout: float = _option(
         "7s", parse_time, "TIME", "From SIGTERM until every connection that is left is cut off.", at_least=0.001

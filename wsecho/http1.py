@@ -13,6 +13,8 @@ from wsecho.response import Response, Upgrade
 MAX_REQUEST_LINE = 8 * 1024
 MAX_FIELDS = 100
 MAX_FIELDS_SIZE = 32 * 1024
+# Empty lines in front of a request are ignored, but there is no reason for many, and each costs a turn of a loop.
+MAX_EMPTY_LINES = 16
 
 _LINE_END = b"\r\n"  # llhttp refuses a bare LF
 # RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
@@ -66,6 +68,7 @@ class RequestReader:
         self._request_line = b""
         self._line_size = 0
         self._lines = 0
+        self._empty_lines = 0
         self._fields_size = 0
         self._ended = False
 
@@ -116,6 +119,8 @@ class RequestReader:
             if line_feed >= 0:
                 self._end_line()
             position = end
+            if self._empty_lines > MAX_EMPTY_LINES:
+                return position, RequestError(400, f"more than {MAX_EMPTY_LINES} empty lines in front of a request")
         return position, None
 
     def _limit(self) -> int:
@@ -137,6 +142,7 @@ class RequestReader:
         if not self._lines and self._request_line == _LINE_END:
             # RFC 9112 section 2.2: empty lines before the request line are ignored.
             self._request_line = b""
+            self._empty_lines += 1
         elif self._lines and self._line_size <= len(_LINE_END):
             self._ended = True
         else:

@@ -82,6 +82,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
         self._ended = True
+        if self._deferred:
+            self._deferred.cancel()  # nobody waits for that answer any more
         self._caller.leave()
         self._services.connections.remove(self)
 

@@ -1,6 +1,7 @@
 """Looking into compressed messages: they are inflated to be checked and measured, and the result is thrown away."""
 
 import zlib
+from collections.abc import Callable
 
 from wsecho.deflate import Agreement
 
@@ -10,6 +11,8 @@ _PIECE_SIZE = 32 * 1024
 # zlib's state beside its window, about.
 _STATE_SIZE = 10 * 1024
 _SMALLEST_WINDOW_BITS = 9
+# About a millisecond's work. One read may bring a thousand times its size.
+_MOST_AT_ONCE = 1 << 20
 
 
 class InflaterMemory:
@@ -27,11 +30,17 @@ class InflaterMemory:
 class Inflater:
     """Inflates the messages of one connection, a piece at a time. Made when the first compressed message comes."""
 
-    __slots__ = ("_agreement", "_compressed", "_memory", "_stream")
+    __slots__ = ("_agreement", "_at_once", "_compressed", "_memory", "_stream", "_take_turns", "inflated")
 
-    def __init__(self, agreement: Agreement, memory: InflaterMemory) -> None:
+    def __init__(
+        self, agreement: Agreement, memory: InflaterMemory, take_turns: Callable[[], None] = lambda: None
+    ) -> None:
+        """`take_turns` is called when so much was inflated that others should have their turn; `inflated` sums up."""
         self._agreement = agreement
         self._memory = memory
+        self._take_turns = take_turns
+        self._at_once = 0
+        self.inflated = 0
         self._stream: zlib._Decompress | None = None
         self._compressed = b""
         memory.used += self._size
@@ -65,8 +74,17 @@ class Inflater:
                 # context: no sender is known to refer back across such a block.
                 self._stream = None
                 self._compressed = stream.unused_data if stream.unused_data != _MESSAGE_END else b""
+            if piece:
+                self._count(len(piece))
             if piece or not self._compressed:
                 return piece
+
+    def _count(self, size: int) -> None:
+        self.inflated += size
+        self._at_once += size
+        if self._at_once >= _MOST_AT_ONCE:
+            self._at_once = 0
+            self._take_turns()
 
     def end_message(self) -> None:
         """Forget the context, unless it was agreed to keep it."""

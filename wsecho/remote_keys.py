@@ -2,29 +2,20 @@
 
 import asyncio
 import contextlib
-import http.client
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from math import inf
 from time import monotonic
-from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
-from wsecho.config import is_loopback
+from wsecho import fetch
 from wsecho.json_web_tokens import Key, KeySet, parse_key_set
 
 # Seconds: how long a set is taken for new, and how often tokens with unknown keys may make us ask for a newer one.
 _LIFETIME = 300.0
 _PAUSE = 30.0
-# Seconds for each step of a fetch and for all of it; bytes of an answer.
-_STEP_TIMEOUT = 5.0
-_TIMEOUT = 10.0
-_MAX_SIZE = 256 * 1024
-_PIECE = 16 * 1024
+_MEDIA_TYPES = "application/jwk-set+json, application/json"
 
 
 class RemoteKeys:
@@ -88,43 +79,4 @@ class RemoteKeys:
             self._log.error("key set not fetched, the one before stays in use", error=str(result))
 
     def _fetch(self) -> KeySet:
-        return parse_key_set(_get(self._url), self._algorithms)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect could lead to where no key set may come from."""
-
-    def redirect_request(self, *arguments: Any) -> None:
-        return None
-
-
-def _get(url: str) -> bytes:
-    """Return what is at a URL. Raises OSError or ValueError with a line for the user."""
-    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-    if is_loopback(urlsplit(url).hostname or ""):
-        handlers.append(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(url, headers={"Accept": "application/jwk-set+json, application/json"})
-    deadline = monotonic() + _TIMEOUT
-    try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=_STEP_TIMEOUT) as response:
-            return _read(response, deadline)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise OSError(f"it was answered with status {error.code}") from None
-    except urllib.error.URLError as error:
-        raise OSError(f"it cannot be fetched: {error.reason}") from None
-    except TimeoutError:
-        raise OSError("it took too long") from None
-    except http.client.HTTPException as error:
-        raise OSError(f"it was not answered in HTTP: {type(error).__name__}") from None
-
-
-def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    data = b""
-    while piece := response.read1(_PIECE):
-        data += piece
-        if len(data) > _MAX_SIZE:
-            raise ValueError(f"it is longer than {_MAX_SIZE} bytes")
-        if monotonic() > deadline:
-            raise TimeoutError
-    return data
+        return parse_key_set(fetch.get(self._url, _MEDIA_TYPES), self._algorithms)

@@ -252,6 +252,8 @@ class Telemetry:
         self._stats = stats
         self._snapshot = Snapshot(stats)
         self._one_at_a_time = asyncio.Lock()
+        # By format: the page that is made next, for all who have asked for it by then.
+        self._next: dict[bool, asyncio.Task[tuple[str, bytes]]] = {}
         # A registry of its own: the global one would add metrics of whichever worker answers.
         self._registry = CollectorRegistry()
         self._reader = _PrometheusReader(
@@ -267,10 +269,20 @@ class Telemetry:
     async def page(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body of the metrics page, in the format that `accept` asks for.
 
-        It takes some milliseconds, in pieces, between which the echoes go on.
+        Whoever asks while one is made shares the next one: a crowd costs, and waits for, no more than two pages.
         """
-        encode, content_type = choose_encoder(_OPENMETRICS if _prefers_openmetrics(accept) else "")
+        openmetrics = _prefers_openmetrics(accept)
+        page = self._next.get(openmetrics)
+        if page is None:
+            page = self._next[openmetrics] = asyncio.create_task(self._make_page(openmetrics))
+        # Not ended by one of those who wait for it.
+        return await asyncio.shield(page)
+
+    async def _make_page(self, openmetrics: bool) -> tuple[str, bytes]:
+        """Make a page, which takes some milliseconds, in pieces, between which the echoes go on."""
+        encode, content_type = choose_encoder(_OPENMETRICS if openmetrics else "")
         async with self._one_at_a_time:
+            del self._next[openmetrics]
             self._snapshot.hold(self._stats.totals())
             await asyncio.sleep(0)
             self._reader.gather()

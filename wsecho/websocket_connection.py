@@ -40,6 +40,7 @@ class WebSocketConnection:
             "_share",
             "_span",
             "_transport",
+            "_waits",
             "_wire",
         ),
         "sweep",
@@ -61,7 +62,10 @@ class WebSocketConnection:
         self._span = span
         self._transport = transport
         codec = services.codec
-        make_inflater = partial(Inflater, agreement, services.inflater_memory) if agreement else None
+        # Whether what was read cost so much that others have their turn first.
+        self._waits = False
+        memory = services.inflater_memory
+        make_inflater = partial(Inflater, agreement, memory, self._take_turns) if agreement else None
         self._echo = codec.Echo(
             services.receive_buffer,
             services.tally,
@@ -159,13 +163,26 @@ class WebSocketConnection:
 
     def resume_writing(self) -> None:
         """The peer has caught up, or a loan lets it go on for a while."""
-        self._transport.resume_reading()
+        if not self._waits:
+            self._transport.resume_reading()
         self._end_pause(self._services.now())
         if self._echo.state == CLOSED:
             half_close(self._transport)
         self._services.loans.unblock(self)
         if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
             self._services.connections.unwatch(self)
+
+    def _take_turns(self) -> None:
+        """Read on when it is our turn: what comes may inflate to a thousand times its size."""
+        if not self._waits:
+            self._waits = True
+            self._transport.pause_reading()
+            self._services.turns.wait(self._go_on)
+
+    def _go_on(self) -> None:
+        self._waits = False
+        if self._paused is None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _end_pause(self, now: float) -> None:
         if self._paused is not None:
@@ -204,7 +221,8 @@ class WebSocketConnection:
             return
         due = self._lifetime.look(
             now,
-            bytes_received=echo.bytes_received,
+            # What they inflate to is what they cost.
+            bytes_received=echo.bytes_received + (echo.inflater.inflated if echo.inflater else 0),
             frames=echo.frames,
             messages=echo.messages,
             blocked=self._paused is not None,

@@ -41,6 +41,7 @@ from wsecho.stats import Stats
 from wsecho.tally import Tally
 from wsecho.telemetry import Telemetry
 from wsecho.tls import Tls
+from wsecho.turns import Turns
 
 # A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
 _REQUEST_BUFFER_SIZE = 16 * 1024
@@ -68,6 +69,7 @@ class Services:
     schedule: Schedule
     limits: Limits
     loans: Loans
+    turns: Turns
     inflater_memory: InflaterMemory
     receive_buffer: ReceiveBuffer
     request_buffer: memoryview
@@ -201,6 +203,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             max_byte_rate=config.max_byte_rate,
         ),
         loans=Loans(config.loan_limit, loop),
+        turns=Turns(loop),
         inflater_memory=inflater_memory,
         receive_buffer=foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
@@ -284,6 +287,7 @@ def _on_loop_error(
 
 async def _sweep(services: Services, interval: float) -> None:
     """Look, once an interval, after every connection whose time has come."""
+    was_late = False
     while True:
         asked = monotonic()
         await asyncio.sleep(interval)
@@ -291,8 +295,10 @@ async def _sweep(services: Services, interval: float) -> None:
         lag = max(0.0, now - asked - interval)
         services.ledger.loop_lag(lag)
         logs.tell_suppressed()
-        if lag > _LATE:
-            # The process was stopped, or starved. What its peers have sent meanwhile is still to be read.
+        was_late = lag > _LATE and not was_late
+        if was_late:
+            # The process was stopped, or starved. What its peers have sent meanwhile is still to be read. By the next
+            # sweep it has been: who keeps us late must not be spared for it.
             continue
         for connection in services.connections.expired(now):
             _guarded(connection.expire, connection, services)

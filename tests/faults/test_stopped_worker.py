@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -78,3 +78,19 @@ def test_who_really_is_silent_is_still_noticed_after_a_stop(serve: Serve) -> Non
         os.kill(server.pid, signal.SIGCONT)
         silent.receive_all()
     assert server.metrics()['websocket_timeouts_total{limit="ping"}'] == 1
+
+
+def test_who_is_late_again_and_again_still_judges(serve: Serve) -> None:
+    server = serve("--handshake-timeout", "2s")
+    with RawConnection(server.port) as slow:
+        slow.send(HANDSHAKE[:30])
+        slow.socket.settimeout(0.05)
+        for _ in range(6):
+            os.kill(server.pid, signal.SIGSTOP)
+            threading.Event().wait(2.2)
+            os.kill(server.pid, signal.SIGCONT)
+            with suppress(TimeoutError):
+                assert slow.receive(12) == b"HTTP/1.1 408"
+                break
+        else:
+            pytest.fail("nobody was judged")
