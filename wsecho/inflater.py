@@ -12,7 +12,7 @@ _PIECE_SIZE = 32 * 1024
 _STATE_SIZE = 10 * 1024
 _SMALLEST_WINDOW_BITS = 9
 # About a millisecond's work. One read may bring a thousand times its size.
-_MOST_AT_ONCE = 1 << 20
+_MUCH = 1 << 20
 
 
 class InflaterMemory:
@@ -30,16 +30,16 @@ class InflaterMemory:
 class Inflater:
     """Inflates the messages of one connection, a piece at a time. Made when the first compressed message comes."""
 
-    __slots__ = ("_agreement", "_at_once", "_compressed", "_memory", "_stream", "_take_turns", "inflated")
+    __slots__ = ("_agreement", "_compressed", "_memory", "_much_inflated", "_stream", "_untold", "inflated")
 
     def __init__(
-        self, agreement: Agreement, memory: InflaterMemory, take_turns: Callable[[], None] = lambda: None
+        self, agreement: Agreement, memory: InflaterMemory, much_inflated: Callable[[], None] = lambda: None
     ) -> None:
-        """`take_turns` is called when so much was inflated that others should have their turn; `inflated` sums up."""
+        """`much_inflated` is called after each MiB or so that came out; `inflated` is all that did."""
         self._agreement = agreement
         self._memory = memory
-        self._take_turns = take_turns
-        self._at_once = 0
+        self._much_inflated = much_inflated
+        self._untold = 0
         self.inflated = 0
         self._stream: zlib._Decompress | None = None
         self._compressed = b""
@@ -81,10 +81,10 @@ class Inflater:
 
     def _count(self, size: int) -> None:
         self.inflated += size
-        self._at_once += size
-        if self._at_once >= _MOST_AT_ONCE:
-            self._at_once = 0
-            self._take_turns()
+        self._untold += size
+        if self._untold >= _MUCH:
+            self._untold = 0
+            self._much_inflated()
 
     def end_message(self) -> None:
         """Forget the context, unless it was agreed to keep it."""

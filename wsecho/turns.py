@@ -1,4 +1,4 @@
-"""Connections whose reads cost much go on one in each turn of the event loop: a crowd costs as one does."""
+"""Turns of the event loop: connections whose reads cost much go on one in each, so that a crowd costs as one does."""
 
 import asyncio
 from collections import deque
@@ -6,23 +6,31 @@ from collections.abc import Callable
 
 
 class Turns:
-    """The queue of those that wait to be read from."""
+    """Numbers the turns that somebody asks about, and keeps the queue of those that wait to be read from."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._number = 0
+        self._is_counted = False
         self._waiting: deque[Callable[[], None]] = deque()
 
-    def wait(self, go_on: Callable[[], None]) -> None:
-        """Call `go_on` when its turn has come, not before the next turn of the loop."""
-        self._waiting.append(go_on)
-        if len(self._waiting) == 1:
-            self._loop.call_soon(self._next)
+    def number(self) -> int:
+        """Return the number of this turn: it is the same until the loop has come round."""
+        if not self._is_counted:
+            self._is_counted = True
+            self._loop.call_soon(self._begin)
+        return self._number
 
-    def _next(self) -> None:
-        go_on = self._waiting[0]
-        try:
-            go_on()
-        finally:
-            self._waiting.popleft()
+    def wait(self, go_on: Callable[[], None]) -> None:
+        """Call `go_on` in a later turn, when those that have waited longer have had theirs."""
+        self._waiting.append(go_on)
+        self.number()
+
+    def _begin(self) -> None:
+        self._number += 1
+        self._is_counted = False
+        if self._waiting:
+            go_on = self._waiting.popleft()
             if self._waiting:
-                self._loop.call_soon(self._next)
+                self.number()
+            go_on()

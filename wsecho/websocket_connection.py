@@ -40,6 +40,7 @@ class WebSocketConnection:
             "_share",
             "_span",
             "_transport",
+            "_turn",
             "_waits",
             "_wire",
         ),
@@ -62,10 +63,11 @@ class WebSocketConnection:
         self._span = span
         self._transport = transport
         codec = services.codec
-        # Whether what was read cost so much that others have their turn first.
+        # In which turn of the loop much was inflated; whether it was so much that others have their turn first.
+        self._turn: int | None = None
         self._waits = False
         memory = services.inflater_memory
-        make_inflater = partial(Inflater, agreement, memory, self._take_turns) if agreement else None
+        make_inflater = partial(Inflater, agreement, memory, self._much_inflated) if agreement else None
         self._echo = codec.Echo(
             services.receive_buffer,
             services.tally,
@@ -172,12 +174,14 @@ class WebSocketConnection:
         if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
             self._services.connections.unwatch(self)
 
-    def _take_turns(self) -> None:
-        """Read on when it is our turn: what comes may inflate to a thousand times its size."""
-        if not self._waits:
+    def _much_inflated(self) -> None:
+        """For the second time in a turn of the loop: read on when others have had theirs. More such may come."""
+        turn = self._services.turns.number()
+        if turn == self._turn and not self._waits:
             self._waits = True
             self._transport.pause_reading()
             self._services.turns.wait(self._go_on)
+        self._turn = turn
 
     def _go_on(self) -> None:
         self._waits = False
