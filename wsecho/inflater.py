@@ -30,7 +30,16 @@ class InflaterMemory:
 class Inflater:
     """Inflates the messages of one connection, a piece at a time. Made when the first compressed message comes."""
 
-    __slots__ = ("_agreement", "_compressed", "_memory", "_much_inflated", "_stream", "_untold", "inflated")
+    __slots__ = (
+        "_agreement",
+        "_compressed",
+        "_is_spent",
+        "_memory",
+        "_much_inflated",
+        "_stream",
+        "_untold",
+        "inflated",
+    )
 
     def __init__(
         self, agreement: Agreement, memory: InflaterMemory, much_inflated: Callable[[], None] = lambda: None
@@ -43,6 +52,8 @@ class Inflater:
         self.inflated = 0
         self._stream: zlib._Decompress | None = None
         self._compressed = b""
+        # Whether all that can come out has come out.
+        self._is_spent = True
         memory.used += self._size
 
     @property
@@ -59,10 +70,11 @@ class Inflater:
     def feed(self, compressed: bytes, ends_message: bool) -> None:
         """Take the next bytes of a message, with `ends_message` its last ones. Then take `next_piece` to the end."""
         self._compressed = compressed + _MESSAGE_END if ends_message else compressed
+        self._is_spent = False
 
     def next_piece(self) -> bytes | None:
         """Return the next inflated bytes, 32 KiB at most; empty if more input is needed, None if this is no deflate."""
-        while True:
+        while not self._is_spent:
             stream = self._stream = self._stream or self._new_stream()
             try:
                 piece = stream.decompress(self._compressed, _PIECE_SIZE)
@@ -74,10 +86,12 @@ class Inflater:
                 # context: no sender is known to refer back across such a block.
                 self._stream = None
                 self._compressed = stream.unused_data if stream.unused_data != _MESSAGE_END else b""
+            # A piece that could have been longer is the last one.
+            self._is_spent = len(piece) < _PIECE_SIZE and not self._compressed
             if piece:
                 self._count(len(piece))
-            if piece or not self._compressed:
                 return piece
+        return b""
 
     def _count(self, size: int) -> None:
         self.inflated += size
