@@ -1,9 +1,13 @@
 """The peers' time, without a clock: deadlines, and what moves them."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from tests.server import PATIENCE
+from wsecho import worker
 from wsecho.connections import Connections
 
 
@@ -148,3 +152,33 @@ def test_a_hurry_ends_every_wait(connections: Connections) -> None:
         return await connections.drain(3600)
 
     assert asyncio.run(drain()) == 1000
+
+
+def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
+    async def sweep() -> list[int]:
+        loop = asyncio.get_running_loop()
+        turn = 0
+        looked: list[int] = []
+
+        def count_turns() -> None:
+            nonlocal turn
+            turn += 1
+            loop.call_soon(count_turns)
+
+        connection = SimpleNamespace(look=lambda now: looked.append(turn))
+        due = iter([[connection] * 100])
+        services: Any = SimpleNamespace(
+            ledger=SimpleNamespace(loop_lag=lambda seconds: None),
+            connections=SimpleNamespace(expired=lambda now: []),
+            schedule=SimpleNamespace(due=lambda now: next(due, [])),
+        )
+        count_turns()
+        sweeping = asyncio.create_task(worker._sweep(services, 0.001))
+        async with asyncio.timeout(PATIENCE):
+            while len(looked) < 100:
+                await asyncio.sleep(0)
+        sweeping.cancel()
+        return looked
+
+    looked = asyncio.run(sweep())
+    assert max(looked.count(turn) for turn in looked) <= 25

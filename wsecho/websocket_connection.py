@@ -221,7 +221,7 @@ class WebSocketConnection:
     def look(self, now: float) -> None:
         """Ping a silent peer, and end what has lived or lasted or sent too much."""
         echo = self._echo
-        if echo.state != OPEN:
+        if echo.state != OPEN or self._transport.is_closing():
             return
         due = self._lifetime.look(
             now,

@@ -16,7 +16,7 @@ from tests.soak.client import Books, Client, connect
 # Connections opened at a time, and a second.
 _AT_ONCE = 100
 _RAMP = 1500.0
-# How often a crowd's messages are sent that have become due, in seconds.
+# How often messages of a crowd are sent that have become due, in seconds: part of their latencies is this wait.
 _TICK = 0.01
 
 
@@ -40,8 +40,11 @@ async def opened(port: int, count: int, books: Books) -> list[Client]:
     return clients
 
 
-async def send_steadily(clients: list[Client], rate: float, until: float) -> None:
-    """Let each client send `rate` messages a second, spread evenly over all, up to the monotonic time `until`."""
+async def send_steadily(clients: list[Client], rate: float, until: float, tick: float = _TICK) -> None:
+    """Let each client send `rate` messages a second, spread evenly over all, up to the monotonic time `until`.
+
+    Looks at the clock again after `tick` seconds, or when the next message is due if that is later.
+    """
     interval = 1 / (rate * len(clients))
     due = monotonic()
     position = 0
@@ -53,7 +56,7 @@ async def send_steadily(clients: list[Client], rate: float, until: float) -> Non
                 client.send(due)
             position += 1
             due += interval
-        await asyncio.sleep(_TICK)
+        await asyncio.sleep(max(tick, due - monotonic()))
 
 
 async def all_echoed(clients: list[Client]) -> None:
@@ -77,7 +80,7 @@ async def canary(port: int, seconds: float) -> Books:
     """One connection, ten messages a second, over all that the others do."""
     books = Books()
     (client,) = await opened(port, 1, books)
-    await send_steadily([client], 10.0, monotonic() + seconds)
+    await send_steadily([client], 10.0, monotonic() + seconds, tick=0)
     await all_echoed([client])
     await part([client])
     return books
