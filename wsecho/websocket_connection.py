@@ -147,7 +147,9 @@ class WebSocketConnection:
         peer = self._transport.get_extra_info("peername")
         self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)
-        del self._wire  # they refer to each other
+        # They refer to us: nothing of a connection is left to the garbage collector.
+        del self._wire
+        self._echo.make_inflater = self._echo.inflater = None
 
     def _initiator(self) -> str:
         """Tell who sent the first Close or, without any, cut the connection."""

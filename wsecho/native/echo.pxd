@@ -24,8 +24,8 @@ cdef class Echo:
     cdef NativeTally tally
     cdef readonly int64_t max_message_size
     cdef readonly int64_t max_fragments
-    cdef object make_inflater
-    cdef readonly object inflater
+    cdef public object make_inflater
+    cdef public object inflater
     cdef readonly int state
     cdef readonly int close_code
     cdef readonly bint closed_by_peer
