@@ -1,13 +1,16 @@
 """One worker's counters: a row of 64-bit integers that lives in shared memory.
 
-The row holds only what cannot be derived. Messages received are the sum of `message_sizes`; connections ended are the
-sum of `connection_durations`. A scrape can therefore never show a histogram that disagrees with its counter. A
-histogram has one bucket more than it has bounds, the last one without upper bound; its sum is kept beside it.
+The row holds only what cannot be derived. Messages received are the sum of `message_sizes`; connections opened are the
+handshakes that were accepted; the end of a connection is counted in one place, by who ended it, how, and after how
+long. A scrape, which another worker may answer at any instant, can therefore never show one metric that disagrees with
+another. A histogram has one bucket more than it has bounds, the last one without upper bound; its sum is kept beside
+it.
 
 Labels have closed sets of values, and a place in the row for each.
 """
 
 import ctypes
+from array import array
 
 from wsecho.violations import REASONS
 
@@ -20,6 +23,7 @@ CONNECTION_DURATION_BOUNDS = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
     *(900.0, 1800.0, 3600.0),
 )
+_DURATION_BUCKETS = len(CONNECTION_DURATION_BOUNDS) + 1
 # From a loopback to a satellite with a full queue.
 ROUND_TRIP_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LOOP_LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -57,6 +61,7 @@ HANDSHAKES = (
     ("refused", "5xx", "error"),
     ("abandoned", "none", "timeout"),
 )
+_ACCEPTED = HANDSHAKES.index(("accepted", "1xx", "accepted"))
 # Why a connection was turned away.
 REFUSALS = ("descriptors", "capacity", "address", "proxy_header")
 
@@ -109,11 +114,9 @@ class Counters(ctypes.Structure):
 
     _fields_ = [
         ("echo", EchoCounters),
-        ("connections", ctypes.c_int64),
-        ("connection_nanoseconds", ctypes.c_int64),
-        ("connection_durations", buckets(CONNECTION_DURATION_BOUNDS)),
         ("handshakes", ctypes.c_int64 * len(HANDSHAKES)),
-        ("closes", ctypes.c_int64 * len(CLOSE_CODES) * len(INITIATORS)),
+        ("connection_nanoseconds", ctypes.c_int64),
+        ("connection_ends", buckets(CONNECTION_DURATION_BOUNDS) * len(CLOSE_CODES) * len(INITIATORS)),
         ("protocol_errors", ctypes.c_int64 * len(REASONS)),
         ("refused_connections", ctypes.c_int64 * len(REFUSALS)),
         ("timeouts", ctypes.c_int64 * len(TIMEOUTS)),
@@ -125,3 +128,21 @@ class Counters(ctypes.Structure):
         ("log_lines_dropped", ctypes.c_int64),
         ("requests", RequestCounters * len(STATUSES) * len(ROUTES) * len(METHODS)),
     ]
+
+    @property
+    def connections(self) -> int:
+        """Connections that were opened."""
+        opened: int = self.handshakes[_ACCEPTED]
+        return opened
+
+    @property
+    def connection_durations(self) -> list[int]:
+        """Connections that ended, by the bucket of their duration."""
+        ends = array("q", bytes(self.connection_ends))
+        return [sum(ends[bucket::_DURATION_BUCKETS]) for bucket in range(_DURATION_BUCKETS)]
+
+    @property
+    def closes(self) -> list[int]:
+        """Connections that ended, by initiator, and of each by close code."""
+        ends = array("q", bytes(self.connection_ends))
+        return [sum(ends[start : start + _DURATION_BUCKETS]) for start in range(0, len(ends), _DURATION_BUCKETS)]

@@ -45,21 +45,19 @@ class Ledger:
     def __init__(self, row: Counters) -> None:
         self.row = row
         # ctypes makes a new object of an array each time that it is asked for one.
-        self._durations = row.connection_durations
         self._handshakes = row.handshakes
-        self._closes = list(row.closes)
+        self._ends = [list(codes) for codes in row.connection_ends]
         self._requests = [list(routes) for routes in row.requests]
 
     def connection_opened(self) -> None:
         """Count a connection whose 101 has been sent."""
-        self.row.connections += 1
         self.handshake("accepted")
 
     def connection_ended(self, seconds: float, code: int, initiator: str) -> None:
         """Count the end of a connection: how long it lasted, and who closed or cut it with which code (1006: none)."""
-        self._durations[bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
+        durations = self._ends[_INITIATORS[initiator]][_CLOSE_CODES[close_code_label(code)]]
+        durations[bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
         self.row.connection_nanoseconds += round(seconds * _NANOSECONDS)
-        self._closes[_INITIATORS[initiator]][_CLOSE_CODES[close_code_label(code)]] += 1
 
     def handshake(self, reason: str) -> None:
         """Count what came of a handshake. `reason` is the last part of one of `HANDSHAKES`."""

@@ -100,9 +100,9 @@ def _handshakes(totals: Totals) -> Observed:
 
 
 def _closes(totals: Totals) -> Observed:
-    for initiator, counts in zip(INITIATORS, totals.counters.closes, strict=True):
-        for code, count in zip(CLOSE_CODES, counts, strict=True):
-            yield {"code": code, "initiator": initiator}, count
+    series = itertools.product(INITIATORS, CLOSE_CODES)
+    for (initiator, code), count in zip(series, totals.counters.closes, strict=True):
+        yield {"code": code, "initiator": initiator}, count
 
 
 def _protocol_errors(totals: Totals) -> Observed:

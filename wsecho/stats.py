@@ -1,11 +1,15 @@
 """The page of shared memory that all workers count in, one row a worker, and one consistent look at it."""
 
+from __future__ import annotations
+
 import ctypes
 import mmap
 import os
 import time
 from array import array
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 from wsecho.counters import Counters
 from wsecho.processes import Usage, usage
@@ -16,7 +20,7 @@ _CACHE_LINE = 64
 _ROW_SIZE = -(-ctypes.sizeof(Counters) // _CACHE_LINE) * _CACHE_LINE
 
 # What ends something that was counted as it began.
-_ENDS = ("connection_durations", "connection_nanoseconds", "closes")
+_ENDS = ("connection_ends", "connection_nanoseconds")
 _ENDS_OF_ECHOES = ("messages_sent", "payload_bytes_sent", "wire_bytes_sent")
 
 
@@ -51,8 +55,7 @@ class Totals:
     @property
     def active_connections(self) -> int:
         """Connections open now."""
-        connections: int = self.counters.connections
-        return connections - self.connections_ended - self.lost_connections
+        return self.counters.connections - self.connections_ended - self.lost_connections
 
     @property
     def messages_received(self) -> int:
@@ -81,7 +84,7 @@ class Stats:
         The row stays, and the worker's next process goes on in it.
         """
         row = self.rows[worker]
-        lost: int = row.connections - sum(row.connection_durations)
+        lost = row.connections - sum(row.connection_durations)
         before: int = self.roster.states()[worker].lost_connections
         self.roster.ended(worker, lost)
         return lost - before
@@ -91,9 +94,13 @@ class Stats:
         # Read first, like all that ends: a worker that dies meanwhile has its connections for one more look.
         workers = tuple(self.roster.states())
         copies = [array("q", bytes(_copied(row))) for row in self.rows]
-        counters = Counters.from_buffer(array("q", map(sum, zip(*copies, strict=True))))
+        counters = Counters.from_buffer(reduce(_added, copies))
         used = usage(self._root, filter(None, [self.roster.push_pid, *(worker.pid for worker in workers)]))
         return Totals(counters, workers, used, self._codec, self.started / 1_000_000_000)
+
+
+def _added(left: array[int], right: array[int]) -> array[int]:
+    return array("q", map(add, left, right))
 
 
 def _copied(row: Counters) -> Counters:
