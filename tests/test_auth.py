@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
+from websockets.asyncio.client import connect as connect_asynchronously
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -359,11 +360,17 @@ def test_the_admin_port_speaks_plain_http_where_the_other_one_does_not(serve: Se
     server = serve("--tls-self-signed", "--admin-port", "0", "--auth-token", TOKEN)
     assert server.get("/metrics", Authorization=f"Bearer {TOKEN}")[0] == 404
     assert server.get("/info")[0] == 401
-    with connect(
-        server.ws_url, ssl=server.client_tls, subprotocols=[Subprotocol("chat"), Subprotocol(subprotocol(TOKEN))]
-    ) as client:
-        client.send("hello")
-        assert client.recv(PATIENCE) == "hello"
+
+    async def hello() -> str | bytes:
+        subprotocols = [Subprotocol("chat"), Subprotocol(subprotocol(TOKEN))]
+        async with (
+            asyncio.timeout(PATIENCE),
+            connect_asynchronously(server.ws_url, ssl=server.client_tls, subprotocols=subprotocols) as client,
+        ):
+            await client.send("hello")
+            return await client.recv()
+
+    assert asyncio.run(hello()) == "hello"
     server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"
     assert server.metrics()["websocket_connections_total"] == 1
 

@@ -18,8 +18,8 @@ from typing import Any
 import aiohttp
 import pytest
 from cryptography import x509
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from tests.certificates import DAY, Authority, Certificate
 from tests.conftest import Serve
@@ -94,15 +94,21 @@ def openssl(server: RunningServer, *options: str, words: str = "") -> str:
 def test_websockets_gets_its_messages_back(
     tls_server: RunningServer, trusting: ssl.SSLContext, compression: str | None
 ) -> None:
-    with connect(tls_server.ws_url, ssl=trusting, compression=compression, max_size=None) as client:
-        assert [extension.name for extension in client.protocol.extensions] == (
-            ["permessage-deflate"] if compression else []
-        )
-        for message in ("", "hällo", b"\x00\xff" * 3, "x" * 100_000, os.urandom(MIB)):
-            client.send(message)
-            assert client.recv(timeout=PATIENCE) == message
-        client.close(3000, "enough")
-    assert client.close_code == 3000
+    async def talk() -> int | None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            connect(tls_server.ws_url, ssl=trusting, compression=compression, max_size=None) as client,
+        ):
+            assert [extension.name for extension in client.protocol.extensions] == (
+                ["permessage-deflate"] if compression else []
+            )
+            for message in ("", "hällo", b"\x00\xff" * 3, "x" * 100_000, os.urandom(MIB)):
+                await client.send(message)
+                assert await client.recv() == message
+            await client.close(3000, "enough")
+        return client.close_code
+
+    assert asyncio.run(talk()) == 3000
 
 
 def test_aiohttp_gets_its_messages_back(tls_server: RunningServer, trusting: ssl.SSLContext) -> None:
@@ -190,17 +196,21 @@ def test_a_peer_that_never_ends_tls_is_cut_off(
 
 def test_a_stop_says_goodbye(serve: Serve, certificate: Certificate, trusting: ssl.SSLContext) -> None:
     server = serve(*certificate.options)
+
+    async def stay() -> int | None:
+        async with asyncio.timeout(PATIENCE), connect(server.ws_url, ssl=trusting) as client:
+            server.process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+        return client.close_code
+
     with (
         RawConnection(server.port, tls=trusting) as idle,
         RawConnection(server.port),  # has not begun its handshake
-        connect(server.ws_url, ssl=trusting) as client,
     ):
         idle.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
         assert idle.receive(12) == b"HTTP/1.1 200"
-        server.process.send_signal(signal.SIGTERM)
-        with pytest.raises(ConnectionClosed):
-            client.recv(timeout=PATIENCE)
-        assert client.close_code == 1001
+        assert asyncio.run(stay()) == 1001
         assert idle.receive_all().endswith(b"ok\n")
         assert idle.socket.close() is None
     assert server.wait() == 0
@@ -598,9 +608,14 @@ def test_a_self_signed_certificate_is_made_and_nothing_of_it_stays(serve: Serve,
     (tmp_path / "shown.pem").write_text(pem)
     context = ssl.create_default_context(cafile=tmp_path / "shown.pem")
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    with connect(server.ws_url.replace("127.0.0.1", "localhost"), ssl=context) as client:
-        client.send("hello")
-        assert client.recv(timeout=PATIENCE) == "hello"
+
+    async def hello() -> str | bytes:
+        url = server.ws_url.replace("127.0.0.1", "localhost")
+        async with asyncio.timeout(PATIENCE), connect(url, ssl=context) as client:
+            await client.send("hello")
+            return await client.recv()
+
+    assert asyncio.run(hello()) == "hello"
     server.process.send_signal(signal.SIGHUP)
     assert ssl.get_server_certificate(("127.0.0.1", server.port)) == pem
 
