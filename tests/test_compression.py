@@ -9,6 +9,7 @@ import json
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ import websockets
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from tests.conftest import Serve
-from tests.frames import BINARY, client_frame, server_close
+from tests.frames import BINARY, CLOSE, client_frame, server_close
 from tests.memory import peak_memory, resident_memory
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
@@ -199,3 +200,39 @@ def test_bombs_leave_memory_flat(serve: Serve, codec_name: str) -> None:
             connection.send(handshake_offering("permessage-deflate") + bomb + client_frame(BINARY, b"never answered"))
             assert connection.receive_all().endswith(server_close(1009, "message is longer than the limit"))
     assert peak_memory(server.pid) - before < 4 << 20
+
+
+# A server that collects no garbage, and tells at its end which of these were left to it.
+UNCOLLECTED = """
+import gc, sys
+gc.disable()
+from wsecho.cli import main
+code = main()
+names = {"HttpConnection", "WebSocketConnection", "Wire", "Echo", "Inflater", "SelectorSocketTransport"}
+left = [kind.__name__ for kind in map(type, gc.get_objects()) if kind.__name__ in names]
+sys.exit(code or (f"left: {left}" if left else 0))
+"""
+
+
+def test_a_connection_leaves_nothing_to_the_garbage_collector(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, command=[sys.executable, "-c", UNCOLLECTED])
+    compressed = compressed_frame(BINARY, Compressor()(bytes(5000)))
+    for number, (offer, frames) in enumerate(
+        [
+            (HANDSHAKE, client_frame(BINARY, b"plain")),
+            (handshake_offering("permessage-deflate"), b""),
+            (handshake_offering("permessage-deflate"), compressed),
+            (handshake_offering("permessage-deflate"), compressed + client_frame(CLOSE)),
+            (handshake_offering("permessage-deflate"), compressed + client_frame(3)),
+        ],
+        start=1,
+    ):
+        with RawConnection(server.port) as connection:
+            connection.send(offer + frames)
+            assert connection.receive(12) == b"HTTP/1.1 101"
+            if not frames.endswith((client_frame(CLOSE), client_frame(3))):
+                connection.reset()
+            else:
+                connection.receive_all()
+        server.wait_for_metrics(websocket_connections_total=number, websocket_active_connections=0)
+    assert server.stop() == 0, server.errors()
