@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # `make conformance SECTIONS="6 7"` runs these only; SAMPLE=1: the long ones fully on the compiled codec alone.
 SECTIONS ?=
 SAMPLE ?=
-SOURCES := setup.py pyproject.toml wsecho/echo.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
+SOURCES := setup.py pyproject.toml wsecho/echo.py wsecho/inflater.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
 
 # Most tests wait for something, so two run at a time: file by file, as the tests of one share servers and images, and in
 # the order of names, which happens to begin none of the long files last.

@@ -7,6 +7,7 @@ from setuptools import Extension, setup
 MODULES = {
     "wsecho.native.receive_buffer": "wsecho/native/receive_buffer.pyx",
     "wsecho.native.tally": "wsecho/native/tally.pyx",
+    "wsecho.native.inflater": "wsecho/inflater.py",
     "wsecho.native.echo": "wsecho/echo.py",
     "wsecho.native.wire": "wsecho/native/wire.pyx",
 }

@@ -13,7 +13,7 @@ from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_f
 from wsecho.codec import Codec
 from wsecho.deflate import Agreement
 from wsecho.echo import CLOSED, OPEN
-from wsecho.inflater import Inflater, InflaterMemory
+from wsecho.inflater import InflaterMemory
 
 RSV1 = 4
 NOT_DEFLATE = "compressed message is not valid deflate"
@@ -34,7 +34,7 @@ class CompressedBench(EchoBench):
         super().__init__(chosen, **limits)
         self.memory = InflaterMemory(1 << 20)
         agreement = Agreement(bits, context_takeover, "")
-        make_inflater = partial(Inflater, agreement, self.memory)
+        make_inflater = partial(chosen.Inflater, agreement, self.memory)
         max_message_size = limits.get("max_message_size", 1 << 26)
         self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, 1 << 20, make_inflater)
 
@@ -152,20 +152,22 @@ def test_an_inflater_is_made_for_the_first_compressed_message_only(chosen: Codec
     assert bench.memory.used == 0
 
 
-def test_memory_for_inflaters_has_a_limit() -> None:
+def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
     memory = InflaterMemory(30_000)
-    inflater = Inflater(Agreement(12, True, ""), memory)
+    inflater = chosen.Inflater(Agreement(12, True, ""), memory)
     assert memory.has_room()
-    another = Inflater(Agreement(15, True, ""), memory)
+    another = chosen.Inflater(Agreement(15, True, ""), memory)
     assert not memory.has_room()
     another.close()
     inflater.close()
     assert (memory.used, memory.has_room()) == (0, True)
 
 
-def test_who_has_inflated_a_mebibyte_lets_others_have_their_turn() -> None:
+def test_who_has_inflated_a_mebibyte_lets_others_have_their_turn(chosen: Codec) -> None:
     turns: list[int] = []
-    inflater = Inflater(Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(inflater.inflated))
+    inflater = chosen.Inflater(
+        Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(inflater.inflated)
+    )
     for size in (1 << 19, (1 << 19) - 1, 1, 1 << 20):
         inflater.feed(Compressor()(bytes(size)), ends_message=True)
         while inflater.next_piece():

@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wsecho import echo, receive_buffer, tally, wire
+from wsecho import echo, inflater, receive_buffer, tally, wire
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The four classes that come as a set. Both sets have the same interface; the plain one is what types refer to."""
+    """The five classes that come as a set. Both sets have the same interface; the plain one is what types refer to."""
 
     name: str
     Echo: type[echo.Echo]
+    Inflater: type[inflater.Inflater]
     ReceiveBuffer: type[receive_buffer.ReceiveBuffer]
     Tally: type[tally.Tally]
     Wire: type[wire.Wire]
 
 
-PLAIN = Codec("python", echo.Echo, receive_buffer.ReceiveBuffer, tally.Tally, wire.Wire)
+PLAIN = Codec("python", echo.Echo, inflater.Inflater, receive_buffer.ReceiveBuffer, tally.Tally, wire.Wire)
 
 
 def load(choice: str) -> Codec:
@@ -34,11 +35,17 @@ def load(choice: str) -> Codec:
 
 def _compiled() -> Codec:
     import wsecho.native.echo
+    import wsecho.native.inflater
     import wsecho.native.receive_buffer
     import wsecho.native.tally
     import wsecho.native.wire
 
     native: Any = wsecho.native
     return Codec(
-        "compiled", native.echo.Echo, native.receive_buffer.ReceiveBuffer, native.tally.Tally, native.wire.Wire
+        "compiled",
+        native.echo.Echo,
+        native.inflater.Inflater,
+        native.receive_buffer.ReceiveBuffer,
+        native.tally.Tally,
+        native.wire.Wire,
     )

@@ -11,7 +11,6 @@ import structlog
 
 from wsecho.deflate import Agreement
 from wsecho.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
-from wsecho.inflater import Inflater
 from wsecho.lifetime import Lifetime
 from wsecho.spans import Span
 from wsecho.transports import abort_if_reset, half_close
@@ -67,7 +66,7 @@ class WebSocketConnection:
         self._turn: int | None = None
         self._waits = False
         memory = services.inflater_memory
-        make_inflater = partial(Inflater, agreement, memory, self._much_inflated) if agreement else None
+        make_inflater = partial(codec.Inflater, agreement, memory, self._much_inflated) if agreement else None
         self._echo = codec.Echo(
             services.receive_buffer,
             services.tally,

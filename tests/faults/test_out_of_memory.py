@@ -37,7 +37,7 @@ http_connection.HttpConnection._upgrade = fail
     "looking into a message": """
 def fail(*arguments):
     raise MemoryError
-inflater.Inflater.__init__ = fail
+inflater.zlib.decompressobj = fail
 """,
 }
 
