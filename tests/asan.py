@@ -24,7 +24,7 @@ FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-
 REPORTED = 99
 OPTIONS = {"ASAN_OPTIONS": f"detect_leaks=0:exitcode={REPORTED}", "UBSAN_OPTIONS": "print_stacktrace=1"}
 COMPILER = os.environ.get("CC", "gcc")
-MODULES = ("receive_buffer", "tally", "echo", "wire")
+MODULES = ("receive_buffer", "tally", "inflater", "echo", "wire")
 
 
 def build() -> None:

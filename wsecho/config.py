@@ -366,10 +366,10 @@ class Config:
         "From SIGTERM until clients are told to go, out of the drain timeout; until then only handshakes are refused.",
     )
     receive_buffer_size: int = _option(
-        "32KiB",
+        "60KiB",
         parse_size,
         "SIZE",
-        "Bytes read at once, into one buffer that all connections share.",
+        "Bytes read at once, into one buffer that all connections share; 16 KiB at most where clients compress.",
         at_least=1,
         at_most=1 << 28,
     )

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from wsecho.receive_buffer import ReceiveBuffer
     from wsecho.tally import Tally
 
+# Bytes that may arrive at once where compression was agreed on: nobody else is served while they are inflated, to a
+# thousand times as much.
+COMPRESSED_ROOM = 16 * 1024
+
 # States of an echo. In CLOSING our Close has been sent and only the peer's is awaited; in CLOSED nothing is parsed.
 OPEN = 0
 CLOSING = 1
@@ -89,7 +93,8 @@ class Echo:
     and `payload_sent` (bytes of data frames) count what has been.
 
     `make_inflater` is given where permessage-deflate was agreed on. Compressed messages are passed on as they come
-    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked.
+    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked. `room` is how many bytes may be
+    received at once.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class Echo:
         self.max_message_size = max_message_size
         self.max_fragments = max_fragments
         self.make_inflater = make_inflater
+        self.room = min(buffer.size, COMPRESSED_ROOM) if make_inflater else buffer.size
         self.inflater: Inflater | None = None
         self.state = OPEN
         self.close_code = 0

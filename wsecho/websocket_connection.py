@@ -95,7 +95,7 @@ class WebSocketConnection:
         self._look_again(self._opened)
         buffer = services.receive_buffer
         while unread and not self._transport.is_closing():
-            piece, unread = unread[: buffer.size], unread[buffer.size :]
+            piece, unread = unread[: self._echo.room], unread[self._echo.room :]
             buffer.place(buffer.landing, piece)
             self._wire.buffer_updated(len(piece))
 

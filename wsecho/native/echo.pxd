@@ -26,6 +26,7 @@ cdef class Echo:
     cdef readonly int64_t max_message_size
     cdef readonly int64_t max_fragments
     cdef public object make_inflater
+    cdef readonly Py_ssize_t room
     cdef public NativeInflater inflater
     cdef readonly int state
     cdef readonly int close_code
