@@ -44,7 +44,9 @@ class RawConnection:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
         try:
-            self.socket.bind((source, 0))
+            if source:
+                # Not otherwise: a port that is bound comes from those that servers, too, are about to bind.
+                self.socket.bind((source, 0))
             self.socket.connect(("127.0.0.1", port))
             self.socket.sendall(preface)
             if tls:
