@@ -6,6 +6,7 @@ import struct
 from types import TracebackType
 from typing import Self
 
+from tests.frames import PING, PONG, client_frame
 from tests.server import PATIENCE
 
 HANDSHAKE = (
@@ -73,6 +74,12 @@ class RawConnection:
         while len(data) < count and (piece := self.socket.recv(count - len(data))):
             data += piece
         return bytes(data)
+
+    def receive_past_pings(self, count: int) -> bytes:
+        """Return `count` bytes that begin with a frame, after answering the pings that come before it."""
+        while (head := self.receive(2)) == bytes((0x80 | PING, 8)):
+            self.send(client_frame(PONG, self.receive(8)))
+        return head + self.receive(count - len(head))
 
     def receive_all(self) -> bytes:
         """Return all bytes up to the end of the stream."""
