@@ -240,20 +240,22 @@ def test_nothing_is_left_of_a_server_whose_supervisor_is_killed() -> None:
     workers = children(server.pid)
     with clients(server, 5) as connections:
         os.kill(server.pid, signal.SIGKILL)
-        wait_until(lambda: not any(is_running(pid) for pid in workers), seconds=2)
+        wait_until(lambda: not any(is_running(pid) for pid in workers))
         assert not any(echoes(connection) for connection in connections)
     assert is_free(server.port)
     server.close()
 
 
 def test_where_the_kernel_does_not_end_the_workers_they_do_it_themselves() -> None:
-    server = RunningServer("--workers", "3", command=patched("supervisor._die_with = lambda parent: None"))
+    # At once: a drain would take longer than anybody waits here.
+    command = patched("supervisor._die_with = lambda parent: None")
+    server = RunningServer("--workers", "3", "--close-timeout", "60s", "--drain-timeout", "60s", command=command)
     workers = children(server.pid)
     with clients(server, 5) as connections:
         os.kill(server.pid, signal.SIGKILL)
         for connection in connections:
             assert connection.receive(len(GOODBYE)) == GOODBYE
-        wait_until(lambda: not any(is_running(pid) for pid in workers), seconds=2)
+        wait_until(lambda: not any(is_running(pid) for pid in workers))
     assert is_free(server.port)
     server.close()
 
@@ -307,7 +309,7 @@ def test_peers_that_never_answer_do_not_delay_a_drain(serve: Serve) -> None:
 
 
 def test_a_worker_that_does_not_stop_is_killed() -> None:
-    server = RunningServer("--workers", "2", "--drain-timeout", "200ms")
+    server = RunningServer("--workers", "2", "--drain-timeout", "1s")
     stuck, _ = children(server.pid)
     os.kill(stuck, signal.SIGSTOP)
     assert server.stop() == 1
@@ -439,7 +441,7 @@ def test_workers_share_no_listening_socket(serve: Serve) -> None:
 
 
 def test_a_drain_delay_leaves_clients_alone_and_turns_new_ones_away(serve: Serve) -> None:
-    server = serve("--workers", "2", "--drain-delay", "2s")
+    server = serve("--workers", "2", "--drain-delay", "4s", "--drain-timeout", "24s")
     with clients(server, 10) as connections:
         server.process.send_signal(signal.SIGTERM)
         for _ in range(2):
@@ -474,7 +476,8 @@ def test_a_drain_delay_must_leave_time_to_drain() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve: Serve, workers: int) -> None:
-    server = serve("--workers", str(workers))
+    # One process is all of the clients: it may take its time.
+    server = serve("--workers", str(workers), "--close-timeout", "60s", "--drain-timeout", "60s")
     count, last = 5000, server_frame(TEXT, b"last message")
 
     async def client(gate: asyncio.Semaphore, opened: asyncio.Semaphore) -> bytes:
