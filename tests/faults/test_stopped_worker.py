@@ -13,14 +13,15 @@ from tests.faults.bystander import undisturbed
 from tests.frames import PING, PONG, client_frame
 from tests.processes import children
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.server import RunningServer
 
 STOPPED_SECONDS = 3.0
-OPTIONS = ("--ping-interval", "200ms", "--ping-timeout", "1s", "--handshake-timeout", "2s")
+OPTIONS = ("--ping-interval", "200ms", "--ping-timeout", "2s", "--handshake-timeout", "2s")
 
 
 @contextmanager
-def answering(connections: list[RawConnection]) -> Iterator[list[Exception]]:
-    """Answer every ping on these connections; whatever else happens on them is in the list."""
+def answering(server: RunningServer, count: int) -> Iterator[list[Exception]]:
+    """Open so many WebSockets, and answer every ping on them; whatever else happens there is in the list."""
     faults: list[Exception] = []
     ended = threading.Event()
 
@@ -33,25 +34,26 @@ def answering(connections: list[RawConnection]) -> Iterator[list[Exception]]:
             if not ended.is_set():
                 faults.append(error)
 
-    threads = [threading.Thread(target=answer, args=(connection,)) for connection in connections]
-    for thread in threads:
-        thread.start()
-    yield faults
-    ended.set()
-    for thread in threads:
-        thread.join()  # the next ping ends it
+    with ExitStack() as stack:
+        threads = []
+        for _ in range(count):
+            connection = stack.enter_context(RawConnection(server.port)).open()
+            threads.append(threading.Thread(target=answer, args=(connection,)))
+            threads[-1].start()
+        yield faults
+        ended.set()
+        for thread in threads:
+            thread.join()  # the next ping ends it
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_after_a_stop_longer_than_every_limit_nobody_is_late(serve: Serve, workers: int) -> None:
     server = serve(*OPTIONS, "--workers", str(workers))
     processes = children(server.pid) if workers > 1 else [server.pid]
-    with undisturbed(server) as bystander, ExitStack() as stack:
-        clients = [stack.enter_context(RawConnection(server.port)).open() for _ in range(40)]
-        beginner = stack.enter_context(RawConnection(server.port))
-        beginner.send(HANDSHAKE[:30])
-        server.wait_for_metrics(websocket_active_connections=41)
-        with answering(clients) as faults:
+    with undisturbed(server) as bystander:
+        with answering(server, 40) as faults, RawConnection(server.port) as beginner:
+            beginner.send(HANDSHAKE[:30])
+            server.wait_for_metrics(websocket_active_connections=41)
             for process in processes:
                 os.kill(process, signal.SIGSTOP)
             threading.Event().wait(STOPPED_SECONDS)
@@ -60,14 +62,14 @@ def test_after_a_stop_longer_than_every_limit_nobody_is_late(serve: Serve, worke
                 os.kill(process, signal.SIGCONT)
             assert beginner.receive(len(SWITCHED)) == SWITCHED
             beginner.socket.close()
-            bystander.must_be_served(300)  # longer than a ping and its timeout
+            bystander.must_be_served(500)  # longer than a ping and its timeout
             seen = server.wait_for_metrics(websocket_active_connections=41)
         assert not faults
         assert seen["websocket_ping_rtt_seconds_count"] >= 40
         assert {name: count for name, count in seen.items() if "timeouts" in name and count} == {}
-        # The late sweep is told, in each worker.
+        # The late sweep is told, in each worker; on a busy machine there may be another.
         lag = 'wsecho_event_loop_lag_seconds_bucket{le="%s"}'
-        assert seen[lag % "+Inf"] - seen[lag % "1.0"] == workers
+        assert seen[lag % "+Inf"] - seen[lag % "1.0"] >= workers
 
 
 def test_who_really_is_silent_is_still_noticed_after_a_stop(serve: Serve) -> None:
@@ -85,7 +87,7 @@ def test_who_is_late_again_and_again_still_judges(serve: Serve) -> None:
     with RawConnection(server.port) as slow:
         slow.send(HANDSHAKE[:30])
         slow.socket.settimeout(0.05)
-        for _ in range(6):
+        for _ in range(15):
             os.kill(server.pid, signal.SIGSTOP)
             threading.Event().wait(2.2)
             os.kill(server.pid, signal.SIGCONT)
