@@ -1,5 +1,6 @@
 """Peers that reset their connection at every possible moment leave nothing behind and stop nothing."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.frames import BINARY, PONG, TEXT, client_frame, server_close
+from tests.processes import wait_until
 from tests.raw import RawConnection
 from tests.server import PATIENCE, started
 
@@ -42,7 +44,7 @@ def test_a_reset_behind_anything_ends_the_connection(serve: Serve, codec_name: s
     seen = server.wait_for_metrics(websocket_active_connections=0)
     assert seen["websocket_messages_received_total"] == seen["websocket_messages_sent_total"]
     # One more than before may be the connection of the last look at the metrics.
-    assert descriptors(server.pid) <= before + 1
+    wait_until(lambda: descriptors(server.pid) <= before + 1)
 
 
 def test_resets_in_the_middle_of_requests_and_answers_stop_no_deadline(serve: Serve) -> None:
@@ -54,7 +56,9 @@ def test_resets_in_the_middle_of_requests_and_answers_stop_no_deadline(serve: Se
             clients.append(RawConnection(server.port))
             clients[-1].send(b"GET / HT")
         for client in clients:
-            client.receive(1)  # the first byte of the 408, right behind which the reset comes
+            # The first byte of the 408, right behind which the reset comes; a late one may find that it was cut off.
+            with contextlib.suppress(ConnectionError):
+                client.receive(1)
             client.reset()
     with RawConnection(server.port) as silent:
         assert silent.receive_all() == b""
