@@ -126,7 +126,7 @@ def test_compressed_messages_count_as_what_they_inflate_to(serve: Serve) -> None
 
 
 def test_a_crowd_of_bombs_holds_up_neither_the_sweep_nor_the_end(serve: Serve) -> None:
-    server = serve("--handshake-timeout", "2s")
+    server = serve("--handshake-timeout", "2s", "--drain-timeout", "2s")
     bombs = compressed_frame(BINARY, Compressor()(bytes(1 << 20))) * 100
     stopped = threading.Event()
 

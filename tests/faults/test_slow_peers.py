@@ -130,7 +130,7 @@ def write_until_blocked(crowd: list[RawConnection], words: bytes) -> int:
 
 
 def test_who_reads_slowly_but_reads_stays(serve: Serve) -> None:
-    server = serve("--stall-timeout", "1s")
+    server = serve("--stall-timeout", "2s")
     message = bytes(range(256)) * 2000
     reply = server_frame(BINARY, message)
     with undisturbed(server) as bystander, RawConnection(server.port, receive_buffer=4096).open() as slow:
@@ -139,7 +139,7 @@ def test_who_reads_slowly_but_reads_stays(serve: Serve) -> None:
         got = b""
         while len(got) < len(reply):
             got += slow.receive(min(16_384, len(reply) - len(got)))
-            bystander.must_be_served(10)
+            bystander.must_be_served(15)  # all of it takes longer than a stall may
         sending.join()
         assert got == reply
     wait_until(lambda: server.metrics()["websocket_messages_sent_total"])
