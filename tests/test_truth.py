@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import http.client
 import os
 import random
 import signal
 import threading
+import urllib.error
 from collections import Counter
 from collections.abc import Iterator
 
@@ -239,7 +241,7 @@ def scraping(server: RunningServer, *, broken: int = 0) -> Iterator[list[dict[st
             while not enough.is_set():
                 try:
                     seen = server.metrics()
-                except ConnectionError:
+                except (ConnectionError, urllib.error.URLError, http.client.IncompleteRead):
                     if not left:
                         raise
                     left -= 1
@@ -282,7 +284,7 @@ def test_the_books_go_on_over_a_worker_that_is_killed_and_replaced() -> None:
         stack.enter_context(scraping(server, broken=1))
         asyncio.run(traffic(server, books))
         server.wait_for_metrics(websocket_active_connections=0)
-        held = [stack.enter_context(RawConnection(server.port).open()) for _ in range(12)]
+        held = [stack.enter_context(RawConnection(server.port).open()) for _ in range(30)]
         books.add(websocket_connections_total=len(held))
         victim = children(server.pid)[0]
         os.kill(victim, signal.SIGKILL)
