@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import Serve
-from tests.server import RunningServer
+from tests.server import PATIENCE, RunningServer
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -29,7 +29,7 @@ CHROMIUM_ARGS = [
 TIME = r"\d\d:\d\d:\d\d\.\d\d\d"
 ROUND_TRIP = r"\d+\.\d ms round trip"
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Client:
