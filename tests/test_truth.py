@@ -37,6 +37,8 @@ UNMASKED = "frame from a client is not masked"
 # Of a frame's header and mask, and of a Close with a code.
 MASKED_CLOSE = 8
 SIZES = (0, 1, 64, 65, 125, 126, 1000, 70_000)
+# On a slow machine some would come, and be in no book.
+NO_PINGS = ("--ping-interval", "0")
 
 
 class Books:
@@ -92,7 +94,8 @@ class Books:
 
 async def with_websockets(server: RunningServer, books: Books, chance: random.Random) -> None:
     url = f"ws://127.0.0.1:{server.port}/"
-    async with websockets.connect(url, compression=None, max_size=None, close_timeout=PATIENCE) as client:
+    settings = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": PATIENCE}
+    async with websockets.connect(url, **settings) as client:
         for _ in range(60):
             size = chance.choice(SIZES)
             message = "x" * size if chance.random() < 0.5 else bytes(size)
@@ -264,7 +267,7 @@ def scraping(server: RunningServer, *, broken: int = 0) -> Iterator[list[dict[st
 
 @pytest.mark.parametrize("codec", ["compiled", "python"])
 def test_every_scrape_is_consistent_and_the_last_one_equals_what_the_clients_counted(serve: Serve, codec: str) -> None:
-    server = serve("--codec", codec)
+    server = serve("--codec", codec, *NO_PINGS)
     books = Books()
     with scraping(server) as scrapes:
         asyncio.run(traffic(server, books))
@@ -277,7 +280,7 @@ def test_every_scrape_is_consistent_and_the_last_one_equals_what_the_clients_cou
 
 
 def test_the_books_go_on_over_a_worker_that_is_killed_and_replaced() -> None:
-    server = RunningServer("--workers", "2")
+    server = RunningServer("--workers", "2", *NO_PINGS)
     books = Books()
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
