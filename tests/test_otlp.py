@@ -31,6 +31,7 @@ from tests.collectors import (
     wait_until,
 )
 from tests.conftest import Serve
+from tests.faults.patched import patched
 from tests.frames import BINARY, CLOSE, CONTINUATION, TEXT, client_frame, server_close, server_frame
 from tests.free_port import free_port
 from tests.processes import children, is_running, open_files
@@ -232,6 +233,19 @@ def test_several_workers_stop_in_time_without_a_collector(serve: Serve) -> None:
         wait_until(lambda: {"/v1/traces", "/v1/metrics"} <= {posted.path for posted in tarpit.posted})
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(8) == 0
+        assert not server.complaints()
+
+
+def test_no_worker_is_killed_over_its_last_exports(serve: Serve) -> None:
+    command = patched("from wsecho import exports; exports._LEAST_SECONDS = 3.0")
+    with FaultyCollector(None) as tarpit:
+        variables = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        environment = {**variables, "OTEL_EXPORTER_OTLP_ENDPOINT": tarpit.endpoint}
+        server = serve("--workers", "2", "--drain-timeout", "500ms", command=command, environment=environment)
+        echo_some(server)
+        wait_until(lambda: bool(tarpit.posted))
+        # It takes longer than anything else that a worker has to end.
+        assert server.stop() == 0
         assert not server.complaints()
 
 

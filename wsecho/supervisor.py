@@ -36,7 +36,7 @@ _MOST_DEATHS = 5
 _DEATHS_WITHIN = 30.0
 # The first replacement comes at once, the second after so many seconds, each further one after twice as many.
 _BACK_OFF = 0.5
-# What workers get beyond the drain timeout, or after the second signal, before they are killed: the end of their log
+# What processes get beyond the time of their drain and their last exports before they are killed: the end of their log
 # may be late.
 _GRACE = logs.FLUSH_SECONDS + 0.5
 
@@ -190,12 +190,12 @@ class _Supervisor:
         # A worker stops listening when it closes its own; these would keep the port open behind its back.
         listener.close(self._bound)
         self._drained_by = monotonic() + self._foundation.config.drain_timeout
-        self._kill_at = self._drained_by + _GRACE
+        self._kill_at = self._drained_by + last_export_seconds(0.0) + _GRACE
         self._send(signal.SIGTERM)
 
     def _hurry(self) -> None:
         self._drained_by = monotonic()
-        self._kill_at = self._drained_by + _GRACE
+        self._kill_at = self._drained_by + last_export_seconds(0.0) + _GRACE
         self._send(signal.SIGQUIT)
 
     def _send(self, number: signal.Signals) -> None:
