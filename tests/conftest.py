@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.server import RunningServer
 
 Serve = Callable[..., RunningServer]
+
+# An example is not wrong because the machine was elsewhere for a fifth of a second, nor are they slow to make.
+settings.register_profile("without time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("without time")
 
 
 @pytest.hookimpl(wrapper=True)

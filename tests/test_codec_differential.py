@@ -449,7 +449,7 @@ def fragmented(opcode: int, parts: list[bytes]) -> bytes:
 
 
 @given(wires, cuts)
-@settings(derandomize=True, database=None, max_examples=2000, deadline=None)
+@settings(derandomize=True, database=None, max_examples=2000)
 def test_differences_over_mutated_frames_are_on_the_list(wire: bytes, positions: list[int]) -> None:
     explanations(wire, [wire])
     explanations(wire, cut(wire, positions))
@@ -545,6 +545,6 @@ def test_both_clients_read_our_reply_alike(name: str) -> None:
 
 
 @given(wires, cuts, cuts, st.sampled_from([0, 64, LIMIT]))
-@settings(derandomize=True, database=None, max_examples=700, deadline=None)
+@settings(derandomize=True, database=None, max_examples=700)
 def test_both_clients_read_any_reply_alike(wire: bytes, sent: list[int], read: list[int], hold_limit: int) -> None:
     check_replies(cut(wire, sent), read, hold_limit)

@@ -149,9 +149,7 @@ class CodecMachine(RuleBasedStateMachine):
             self.lockstep.finish()
 
 
-CodecMachine.TestCase.settings = settings(
-    derandomize=True, database=None, max_examples=500, stateful_step_count=50, deadline=None
-)
+CodecMachine.TestCase.settings = settings(derandomize=True, database=None, max_examples=500, stateful_step_count=50)
 TestAnySequenceOfSteps = CodecMachine.TestCase
 
 

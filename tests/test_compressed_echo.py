@@ -288,7 +288,7 @@ def compressed_traffic(draw: st.DrawFn) -> bytes:
 
 
 @given(compressed_traffic(), st.lists(st.integers(0, 1 << 20), max_size=8))
-@settings(derandomize=True, max_examples=600, deadline=None)
+@settings(derandomize=True, max_examples=600)
 def test_compressed_traffic_has_one_outcome_however_it_is_cut_and_on_either_build(data: bytes, cuts: list[int]) -> None:
     limits = {"max_message_size": 1 << 17, "hold_limit": 1 << 19}
     plain = bench_after([data], CODECS["python"], **limits).outcome()

@@ -393,7 +393,7 @@ frames = st.builds(
 
 
 @given(st.lists(frames, max_size=8), st.lists(st.integers(0, 1 << 20), max_size=12))
-@settings(derandomize=True, max_examples=1500, deadline=None)
+@settings(derandomize=True, max_examples=1500)
 def test_any_segmentation_and_either_build_give_the_same_outcome(sent: list[bytes], positions: list[int]) -> None:
     data = b"".join(sent)
     outcome = echo_of([data], CODECS["python"])
@@ -404,7 +404,7 @@ def test_any_segmentation_and_either_build_give_the_same_outcome(sent: list[byte
 
 
 @given(st.lists(frames, max_size=8), st.lists(st.integers(0, 1 << 20), max_size=12))
-@settings(derandomize=True, max_examples=1000, deadline=None)
+@settings(derandomize=True, max_examples=1000)
 def test_cut_through_never_changes_valid_bytes(sent: list[bytes], positions: list[int]) -> None:
     data = b"".join(sent)
     whole = echo_of([data], CODECS["python"])

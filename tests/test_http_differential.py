@@ -633,14 +633,14 @@ def _edited(data: bytes, edits: list[tuple[int, str, bytes]]) -> bytes:
 
 
 @given(_built(), _cuts)
-@settings(derandomize=True, max_examples=2000, deadline=None)
+@settings(derandomize=True, max_examples=2000)
 def test_h11_agrees_on_requests_of_good_and_bad_parts(data: bytes, cuts: list[int]) -> None:
     compare(data)
     check_segmentation(data, cuts)
 
 
 @given(st.sampled_from([data for data in CASES if len(data) < 400]), _edits, _cuts)
-@settings(derandomize=True, max_examples=2000, deadline=None)
+@settings(derandomize=True, max_examples=2000)
 def test_h11_agrees_on_edited_requests(data: bytes, edits: list[tuple[int, str, bytes]], cuts: list[int]) -> None:
     edited = _edited(data, edits)
     compare(edited)

@@ -95,7 +95,7 @@ def test_the_edges_of_longer_sequences_are_judged_as_pythons_decoder_does(lead: 
     st.lists(st.one_of(st.text(max_size=90).map(str.encode), st.binary(max_size=2)), max_size=4).map(b"".join),
     st.integers(0, 400),
 )
-@settings(derandomize=True, max_examples=1500, deadline=None)
+@settings(derandomize=True, max_examples=1500)
 def test_any_text_in_any_two_pieces_is_judged_as_pythons_decoder_does(text: bytes, position: int) -> None:
     for chosen in CODECS.values():
         assert state_of(chosen, [text]) == naive_state(text)
