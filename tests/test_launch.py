@@ -16,6 +16,8 @@ from tests.frames import TEXT, client_frame, server_frame
 from tests.free_port import free_port
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
+from wsecho.cli import main
+from wsecho.config import OPTIONS, Option
 
 
 def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -188,6 +190,7 @@ def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:
         (["--subprotocol", "a b"], {}, "--subprotocol"),
         (["--no-such-option"], {}, "--no-such-option"),
         (["stray"], {}, "stray"),
+        (["--port", "-1"], {}, "'-1' is not a port"),
         ([], {"PORT": "http"}, "--port"),
         ([], {"WSECHO_STALL_TIMEOUT": "-1"}, "--stall-timeout"),
     ],
@@ -199,6 +202,21 @@ def test_a_bad_option_is_one_line_and_exit_code_2(
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert result.stderr.startswith("wsecho: ")
     assert named in result.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [option for option in OPTIONS if not option.is_switch], ids=lambda option: option.flag
+)
+def test_an_option_without_its_value_is_one_line_and_exit_code_2(
+    option: Option, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a shell's variable that is not set would open a door, or leave out the encryption."""
+    for arguments in ([option.flag], [option.flag, "--public"]):
+        assert main(arguments) == 2
+        line = capsys.readouterr().err
+        assert line.startswith("wsecho: ")
+        assert option.flag in line
+        assert line.count("\n") == 1
 
 
 def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
@@ -227,8 +245,6 @@ def test_missing_files_of_the_page_are_one_line_and_exit_code_1(tmp_path: Path) 
 
 
 def test_help_names_every_option_with_its_variable() -> None:
-    from wsecho.config import OPTIONS
-
     text = run("-m", "wsecho", "--help").stdout
     for option in OPTIONS:
         assert option.flag in text

@@ -13,6 +13,8 @@ from click.core import ParameterSource
 from wsecho import __version__
 from wsecho.config import OPTIONS, PUBLIC, Config, Option, OptionError, check
 
+_FLAGS = frozenset(option.flag for option in OPTIONS)
+
 
 class _Value(click.ParamType[Any]):
     """Lets an option's own parser decide, so that flag, environment and documentation cannot disagree."""
@@ -28,6 +30,9 @@ class _Value(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, bool):
             return value  # a switch on the command line
+        if value in _FLAGS:
+            # As where a shell put nothing in the value's place. It would do for a token.
+            self.fail(f"it has no value: {value} is an option itself", param, ctx)
         try:
             return self._option.value(value)
         except ValueError as error:
@@ -61,8 +66,8 @@ def _with_options(command: Callable[..., int]) -> Callable[..., int]:
             type=_Value(option),
             envvar=option.environment,
             default=([option.default] if option.repeats else option.default) if option.default else None,
-            is_flag=option.is_switch,
-            flag_value="on" if option.is_switch else None,
+            # With a flag value of any kind, None included, an option could be given without its value.
+            **({"is_flag": True, "flag_value": "on"} if option.is_switch else {}),
             multiple=option.repeats,
             callback=_joined if option.repeats else None,
             metavar=option.metavar or None,
