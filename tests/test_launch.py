@@ -193,6 +193,7 @@ def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:
         (["--port", "-1"], {}, "'-1' is not a port"),
         ([], {"PORT": "http"}, "--port"),
         ([], {"WSECHO_STALL_TIMEOUT": "-1"}, "--stall-timeout"),
+        ([], {"WSECHO_TLS_SELF_SIGNED": "enabled"}, "--tls-self-signed"),
     ],
 )
 def test_a_bad_option_is_one_line_and_exit_code_2(

@@ -52,6 +52,10 @@ class _Flag(click.Option):
             raise click.BadParameter("it is empty, and there is no default", ctx, self)
         return value
 
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """Leave it to the option's parser what a switch may be set to: the library takes any other word for off."""
+        return self.resolve_envvar_value(ctx) if self.is_flag else super().value_from_envvar(ctx)
+
 
 def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
     """Make one list of those that an option has got each time it was given."""

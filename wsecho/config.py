@@ -134,9 +134,10 @@ def is_loopback(host: str) -> bool:
 def parse_switch(text: str) -> bool:
     """Return whether something is switched on. Raises ValueError."""
     switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
-    if text.lower() not in switches:
+    word = text.strip().lower()
+    if word not in switches:
         raise ValueError(f"{text!r} is neither on nor off")
-    return switches[text.lower()]
+    return switches[word]
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
