@@ -48,6 +48,8 @@ _REQUEST_BUFFER_SIZE = 16 * 1024
 # Descriptors kept for everything that is not a connection, and for those that are to be told that there is no room.
 _SPARE_DESCRIPTORS = 256
 _MOST_TOLD_AT_ONCE = 64
+# With fewer there is hardly a connection, or not even an event loop, whose library then says so in many ways.
+_LEAST_DESCRIPTORS = 32
 # Connections that the admin port takes beyond the most that are held otherwise.
 _ADMIN_CONNECTIONS = 32
 # Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
@@ -110,6 +112,7 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
 
     It starts no thread and no event loop, nor anything of OpenTelemetry's SDK: the process may fork afterwards.
     """
+    _raise_descriptor_limit()
     log = logs.configure(config.log_level, config.log_format)
     chosen = codec.load(config.codec)
     if chosen.name == "python" and config.codec == "auto":
@@ -329,13 +332,20 @@ def _sweep_interval(config: Config) -> float:
     return min(1.0, *(time / 2 for time in times if time))
 
 
-def _capacity(connections: Connections, max_connections: int) -> Capacity:
-    """Let in as many as the descriptors suffice for, after raising their soft limit to the hard one if that can be."""
+def _raise_descriptor_limit() -> None:
+    """Raise the soft limit to the hard one, if that can be. Raises OSError if it is too low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Some systems have a hard limit of infinity, and do not mean it.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    spare = min(_SPARE_DESCRIPTORS, soft // 4)
-    most = min(soft - spare, max_connections or soft)
+    if soft < _LEAST_DESCRIPTORS:
+        raise OSError(f"only {soft} files may be open (ulimit -n): at least {_LEAST_DESCRIPTORS} are needed")
+
+
+def _capacity(connections: Connections, max_connections: int) -> Capacity:
+    """Let in as many as the descriptors suffice for."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = min(_SPARE_DESCRIPTORS, limit // 4)
+    most = min(limit - spare, max_connections or limit)
     return Capacity(connections, most, min(_MOST_TOLD_AT_ONCE, spare // 2))

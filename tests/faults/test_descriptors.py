@@ -1,6 +1,8 @@
 """The server runs out of descriptors: who is connected stays served, who comes is told at once, nothing spins."""
 
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from tests.conftest import Serve
 from tests.faults.bystander import take_out, undisturbed
 from tests.faults.patched import counting_accepts
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.server import PATIENCE, RunningServer
+from tests.server import PATIENCE, ROOT, RunningServer
 
 FEW = 64
 CROWD = 200
@@ -18,6 +20,16 @@ CROWD = 200
 
 def lower_the_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_too_few_descriptors_to_serve_anybody_are_one_line_and_exit_code_1(workers: str) -> None:
+    # Python itself needs some to begin with.
+    serve = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0", "--workers", workers]
+    command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', "12", *serve]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "wsecho: only 12 files may be open (ulimit -n): at least 32 are needed\n"
 
 
 def served(server: RunningServer) -> bool:
