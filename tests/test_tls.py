@@ -154,10 +154,9 @@ def test_the_closing_handshake_ends_with_the_end_of_tls(tls_server: RunningServe
         plain.close()
 
 
-def test_a_client_that_ends_tls_early_gets_what_is_on_its_way(
-    tls_server: RunningServer, trusting: ssl.SSLContext
-) -> None:
-    with RawConnection(tls_server.port) as tcp:
+def received_after_the_end(port: int, trusting: ssl.SSLContext, said: bytes) -> bytes:
+    """Say something, end our side of TLS in the same segment, and return what comes until the server ends its own."""
+    with RawConnection(port) as tcp:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = trusting.wrap_bio(incoming, outgoing, server_hostname="localhost")
 
@@ -170,8 +169,7 @@ def test_a_client_that_ends_tls_early_gets_what_is_on_its_way(
                     incoming.write(tcp.socket.recv(1 << 16))
 
         exchange(client.do_handshake)
-        message = os.urandom(100_000)
-        client.write(HANDSHAKE + client_frame(BINARY, message))
+        client.write(said)
         with pytest.raises(ssl.SSLWantReadError):
             client.unwrap()  # writes our close_notify behind the message
         tcp.send(outgoing.read())
@@ -181,7 +179,24 @@ def test_a_client_that_ends_tls_early_gets_what_is_on_its_way(
         with suppress(ssl.SSLZeroReturnError):  # the server's close_notify
             while True:
                 received += client.read(1 << 16)
+    return received
+
+
+def test_a_client_that_ends_tls_early_gets_what_is_on_its_way(
+    tls_server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    message = os.urandom(100_000)
+    received = received_after_the_end(tls_server.port, trusting, HANDSHAKE + client_frame(BINARY, message))
     assert received.endswith(server_frame(BINARY, message))
+
+
+@pytest.mark.parametrize("paths", [["/metrics"], ["/metrics", "/metrics"], ["/health"] * 3, ["/health", "/metrics"]])
+def test_a_client_that_ends_tls_behind_its_requests_gets_all_answers(
+    tls_server: RunningServer, trusting: ssl.SSLContext, paths: list[str]
+) -> None:
+    requests = b"".join(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode() for path in paths)
+    received = received_after_the_end(tls_server.port, trusting, requests)
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == len(paths)
 
 
 def test_a_peer_that_never_ends_tls_is_cut_off(

@@ -77,7 +77,10 @@ class HttpConnection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """The peer closed its side; the transport sends what is left and closes ours, or waits for us to do so."""
         self._watch(self._services.config.close_timeout)
-        return self._deferred is not None
+        has_more_to_say = self._deferred is not None or bool(self._unread)
+        if has_more_to_say and not self._transport.can_write_eof():
+            raise tls.AnswerPendingError
+        return has_more_to_say
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""

@@ -43,6 +43,13 @@ class RefusedError(OSError):
     """A client that was told, before TLS began, why it cannot."""
 
 
+class AnswerPendingError(OSError):
+    """What a protocol that has yet to answer raises when its peer has announced the end of what it sends.
+
+    The transport would close at once, whatever it is returned, and take nothing more to be written.
+    """
+
+
 class Tls:
     """One server's TLS. `reload` changes what later connections get, and nothing about those that are open."""
 
@@ -119,7 +126,7 @@ class Tls:
 
 
 class _Transport(SSLTransport_Socket):  # type: ignore[misc]  # it comes without types
-    """The server's end of one connection: aiofastnet's, and two things that it leaves undone."""
+    """The server's end of one connection: aiofastnet's, and three things that it leaves undone."""
 
     def __init__(
         self,
@@ -143,7 +150,12 @@ class _Transport(SSLTransport_Socket):  # type: ignore[misc]  # it comes without
         super().resume_reading()
 
     def _force_close(self, error: Exception | None) -> None:
-        """Send the alert that says why there is no agreement (RFC 8446 section 6.2)."""
+        """Send the alert that says why there is no agreement (RFC 8446 section 6.2).
+
+        Stay open for an answer that is pending: the next read comes upon the peer's end again, and closes in order.
+        """
+        if isinstance(error, AnswerPendingError):
+            return
         if isinstance(error, ssl.SSLError) and not self.handshake.done() and not self._has_alerted:
             self._has_alerted = True
             self._write_ready()
