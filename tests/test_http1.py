@@ -16,6 +16,7 @@ from wsecho.http1 import (
     encode_response,
     encode_upgrade,
 )
+from wsecho.proxy_header import LOCAL_HEADER
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade
 
@@ -158,6 +159,24 @@ def test_an_endless_line_is_refused_while_it_comes() -> None:
 )
 def test_what_is_not_http_is_refused(data: bytes) -> None:
     assert read_every_way(data) == 400
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "this is TLS"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "this is HTTP/2"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + head("GET / HTTP/1.1", "Host: a"), "this is a PROXY header"),
+        (LOCAL_HEADER + head("GET / HTTP/1.1", "Host: a"), "this is a PROXY header"),
+        (b"\x00" * 100, "Invalid method"),
+        (head("GETT / HTTP/1.1", "Host: a"), "Expected space after method"),
+    ],
+)
+def test_another_protocol_is_called_by_its_name_however_it_is_cut(data: bytes, named: str) -> None:
+    for size in range(1, len(data) + 1):
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        with pytest.raises(RequestError, match=named):
+            list(map(RequestReader().feed, pieces))
 
 
 def test_of_two_faults_the_first_is_named_however_the_head_is_cut() -> None:

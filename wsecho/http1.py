@@ -20,6 +20,14 @@ _LINE_END = b"\r\n"  # llhttp refuses a bare LF
 # RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
 _HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 
+# How what is no HTTP/1.1 begins, up to the byte at which the parser refuses it, and what its sender has mistaken.
+_OTHER_PROTOCOLS = {
+    b"\x16": "this is TLS, which is not spoken here: connect with http:// or ws://",
+    b"PRI * HTTP/2": "this is HTTP/2, which is not spoken here: connect with HTTP/1.1",
+    b"PROX": "this is a PROXY header, which only --proxy-protocol asks for",
+    b"\r\n\r\n\x00": "this is a PROXY header, which only --proxy-protocol asks for",
+}
+
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -85,13 +93,13 @@ class RequestReader:
         except httptools.HttpParserUpgrade:
             pass  # the head is complete; what follows it was never fed
         except httptools.HttpParserError as error:
-            raise RequestError(400, f"not an HTTP/1.1 request: {error}") from None
+            raise RequestError(400, self._no_request(str(error))) from None
         if refusal:
             raise refusal
         if not self._ended:
             return None
         if not self._head.complete:
-            raise RequestError(400, "not an HTTP/1.1 request: incomplete head")
+            raise RequestError(400, self._no_request("incomplete head"))
         self.unread = data[size:]
         return self._request()
 
@@ -122,6 +130,12 @@ class RequestReader:
             if self._empty_lines > MAX_EMPTY_LINES:
                 return position, RequestError(400, f"more than {MAX_EMPTY_LINES} empty lines in front of a request")
         return position, None
+
+    def _no_request(self, fault: str) -> str:
+        """Return what is said of bytes in which the parser has found `fault`."""
+        read = _LINE_END * self._empty_lines + self._request_line
+        meant = next((meant for beginning, meant in _OTHER_PROTOCOLS.items() if read.startswith(beginning)), fault)
+        return f"not an HTTP/1.1 request: {meant}"
 
     def _limit(self) -> int:
         """Return how long the current line may be, without its end."""
