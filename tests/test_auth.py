@@ -641,6 +641,7 @@ def test_a_secret_verifies_where_it_was_asked_to(serve: Serve, tmp_path: Path) -
         (["--jwt-jwks", "/dev/null", "--jwt-algorithms", "HS256"], {}, "--jwt-algorithms for a secret cannot go with"),
         (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "HS256,RS256"], {}, "--jwt-algorithms names some for"),
         (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "none"], {}, "Invalid value for '--jwt-algorithms'"),
+        (["--jwt-algorithms", "ES256"], {}, "--jwt-algorithms is of no use without --jwt-key-file or --jwt-jwks"),
         (["--jwt-audience", "x"], {}, "--jwt-audience is of no use without --jwt-key-file or --jwt-jwks"),
         (["--allow-origin", "https://a/"], {}, "Invalid value for '--allow-origin'"),
     ],

@@ -28,6 +28,7 @@ _PUBLIC_KEY_ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
+_ADMIN_HOST = "127.0.0.1"
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 
@@ -208,7 +209,7 @@ class Config:
     tls_self_signed: bool = _option(
         "off", parse_switch, "", "Serve TLS with a certificate made at the start: for clients on this machine."
     )
-    admin_host: str = _option("127.0.0.1", parse_host, "ADDRESS", "Address of the admin port.")
+    admin_host: str = _option(_ADMIN_HOST, parse_host, "ADDRESS", "Address of the admin port.")
     admin_port: int | None = _option(
         "",
         parse_port,
@@ -455,10 +456,18 @@ class Option:
         """Return what `text` stands for. Raises ValueError with a line that says what was expected."""
         value = self.parse(text)
         if isinstance(value, int | float) and value < self.at_least:
-            raise ValueError(f"{text!r} is too small: at least {self.at_least:g} is needed")
+            raise ValueError(f"{text!r} is too small: at least {self._written(self.at_least)} is needed")
         if isinstance(value, int | float) and value > self.at_most:
-            raise ValueError(f"{text!r} is too large: at most {self.at_most:g} is allowed")
+            raise ValueError(f"{text!r} is too large: at most {self._written(self.at_most)} is allowed")
         return value
+
+    def _written(self, limit: float) -> str:
+        """Return a limit as it could be given."""
+        if self.parse is parse_time:
+            return f"{limit:.15g}s"
+        units = _SIZE_UNITS if self.parse is parse_size else {"": 1}
+        unit, size = next(item for item in reversed(units.items()) if limit >= item[1] and limit % item[1] == 0)
+        return f"{limit / size:.0f}{unit}"
 
 
 def check(config: Config) -> None:
@@ -475,6 +484,8 @@ def check(config: Config) -> None:
         raise ValueError("--forwarded-header is of no use without --trusted-proxy")
     if config.proxy_protocol and not config.trusted_proxy:
         raise ValueError("--proxy-protocol needs --trusted-proxy: else everybody could say to be anybody")
+    if config.admin_host != _ADMIN_HOST and config.admin_port is None:
+        raise ValueError("--admin-host is of no use without --admin-port")
     _check_json_web_tokens(config)
 
 
@@ -482,8 +493,12 @@ def _check_json_web_tokens(config: Config) -> None:
     if config.jwt_key_file and config.jwt_jwks:
         raise ValueError("--jwt-key-file and --jwt-jwks cannot go together: a key set may hold all keys")
     if not (config.jwt_key_file or config.jwt_jwks):
-        for option, value in (("--jwt-audience", config.jwt_audience), ("--jwt-issuer", config.jwt_issuer)):
-            if value:
+        for option, value, default in (
+            ("--jwt-algorithms", config.jwt_algorithms, _PUBLIC_KEY_ALGORITHMS),
+            ("--jwt-audience", config.jwt_audience, ()),
+            ("--jwt-issuer", config.jwt_issuer, ()),
+        ):
+            if value != default:
                 raise ValueError(f"{option} is of no use without --jwt-key-file or --jwt-jwks")
     shared = SHARED_SECRET_ALGORITHMS & set(config.jwt_algorithms)
     if shared and shared != set(config.jwt_algorithms):
