@@ -16,6 +16,8 @@ from tests.frames import TEXT, client_frame, server_frame
 from tests.free_port import free_port
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
+from wsecho import listener
+from wsecho.addresses import parse_ip
 from wsecho.cli import main
 from wsecho.config import OPTIONS, Option
 
@@ -164,6 +166,18 @@ def test_a_flag_beats_its_variable_and_its_variable_an_alias(serve: Serve) -> No
         environment={"PORT": "1", "WSECHO_PORT": str(port), "WSECHO_HOST": "192.0.2.1"},
     )
     assert server.port == port
+
+
+def test_two_colons_are_all_addresses_of_both_families() -> None:
+    # Not a server, because that would be reached from beyond this machine, if only for a moment.
+    ((listening,),) = listener.bind("::", 0, backlog=5)
+    with listening:
+        port = listening.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), timeout=PATIENCE) as client:
+                accepted, peer = listening.accept()
+                accepted.close()
+                assert str(parse_ip(peer[0])) == client.getsockname()[0] == host
 
 
 def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:

@@ -185,7 +185,9 @@ def _list_option(default: str, parse: Callable[[str], Any], metavar: str, meanin
 class Config:
     """The server's options. Sizes are bytes, times are seconds."""
 
-    host: str = _option("0.0.0.0", parse_host, "ADDRESS", "Address to listen on.", aliases=("HOST",))
+    host: str = _option(
+        "0.0.0.0", parse_host, "ADDRESS", "Address to listen on; :: is all, of IPv6 and IPv4.", aliases=("HOST",)
+    )
     port: int = _option(
         "8080", parse_port, "PORT", "Port to listen on; 0 lets the system choose one.", aliases=("PORT",)
     )

@@ -97,8 +97,8 @@ def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.soc
         if shared:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # The IPv4 address of the same name gets a socket of its own.
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Where a name has an IPv4 address, too, that gets a socket of its own; "::" stands for all of both.
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
         listening.bind(address)
     except OSError:
         listening.close()
