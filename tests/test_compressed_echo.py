@@ -172,14 +172,34 @@ def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
 def test_who_has_inflated_a_mebibyte_lets_others_have_their_turn(chosen: Codec) -> None:
     turns: list[int] = []
     inflater = chosen.Inflater(
-        Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(inflater.inflated)
+        Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(round(inflater.cost / (1 << 20)))
     )
     for size in (1 << 19, (1 << 19) - 1, 1, 1 << 20):
         inflater.feed(Compressor()(bytes(size)), ends_message=True)
         while inflater.next_piece():
             pass
         inflater.end_message()
-    assert turns == [1 << 20, 2 << 20]
+    assert turns == [1, 2]
+
+
+@pytest.mark.parametrize(("payload", "messages"), [(b"\x03\x00" * 8192 + b"\x00", 1), (b"\x00", 8192)])
+def test_it_also_takes_time_to_inflate_to_nothing(payload: bytes, messages: int, chosen: Codec) -> None:
+    turns: list[int] = []
+    inflater = chosen.Inflater(Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(1))
+    for _ in range(messages):
+        inflater.feed(payload, ends_message=True)
+        assert inflater.next_piece() == b""
+    assert 2 <= len(turns) <= 8
+    assert (inflater.cost > 1 << 20) == (messages == 1)
+
+
+def test_after_our_close_nothing_is_inflated(chosen: Codec) -> None:
+    bench = CompressedBench(chosen)
+    bench.close(1008, b"too much")
+    bench.feed(compressed_frame(BINARY, Compressor()(bytes(1 << 20))) + compressed_frame(TEXT, b"\xff\xff"))
+    assert (bench.row.inflated_bytes, bench.error) == (0, None)
+    bench.feed(client_frame(CLOSE, b"\x03\xf0"))
+    assert (bench.echo.state, bench.echo.close_code) == (CLOSED, 1008)
 
 
 @pytest.mark.parametrize("opcode", [CONTINUATION, PING, PONG, CLOSE])

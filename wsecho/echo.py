@@ -391,7 +391,8 @@ class Echo:
     def _check(self, count: int, end: int) -> bool:
         """Look at the `count` bytes that have come of a message; fail and return False if they are bad."""
         if self.message_compressed:
-            return self._inspect(count, end)
+            # After our Close it will not be answered, and whoever got that for sending too much must not cost more.
+            return self.state == CLOSING or self._inspect(count, end)
         # ASCII between whole characters is text; that is most of it.
         if self.message_opcode == TEXT and count and not (self.utf8 == UTF8_COMPLETE and self.buffer.unmasked_ascii):
             self.utf8 = self.buffer.validate_utf8(self.stop, count, self.utf8)

@@ -227,10 +227,10 @@ class WebSocketConnection:
         due = self._lifetime.look(
             now,
             # What they inflate to is what they cost.
-            bytes_received=echo.bytes_received + (echo.inflater.inflated if echo.inflater else 0),
+            bytes_received=echo.bytes_received + (echo.inflater.cost if echo.inflater else 0),
             frames=echo.frames,
             messages=echo.messages,
-            blocked=self._paused is not None,
+            blocked=self._waits or self._paused is not None,
         )
         if due == "ping":
             self._pinged = now

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 cdef bytes _MESSAGE_END
 # An argument of zlib's, which would be made anew for each call from a C integer.
 cdef object _PIECE_SIZE
-cdef int64_t _MUCH
+cdef int64_t _MUCH, _CALL
 
 
 @cython.final
@@ -14,7 +14,7 @@ cdef class Inflater:
     cdef object _memory
     cdef object _much_inflated
     cdef int64_t _untold
-    cdef readonly int64_t inflated
+    cdef readonly int64_t cost
     cdef object _stream
     cdef bytes _compressed
     cdef bint _is_spent
