@@ -153,9 +153,9 @@ def test_an_inflater_is_made_for_the_first_compressed_message_only(chosen: Codec
 
 
 def test_little_is_read_at_once_of_what_may_become_much(chosen: Codec) -> None:
-    assert EchoBench(chosen, size=60_000).echo.room == 60_000
-    assert CompressedBench(chosen, size=60_000).echo.room == 16 << 10
-    assert CompressedBench(chosen, size=100).echo.room == 100
+    assert EchoBench(chosen, size=60_000).echo.room() == 60_000
+    assert CompressedBench(chosen, size=60_000).echo.room() == 16 << 10
+    assert CompressedBench(chosen, size=100).echo.room() == 100
 
 
 def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:

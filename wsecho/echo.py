@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from wsecho.receive_buffer import ReceiveBuffer
     from wsecho.tally import Tally
 
-# Bytes that may arrive at once where compression was agreed on: nobody else is served while they are inflated, to a
-# thousand times as much.
-COMPRESSED_ROOM = 16 * 1024
-
 # States of an echo. In CLOSING our Close has been sent and only the peer's is awaited; in CLOSED nothing is parsed.
 OPEN = 0
 CLOSING = 1
@@ -93,8 +89,7 @@ class Echo:
     and `payload_sent` (bytes of data frames) count what has been.
 
     `make_inflater` is given where permessage-deflate was agreed on. Compressed messages are passed on as they come
-    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked. `room` is how many bytes may be
-    received at once.
+    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked.
     """
 
     def __init__(
@@ -111,7 +106,6 @@ class Echo:
         self.max_message_size = max_message_size
         self.max_fragments = max_fragments
         self.make_inflater = make_inflater
-        self.room = min(buffer.size, COMPRESSED_ROOM) if make_inflater else buffer.size
         self.inflater: Inflater | None = None
         self.state = OPEN
         self.close_code = 0
@@ -154,6 +148,10 @@ class Echo:
         self.held_size = 0
         # Code and reason of a Close that must wait for the end of the frame being forwarded.
         self.pending_close: tuple[int, bytes] | None = None
+
+    def room(self) -> int:
+        """Return how many bytes may be received at once, now."""
+        return self.buffer.size if self.make_inflater is None else self.buffer.compressed_room
 
     def receive(self, received: int) -> None:
         """Turn the `received` bytes at the buffer's landing into the reply `data[start:stop]`."""

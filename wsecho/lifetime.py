@@ -46,7 +46,7 @@ class Lifetime:
     ) -> Literal["ping", "silence", "idle", "lifetime", "rate"] | None:
         """Say what is due: a ping, or the end for one of four reasons. The numbers are those since the opening.
 
-        A `blocked` peer is not read from, so it cannot be heard: the stall limit is what ends it, if it is the peer's doing.
+        A `blocked` peer is not read from, so it cannot be heard: the stall limit is what ends it, if that is its doing.
         """
         limits = self._limits
         too_fast = self._is_too_fast(now - self._looked, bytes_received - self._bytes, frames - self._frames)

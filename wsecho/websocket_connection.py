@@ -40,6 +40,7 @@ class WebSocketConnection:
             "_span",
             "_transport",
             "_turn",
+            "_unread",
             "_waits",
             "_wire",
         ),
@@ -65,6 +66,7 @@ class WebSocketConnection:
         # In which turn of the loop much was inflated; whether it was so much that others have their turn first.
         self._turn: int | None = None
         self._waits = False
+        self._unread = b""
         memory = services.inflater_memory
         make_inflater = partial(codec.Inflater, agreement, memory, self._much_inflated) if agreement else None
         self._echo = codec.Echo(
@@ -93,11 +95,17 @@ class WebSocketConnection:
         services.ledger.connection_opened()
         self._transport.write(answer)
         self._look_again(self._opened)
-        buffer = services.receive_buffer
-        while unread and not self._transport.is_closing():
-            piece, unread = unread[: self._echo.room], unread[self._echo.room :]
+        self._take(unread)
+
+    def _take(self, unread: bytes) -> None:
+        """Echo what came in behind the handshake; what is left of it when others have their turn comes after them."""
+        buffer = self._services.receive_buffer
+        while unread and not self._waits and not self._transport.is_closing():
+            room = self._echo.room()
+            piece, unread = unread[:room], unread[room:]
             buffer.place(buffer.landing, piece)
             self._wire.buffer_updated(len(piece))
+        self._unread = unread
 
     def echo_closes(self) -> None:
         """The echo has left its open state: a Close was sent, or can no longer be."""
@@ -177,7 +185,7 @@ class WebSocketConnection:
 
     def _much_inflated(self) -> None:
         """For the second time in a turn of the loop: read on when others have had theirs. More such may come."""
-        turn = self._services.turns.number()
+        turn = self._services.turns.much_inflated()
         if turn == self._turn and not self._waits:
             self._waits = True
             self._transport.pause_reading()
@@ -186,7 +194,9 @@ class WebSocketConnection:
 
     def _go_on(self) -> None:
         self._waits = False
-        if self._paused is None and not self._transport.is_closing():
+        if self._unread:
+            self._take(self._unread)
+        if self._paused is None and not self._waits and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _end_pause(self, now: float) -> None:

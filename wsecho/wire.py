@@ -25,7 +25,7 @@ class Wire(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to: the landing of the shared buffer."""
         landing = self._echo.buffer.landing
-        return self._memory[landing : landing + self._echo.room]
+        return self._memory[landing : landing + self._echo.room()]
 
     def buffer_updated(self, received: int) -> None:
         """Echo what was just read; after the closing handshake it is read only to be dropped."""

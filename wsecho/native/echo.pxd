@@ -26,7 +26,6 @@ cdef class Echo:
     cdef readonly int64_t max_message_size
     cdef readonly int64_t max_fragments
     cdef public object make_inflater
-    cdef readonly Py_ssize_t room
     cdef public NativeInflater inflater
     cdef readonly int state
     cdef readonly int close_code
@@ -63,6 +62,7 @@ cdef class Echo:
 
     @cython.locals(read=Py_ssize_t, end=Py_ssize_t, payload_received=int64_t, payload_sent=int64_t)
     cpdef int receive(self, Py_ssize_t received) except -1
+    cpdef Py_ssize_t room(self) noexcept
     cpdef close(self, int code, bytes reason)
     cdef void _begin_reply(self) noexcept
     cpdef ping(self, bytes payload)

@@ -32,7 +32,7 @@ cdef class Wire(Protocol):
 
     cdef NoResult get_buffer_c(self, Py_ssize_t hint, char **data, Py_ssize_t *size) except NoResult.EXC:
         data[0] = <char *>self.echo.data + self.echo.buffer.landing
-        size[0] = self.echo.room
+        size[0] = self.echo.room()
         return NoResult.OK
 
     cpdef buffer_updated(self, Py_ssize_t received):
