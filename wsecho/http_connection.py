@@ -179,8 +179,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         route = self._services.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
             span = self._services.traces.opened(request, route, answer.subprotocol, began)
-            self._upgrade(request, answer, span, unread)
+            connection = self._upgrade(request, answer, span)
             self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)
+            connection.take(unread)
             return
         span = self._services.traces.answered(request, route, answer.status, began)
         if answer.refusal:
@@ -231,7 +232,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             half_close(self._transport)
             self._watch(self._services.config.close_timeout)
 
-    def _upgrade(self, request: Request, upgrade: Upgrade, span: Span, unread: bytes) -> None:
+    def _upgrade(self, request: Request, upgrade: Upgrade, span: Span) -> WebSocketConnection:
         self._ended = True
         self._services.connections.remove(self)
         log = self._log(request, span)
@@ -239,7 +240,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         share = self._caller.share
         connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)
         self._caller.passed_on()
-        connection.open(encode_upgrade(upgrade), unread)
+        connection.open(encode_upgrade(upgrade))
+        return connection
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:
         """Return a logger whose lines can be found from the request's trace."""

@@ -86,8 +86,8 @@ class WebSocketConnection:
         self._paused: float | None = None
         self._pinged = 0.0
 
-    def open(self, answer: bytes, unread: bytes) -> None:
-        """Take over the transport and write `answer`, the 101. `unread` came in behind the handshake."""
+    def open(self, answer: bytes) -> None:
+        """Take over the transport and write `answer`, the 101."""
         services = self._services
         services.connections.add(self)
         self._transport.set_protocol(self._wire)
@@ -95,9 +95,8 @@ class WebSocketConnection:
         services.ledger.connection_opened()
         self._transport.write(answer)
         self._look_again(self._opened)
-        self._take(unread)
 
-    def _take(self, unread: bytes) -> None:
+    def take(self, unread: bytes) -> None:
         """Echo what came in behind the handshake; what is left of it when others have their turn comes after them."""
         buffer = self._services.receive_buffer
         while unread and not self._waits and not self._transport.is_closing():
@@ -194,8 +193,10 @@ class WebSocketConnection:
 
     def _go_on(self) -> None:
         self._waits = False
+        # Far more than a limit allows can come out between two sweeps.
+        self.look(self._services.now())
         if self._unread:
-            self._take(self._unread)
+            self.take(self._unread)
         if self._paused is None and not self._waits and not self._transport.is_closing():
             self._transport.resume_reading()
 

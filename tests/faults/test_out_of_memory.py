@@ -31,7 +31,7 @@ made = http_connection.WebSocketConnection
 def fail(connection, request, *rest):
     def none(*arguments): raise MemoryError
     http_connection.WebSocketConnection = none if request.value('x-out-of-memory') else made
-    upgrade(connection, request, *rest)
+    return upgrade(connection, request, *rest)
 http_connection.HttpConnection._upgrade = fail
 """,
     "looking into a message": """
