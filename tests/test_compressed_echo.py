@@ -34,7 +34,8 @@ class CompressedBench(EchoBench):
         super().__init__(chosen, **limits)
         self.memory = InflaterMemory(1 << 20)
         agreement = Agreement(bits, context_takeover, "")
-        make_inflater = partial(chosen.Inflater, agreement, self.memory)
+        turn = chosen.Turn(lambda: None, lambda: None)
+        make_inflater = partial(chosen.Inflater, agreement, self.memory, turn, lambda: None)
         max_message_size = limits.get("max_message_size", 1 << 26)
         self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, 1 << 20, make_inflater)
 
@@ -160,37 +161,65 @@ def test_little_is_read_at_once_of_what_may_become_much(chosen: Codec) -> None:
 
 def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
     memory = InflaterMemory(30_000)
-    inflater = chosen.Inflater(Agreement(12, True, ""), memory)
+    turn = chosen.Turn(lambda: None, lambda: None)
+    inflater = chosen.Inflater(Agreement(12, True, ""), memory, turn, lambda: None)
     assert memory.has_room()
-    another = chosen.Inflater(Agreement(15, True, ""), memory)
+    another = chosen.Inflater(Agreement(15, True, ""), memory, turn, lambda: None)
     assert not memory.has_room()
     another.close()
     inflater.close()
     assert (memory.used, memory.has_room()) == (0, True)
 
 
-def test_who_has_inflated_a_mebibyte_lets_others_have_their_turn(chosen: Codec) -> None:
-    turns: list[int] = []
-    inflater = chosen.Inflater(
-        Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(round(inflater.cost / (1 << 20)))
-    )
-    for size in (1 << 19, (1 << 19) - 1, 1, 1 << 20):
-        inflater.feed(Compressor()(bytes(size)), ends_message=True)
-        while inflater.next_piece():
-            pass
-        inflater.end_message()
-    assert turns == [1, 2]
+class Spending:
+    """An inflater in a turn of its own; what it has been told to do."""
+
+    def __init__(self, chosen: Codec) -> None:
+        self.told: list[str] = []
+        self.turn = chosen.Turn(
+            partial(self.told.append, "await the end"), partial(self.told.append, "the turn is full")
+        )
+        memory = InflaterMemory(1 << 20)
+        self.inflater = chosen.Inflater(Agreement(15, True, ""), memory, self.turn, partial(self.told.append, "wait"))
+
+    def inflate(self, payload: bytes, times: int = 1) -> None:
+        for _ in range(times):
+            self.inflater.feed(payload, ends_message=True)
+            while self.inflater.next_piece():
+                pass
+            self.inflater.end_message()
+
+
+def test_who_has_inflated_much_in_a_turn_lets_others_have_theirs(chosen: Codec) -> None:
+    spending = Spending(chosen)
+    mebibyte = partial(Compressor(), bytes(1 << 20))
+    for _ in range(2):
+        spending.inflate(mebibyte())
+        assert spending.told == ["await the end"]
+        spending.turn.end()
+        spending.told.clear()
+    spending.inflate(mebibyte())
+    spending.inflate(mebibyte())
+    assert set(spending.told) == {"await the end", "wait"}
+
+
+def test_who_comes_when_all_have_inflated_much_waits_sooner(chosen: Codec) -> None:
+    spending = Spending(chosen)
+    spending.turn.spend(16 << 20)
+    assert spending.told == ["await the end", "the turn is full"]
+    compressor = Compressor()
+    spending.inflate(compressor(bytes(200 << 10)))
+    assert "wait" not in spending.told
+    spending.inflate(compressor(bytes(100 << 10)))
+    assert spending.told[-1] == "wait"
 
 
 @pytest.mark.parametrize(("payload", "messages"), [(b"\x03\x00" * 8192 + b"\x00", 1), (b"\x00", 8192)])
 def test_it_also_takes_time_to_inflate_to_nothing(payload: bytes, messages: int, chosen: Codec) -> None:
-    turns: list[int] = []
-    inflater = chosen.Inflater(Agreement(15, True, ""), InflaterMemory(1 << 20), lambda: turns.append(1))
-    for _ in range(messages):
-        inflater.feed(payload, ends_message=True)
-        assert inflater.next_piece() == b""
-    assert 2 <= len(turns) <= 8
-    assert (inflater.cost > 1 << 20) == (messages == 1)
+    spending = Spending(chosen)
+    spending.inflate(payload, messages)
+    assert "wait" in spending.told
+    assert (spending.inflater.cost > 1 << 20) == (messages == 1)
 
 
 def test_after_our_close_nothing_is_inflated(chosen: Codec) -> None:

@@ -116,7 +116,7 @@ def test_imports_point_inward(module: str) -> None:
         assert not {name.split(".")[0] for name in imported} & FORBIDDEN_INSIDE
 
 
-@pytest.mark.parametrize("name", ["Echo", "Inflater", "ReceiveBuffer", "Tally", "Wire"])
+@pytest.mark.parametrize("name", ["Echo", "Inflater", "ReceiveBuffer", "Tally", "Turn", "Wire"])
 def test_the_compiled_twin_offers_what_the_plain_one_does(name: str) -> None:
     plain, compiled = (getattr(CODECS[codec], name) for codec in ("python", "compiled"))
     offered = {name for name, member in vars(plain).items() if callable(member) and not name.startswith("_")}

@@ -7,22 +7,40 @@ import pytest
 from tests.echoing import CODECS
 from wsecho.turns import Turns
 
+MIB = 1 << 20
+
 
 @pytest.mark.parametrize("codec_name", CODECS)
 @pytest.mark.parametrize(("size", "room", "little"), [(60_000, 16 << 10, 512), (100, 100, 100)])
 def test_room_is_little_for_the_rest_of_a_turn_in_which_much_was_inflated(
     size: int, room: int, little: int, codec_name: str
 ) -> None:
-    async def turns() -> None:
-        buffer = CODECS[codec_name].ReceiveBuffer(size, 100)
-        turns = Turns(asyncio.get_running_loop(), buffer)
-        for _ in range(7):
-            number = turns.much_inflated()
+    async def go_round() -> None:
+        codec = CODECS[codec_name]
+        buffer = codec.ReceiveBuffer(size, 100)
+        turns = Turns(asyncio.get_running_loop(), codec, buffer)
+        turns.turn.spend(15 * MIB)
         assert buffer.compressed_room == room
-        assert turns.much_inflated() == number
+        turns.turn.spend(MIB)
         assert buffer.compressed_room == little
+        assert (turns.turn.number, turns.turn.spent) == (0, 16 * MIB)
         await asyncio.sleep(0)
         assert buffer.compressed_room == room
-        assert turns.much_inflated() == number + 1
+        assert (turns.turn.number, turns.turn.spent) == (1, 0)
 
-    asyncio.run(turns())
+    asyncio.run(go_round())
+
+
+def test_those_that_wait_go_on_one_a_turn_in_the_order_of_their_coming() -> None:
+    async def go_round() -> None:
+        codec = CODECS["python"]
+        turns = Turns(asyncio.get_running_loop(), codec, codec.ReceiveBuffer(100, 100))
+        seen: list[str] = []
+        for name in "abc":
+            turns.wait(lambda name=name: seen.append(name))  # type: ignore[misc]
+        for count in (1, 2, 3, 3):
+            await asyncio.sleep(0)
+            assert len(seen) == count
+        assert seen == ["a", "b", "c"]
+
+    asyncio.run(go_round())

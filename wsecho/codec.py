@@ -8,17 +8,20 @@ from wsecho import echo, inflater, receive_buffer, tally, wire
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The five classes that come as a set. Both sets have the same interface; the plain one is what types refer to."""
+    """The six classes that come as a set. Both sets have the same interface; the plain one is what types refer to."""
 
     name: str
     Echo: type[echo.Echo]
     Inflater: type[inflater.Inflater]
     ReceiveBuffer: type[receive_buffer.ReceiveBuffer]
     Tally: type[tally.Tally]
+    Turn: type[inflater.Turn]
     Wire: type[wire.Wire]
 
 
-PLAIN = Codec("python", echo.Echo, inflater.Inflater, receive_buffer.ReceiveBuffer, tally.Tally, wire.Wire)
+PLAIN = Codec(
+    "python", echo.Echo, inflater.Inflater, receive_buffer.ReceiveBuffer, tally.Tally, inflater.Turn, wire.Wire
+)
 
 
 def load(choice: str) -> Codec:
@@ -47,5 +50,6 @@ def _compiled() -> Codec:
         native.inflater.Inflater,
         native.receive_buffer.ReceiveBuffer,
         native.tally.Tally,
+        native.inflater.Turn,
         native.wire.Wire,
     )

@@ -11,10 +11,15 @@ _PIECE_SIZE = 32 * 1024
 # zlib's state beside its window, about.
 _STATE_SIZE = 10 * 1024
 _SMALLEST_WINDOW_BITS = 9
-# About a millisecond's work. One read may bring a thousand times its size.
-_MUCH = 1 << 20
 # What a call of zlib costs beside the bytes that come out, in bytes that come out in the same time: half a microsecond.
 _CALL = 512
+# What one connection may inflate in a turn of the loop before others have theirs: some three milliseconds' work. After
+# what all may, some 25 milliseconds', it is less.
+_MUCH = 2 << 20
+_MUCH_IN_ALL = 16 << 20
+_LITTLE = 256 << 10
+# What is not worth finding out in which turn it was.
+_NEGLIGIBLE = 64 << 10
 
 
 class InflaterMemory:
@@ -29,6 +34,35 @@ class InflaterMemory:
         return self.used < self.limit
 
 
+class Turn:
+    """The turn that the event loop is in, and what all connections of a worker have inflated in it."""
+
+    __slots__ = ("_await_end", "_is_full", "number", "spent")
+
+    def __init__(self, await_end: Callable[[], None], is_full: Callable[[], None]) -> None:
+        """`await_end` has to see to it that `end` is called when the loop has come round; `is_full` is called when all
+        together have inflated too much for one turn.
+        """
+        self._await_end = await_end
+        self._is_full = is_full
+        self.number = 0
+        self.spent = 0
+
+    def spend(self, size: int) -> None:
+        """Count `size` bytes, or what takes as long."""
+        before = self.spent
+        self.spent += size
+        if before < _NEGLIGIBLE <= self.spent:
+            self._await_end()
+        if before < _MUCH_IN_ALL <= self.spent:
+            self._is_full()
+
+    def end(self) -> None:
+        """Begin the next one."""
+        self.number += 1
+        self.spent = 0
+
+
 class Inflater:
     """Inflates the messages of one connection, a piece at a time. Made when the first compressed message comes."""
 
@@ -38,21 +72,26 @@ class Inflater:
         "_is_spent",
         "_memory",
         "_much_inflated",
+        "_number",
+        "_spent",
         "_stream",
-        "_untold",
+        "_turn",
         "cost",
     )
 
     def __init__(
-        self, agreement: Agreement, memory: InflaterMemory, much_inflated: Callable[[], None] = lambda: None
+        self, agreement: Agreement, memory: InflaterMemory, turn: Turn, much_inflated: Callable[[], None]
     ) -> None:
-        """`much_inflated` is called after each MiB or so that came out, or the time that one takes. `cost` is all that
-        came out, and what streams cost that end within a message.
+        """`much_inflated` is called, once or more often, where this is too much for one turn. `cost` is all that came
+        out, and what streams cost that end within a message.
         """
         self._agreement = agreement
         self._memory = memory
+        self._turn = turn
         self._much_inflated = much_inflated
-        self._untold = 0
+        # What was spent in the turn of that number.
+        self._number = 0
+        self._spent = 0
         self.cost = 0
         self._stream: zlib._Decompress | None = None
         self._compressed = b""
@@ -101,9 +140,13 @@ class Inflater:
         return b""
 
     def _count(self, size: int) -> None:
-        self._untold += size
-        if self._untold >= _MUCH:
-            self._untold = 0
+        turn = self._turn
+        turn.spend(size)
+        if self._number != turn.number:
+            self._number = turn.number
+            self._spent = 0
+        self._spent += size
+        if self._spent >= (_MUCH if turn.spent < _MUCH_IN_ALL else _LITTLE):
             self._much_inflated()
 
     def end_message(self) -> None:

@@ -4,52 +4,43 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from wsecho.codec import Codec
 from wsecho.receive_buffer import COMPRESSED_ROOM, ReceiveBuffer
 
-# After somebody has inflated much so many times in a turn, which takes some 15 milliseconds, those still to come in it
-# get room for so many bytes, which are inflated in less than one.
-_MUCH_IN_ALL = 8
+# Who is still to come in a turn in which all have inflated too much gets room for so many bytes, which are inflated in
+# less than a millisecond.
 _LITTLE_ROOM = 512
 
 
 class Turns:
-    """Numbers the turns that somebody asks about, and keeps the queue of those that wait to be read from."""
+    """Keeps `turn`, what is inflated in the present one, and the queue of those that wait to be read from."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: ReceiveBuffer) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec, buffer: ReceiveBuffer) -> None:
         self._loop = loop
-        self._number = 0
-        self._is_counted = False
         self._buffer = buffer
-        self._inflated = 0
+        self._next_is_awaited = False
         self._waiting: deque[Callable[[], None]] = deque()
-
-    def number(self) -> int:
-        """Return the number of this turn: it is the same until the loop has come round."""
-        if not self._is_counted:
-            self._is_counted = True
-            self._loop.call_soon(self._begin)
-        return self._number
-
-    def much_inflated(self) -> int:
-        """Note that somebody has inflated much, and return the number of this turn."""
-        self._inflated += 1
-        if self._inflated == _MUCH_IN_ALL:
-            self._buffer.compressed_room = min(self._buffer.size, _LITTLE_ROOM)
-        return self.number()
+        self.turn = codec.Turn(self._await_next, self._is_full)
 
     def wait(self, go_on: Callable[[], None]) -> None:
         """Call `go_on` in a later turn, when those that have waited longer have had theirs."""
         self._waiting.append(go_on)
-        self.number()
+        self._await_next()
+
+    def _is_full(self) -> None:
+        self._buffer.compressed_room = min(self._buffer.size, _LITTLE_ROOM)
+
+    def _await_next(self) -> None:
+        if not self._next_is_awaited:
+            self._next_is_awaited = True
+            self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        self._number += 1
-        if self._inflated >= _MUCH_IN_ALL:
-            self._buffer.compressed_room = min(self._buffer.size, COMPRESSED_ROOM)
-        self._inflated = 0
-        self._is_counted = False
+        self._next_is_awaited = False
+        self.turn.end()
+        self._buffer.compressed_room = min(self._buffer.size, COMPRESSED_ROOM)
         if self._waiting:
             go_on = self._waiting.popleft()
             if self._waiting:
-                self.number()
+                self._await_next()
             go_on()

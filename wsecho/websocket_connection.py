@@ -39,7 +39,6 @@ class WebSocketConnection:
             "_share",
             "_span",
             "_transport",
-            "_turn",
             "_unread",
             "_waits",
             "_wire",
@@ -63,12 +62,12 @@ class WebSocketConnection:
         self._span = span
         self._transport = transport
         codec = services.codec
-        # In which turn of the loop much was inflated; whether it was so much that others have their turn first.
-        self._turn: int | None = None
+        # Whether so much was inflated that others have their turn first.
         self._waits = False
         self._unread = b""
         memory = services.inflater_memory
-        make_inflater = partial(codec.Inflater, agreement, memory, self._much_inflated) if agreement else None
+        turn = services.turns.turn
+        make_inflater = partial(codec.Inflater, agreement, memory, turn, self._wait) if agreement else None
         self._echo = codec.Echo(
             services.receive_buffer,
             services.tally,
@@ -182,14 +181,12 @@ class WebSocketConnection:
         if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
             self._services.connections.unwatch(self)
 
-    def _much_inflated(self) -> None:
-        """For the second time in a turn of the loop: read on when others have had theirs. More such may come."""
-        turn = self._services.turns.much_inflated()
-        if turn == self._turn and not self._waits:
+    def _wait(self) -> None:
+        """Too much was inflated for one turn of the loop: read on when others have had theirs."""
+        if not self._waits:
             self._waits = True
             self._transport.pause_reading()
             self._services.turns.wait(self._go_on)
-        self._turn = turn
 
     def _go_on(self) -> None:
         self._waits = False

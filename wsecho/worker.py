@@ -209,7 +209,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             max_byte_rate=config.max_byte_rate,
         ),
         loans=Loans(config.loan_limit, loop),
-        turns=Turns(loop, receive_buffer),
+        turns=Turns(loop, foundation.codec, receive_buffer),
         inflater_memory=inflater_memory,
         receive_buffer=receive_buffer,
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),

@@ -5,7 +5,19 @@ from libc.stdint cimport int64_t
 cdef bytes _MESSAGE_END
 # An argument of zlib's, which would be made anew for each call from a C integer.
 cdef object _PIECE_SIZE
-cdef int64_t _MUCH, _CALL
+cdef int64_t _CALL, _MUCH, _MUCH_IN_ALL, _LITTLE, _NEGLIGIBLE
+
+
+@cython.final
+cdef class Turn:
+    cdef object _await_end
+    cdef object _is_full
+    cdef readonly int64_t number
+    cdef readonly int64_t spent
+
+    @cython.locals(before=int64_t)
+    cpdef spend(self, int64_t size)
+    cpdef end(self)
 
 
 @cython.final
@@ -13,7 +25,9 @@ cdef class Inflater:
     cdef object _agreement
     cdef object _memory
     cdef object _much_inflated
-    cdef int64_t _untold
+    cdef Turn _turn
+    cdef int64_t _number
+    cdef int64_t _spent
     cdef readonly int64_t cost
     cdef object _stream
     cdef bytes _compressed
@@ -22,6 +36,7 @@ cdef class Inflater:
     cpdef feed(self, bytes compressed, bint ends_message)
     @cython.locals(piece=bytes)
     cpdef bytes next_piece(self)
+    @cython.locals(turn=Turn)
     cdef _count(self, int64_t size)
     cpdef end_message(self)
     cpdef close(self)
