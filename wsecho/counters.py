@@ -2,9 +2,8 @@
 
 The row holds only what cannot be derived. Messages received are the sum of `message_sizes`; connections opened are the
 handshakes that were accepted; the end of a connection is counted in one place, by who ended it, how, and after how
-long. A scrape, which another worker may answer at any instant, can therefore never show one metric that disagrees with
-another. A histogram has one bucket more than it has bounds, the last one without upper bound; its sum is kept beside
-it.
+long. So a scrape, which another worker may answer at any instant, can never show that these disagree. A histogram has
+one bucket more than it has bounds, the last one without upper bound; its sum is kept beside it.
 
 Labels have closed sets of values, and a place in the row for each.
 """
@@ -143,6 +142,6 @@ class Counters(ctypes.Structure):
 
     @property
     def closes(self) -> list[int]:
-        """Connections that ended, by initiator, and of each by close code."""
+        """Connections that ended: for each initiator those of each close code."""
         ends = array("q", bytes(self.connection_ends))
         return [sum(ends[start : start + _DURATION_BUCKETS]) for start in range(0, len(ends), _DURATION_BUCKETS)]
