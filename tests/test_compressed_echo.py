@@ -34,10 +34,10 @@ class CompressedBench(EchoBench):
         super().__init__(chosen, **limits)
         self.memory = InflaterMemory(1 << 20)
         agreement = Agreement(bits, context_takeover, "")
-        turn = chosen.Turn(lambda: None, lambda: None)
+        turn = chosen.Turn(lambda: None)
         make_inflater = partial(chosen.Inflater, agreement, self.memory, turn, lambda: None)
         max_message_size = limits.get("max_message_size", 1 << 26)
-        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, 1 << 20, make_inflater)
+        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, 1 << 20, make_inflater, turn)
 
 
 class Compressor:
@@ -161,7 +161,7 @@ def test_little_is_read_at_once_of_what_may_become_much(chosen: Codec) -> None:
 
 def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
     memory = InflaterMemory(30_000)
-    turn = chosen.Turn(lambda: None, lambda: None)
+    turn = chosen.Turn(lambda: None)
     inflater = chosen.Inflater(Agreement(12, True, ""), memory, turn, lambda: None)
     assert memory.has_room()
     another = chosen.Inflater(Agreement(15, True, ""), memory, turn, lambda: None)
@@ -176,9 +176,7 @@ class Spending:
 
     def __init__(self, chosen: Codec) -> None:
         self.told: list[str] = []
-        self.turn = chosen.Turn(
-            partial(self.told.append, "await the end"), partial(self.told.append, "the turn is full")
-        )
+        self.turn = chosen.Turn(partial(self.told.append, "await the end"))
         memory = InflaterMemory(1 << 20)
         self.inflater = chosen.Inflater(Agreement(15, True, ""), memory, self.turn, partial(self.told.append, "wait"))
 
@@ -206,7 +204,7 @@ def test_who_has_inflated_much_in_a_turn_lets_others_have_theirs(chosen: Codec) 
 def test_who_comes_when_all_have_inflated_much_waits_sooner(chosen: Codec) -> None:
     spending = Spending(chosen)
     spending.turn.spend(16 << 20)
-    assert spending.told == ["await the end", "the turn is full"]
+    assert spending.told == ["await the end"]
     compressor = Compressor()
     spending.inflate(compressor(bytes(200 << 10)))
     assert "wait" not in spending.told

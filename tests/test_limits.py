@@ -7,10 +7,11 @@ import time
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.patched import patched
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.processes import wait_until
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.test_compressed_echo import Compressor, compressed_frame
+from tests.test_compressed_echo import Compressor, compressed_frame, compressed_reply
 
 OFFER = HANDSHAKE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
 
@@ -126,6 +127,39 @@ def test_compressed_messages_count_as_what_they_inflate_to(serve: Serve) -> None
         assert client.receive_all().endswith(server_close(1008, TOO_FAST))
     # Far less than can be inflated between two sweeps.
     assert server.metrics()["websocket_inflated_bytes_total"] <= 64 << 20
+
+
+def test_what_waits_for_its_turn_behind_a_handshake_comes_back_whole_and_in_order(
+    serve: Serve, codec_name: str
+) -> None:
+    server = serve("--codec", codec_name, "--receive-buffer-size", "1KiB")
+    compressor = Compressor()
+    payloads = [compressor(bytes(1 << 20)) for _ in range(10)]
+    frames = b"".join(compressed_frame(BINARY, payload) for payload in payloads) + client_frame(TEXT, b"the last")
+    with RawConnection(server.port) as client:
+        client.send(OFFER + frames)
+        expected = b"".join(compressed_reply(BINARY, payload) for payload in payloads) + server_frame(TEXT, b"the last")
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += client.receive(1)
+        assert client.receive(len(expected)) == expected
+
+
+def test_who_waits_for_its_turn_is_not_silent(serve: Serve) -> None:
+    # A server on which that turn never comes.
+    command = patched("from wsecho import turns; turns.Turns.wait = lambda self, go_on: None")
+    server = serve("--ping-interval", "200ms", "--ping-timeout", "200ms", command=command)
+    with RawConnection(server.port) as waiting:
+        waiting.send(OFFER + compressed_frame(BINARY, Compressor()(bytes(3 << 20))))
+        server.wait_for_metrics(websocket_inflated_bytes_total=3 << 20)
+        # Who came later, and really is silent, is cut off first.
+        for count in (1, 2):
+            with RawConnection(server.port).open() as silent:
+                silent.receive_all()
+            assert (
+                server.wait_for_metrics(websocket_active_connections=1)['websocket_timeouts_total{limit="ping"}']
+                == count
+            )
 
 
 def test_a_crowd_of_bombs_holds_up_neither_the_sweep_nor_the_end(serve: Serve) -> None:

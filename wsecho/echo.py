@@ -36,7 +36,7 @@ from wsecho.violations import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wsecho.inflater import Inflater
+    from wsecho.inflater import Inflater, Turn
     from wsecho.receive_buffer import ReceiveBuffer
     from wsecho.tally import Tally
 
@@ -89,7 +89,8 @@ class Echo:
     and `payload_sent` (bytes of data frames) count what has been.
 
     `make_inflater` is given where permessage-deflate was agreed on. Compressed messages are passed on as they come
-    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked.
+    (RFC 7692; `wsecho.deflate` says why that can be), and inflated only to be checked. `turn`, which goes with it, says
+    how much of that there is room for.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Echo:
         max_message_size: int,
         max_fragments: int,
         make_inflater: Callable[[], Inflater] | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.buffer = buffer
         self.data = self.buffer.data
@@ -106,6 +108,7 @@ class Echo:
         self.max_message_size = max_message_size
         self.max_fragments = max_fragments
         self.make_inflater = make_inflater
+        self.turn = turn
         self.inflater: Inflater | None = None
         self.state = OPEN
         self.close_code = 0
@@ -151,7 +154,7 @@ class Echo:
 
     def room(self) -> int:
         """Return how many bytes may be received at once, now."""
-        return self.buffer.size if self.make_inflater is None else self.buffer.compressed_room
+        return self.buffer.size if self.turn is None else min(self.buffer.size, self.turn.room())
 
     def receive(self, received: int) -> None:
         """Turn the `received` bytes at the buffer's landing into the reply `data[start:stop]`."""

@@ -18,6 +18,10 @@ _CALL = 512
 _MUCH = 2 << 20
 _MUCH_IN_ALL = 16 << 20
 _LITTLE = 256 << 10
+# Bytes that may arrive at once: nobody else is served while they are inflated, to a thousand times as much. Who comes
+# after all have inflated too much gets room for what is inflated in less than a millisecond.
+_ROOM = 16 << 10
+_LITTLE_ROOM = 512
 # What is not worth finding out in which turn it was.
 _NEGLIGIBLE = 64 << 10
 
@@ -37,14 +41,11 @@ class InflaterMemory:
 class Turn:
     """The turn that the event loop is in, and what all connections of a worker have inflated in it."""
 
-    __slots__ = ("_await_end", "_is_full", "number", "spent")
+    __slots__ = ("_await_end", "number", "spent")
 
-    def __init__(self, await_end: Callable[[], None], is_full: Callable[[], None]) -> None:
-        """`await_end` has to see to it that `end` is called when the loop has come round; `is_full` is called when all
-        together have inflated too much for one turn.
-        """
+    def __init__(self, await_end: Callable[[], None]) -> None:
+        """`await_end` has to see to it that `end` is called when the loop has come round."""
         self._await_end = await_end
-        self._is_full = is_full
         self.number = 0
         self.spent = 0
 
@@ -54,8 +55,14 @@ class Turn:
         self.spent += size
         if before < _NEGLIGIBLE <= self.spent:
             self._await_end()
-        if before < _MUCH_IN_ALL <= self.spent:
-            self._is_full()
+
+    def is_full(self) -> bool:
+        """Tell whether all together have inflated too much for one turn."""
+        return self.spent >= _MUCH_IN_ALL
+
+    def room(self) -> int:
+        """Return how many bytes of a connection on which compression was agreed may arrive at once, now."""
+        return _LITTLE_ROOM if self.is_full() else _ROOM
 
     def end(self) -> None:
         """Begin the next one."""
@@ -146,7 +153,7 @@ class Inflater:
             self._number = turn.number
             self._spent = 0
         self._spent += size
-        if self._spent >= (_MUCH if turn.spent < _MUCH_IN_ALL else _LITTLE):
+        if self._spent >= (_LITTLE if turn.is_full() else _MUCH):
             self._much_inflated()
 
     def end_message(self) -> None:

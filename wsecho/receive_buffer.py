@@ -8,10 +8,6 @@ LONGEST_HEADER = 14
 # A reply never outgrows its input, except for one Close frame after the last byte read (RFC 6455 section 5.5).
 LONGEST_CONTROL_PAYLOAD = 125
 
-# Bytes that may arrive at once where compression was agreed on: nobody else is served while they are inflated, to a
-# thousand times as much.
-COMPRESSED_ROOM = 16 * 1024
-
 # States of the UTF-8 automaton; any other stands for a character that has begun.
 UTF8_COMPLETE = 0
 UTF8_INVALID = 1
@@ -33,15 +29,13 @@ class ReceiveBuffer:
     """`data[landing : landing + size]` receives; what a connection held goes right before it, a Close after it.
 
     `size` and `hold_limit` are bytes. A frame of at most `hold_limit` bytes of payload is held until it is complete;
-    a longer one is passed on as it arrives. `compressed_room` is what may arrive at once where compression was agreed
-    on. All positions are indexes into `data`.
+    a longer one is passed on as it arrives. All positions are indexes into `data`.
     """
 
-    __slots__ = ("compressed_room", "data", "hold_limit", "landing", "size", "unmasked_ascii")
+    __slots__ = ("data", "hold_limit", "landing", "size", "unmasked_ascii")
 
     def __init__(self, size: int, hold_limit: int) -> None:
         self.size = size
-        self.compressed_room = min(size, COMPRESSED_ROOM)
         self.hold_limit = hold_limit
         self.landing = LONGEST_HEADER + max(hold_limit, LONGEST_CONTROL_PAYLOAD)
         self.unmasked_ascii = False

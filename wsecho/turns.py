@@ -5,30 +5,21 @@ from collections import deque
 from collections.abc import Callable
 
 from wsecho.codec import Codec
-from wsecho.receive_buffer import COMPRESSED_ROOM, ReceiveBuffer
-
-# Who is still to come in a turn in which all have inflated too much gets room for so many bytes, which are inflated in
-# less than a millisecond.
-_LITTLE_ROOM = 512
 
 
 class Turns:
     """Keeps `turn`, what is inflated in the present one, and the queue of those that wait to be read from."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec, buffer: ReceiveBuffer) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
         self._loop = loop
-        self._buffer = buffer
         self._next_is_awaited = False
         self._waiting: deque[Callable[[], None]] = deque()
-        self.turn = codec.Turn(self._await_next, self._is_full)
+        self.turn = codec.Turn(self._await_next)
 
     def wait(self, go_on: Callable[[], None]) -> None:
         """Call `go_on` in a later turn, when those that have waited longer have had theirs."""
         self._waiting.append(go_on)
         self._await_next()
-
-    def _is_full(self) -> None:
-        self._buffer.compressed_room = min(self._buffer.size, _LITTLE_ROOM)
 
     def _await_next(self) -> None:
         if not self._next_is_awaited:
@@ -38,7 +29,6 @@ class Turns:
     def _begin(self) -> None:
         self._next_is_awaited = False
         self.turn.end()
-        self._buffer.compressed_room = min(self._buffer.size, COMPRESSED_ROOM)
         if self._waiting:
             go_on = self._waiting.popleft()
             if self._waiting:

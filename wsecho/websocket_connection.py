@@ -74,6 +74,7 @@ class WebSocketConnection:
             services.config.max_message_size,
             services.config.max_fragments,
             make_inflater,
+            turn if agreement else None,
         )
         self._wire = codec.Wire(self._echo, transport, self)
         self._opened = services.now()
@@ -190,10 +191,14 @@ class WebSocketConnection:
 
     def _go_on(self) -> None:
         self._waits = False
-        # Far more than a limit allows can come out between two sweeps.
-        self.look(self._services.now())
-        if self._unread:
+        try:
+            # Far more than a limit allows can come out between two sweeps.
+            self.look(self._services.now())
             self.take(self._unread)
+        except BaseException:
+            # As a transport does where reading fails; the loop says why.
+            self.abort()
+            raise
         if self._paused is None and not self._waits and not self._transport.is_closing():
             self._transport.resume_reading()
 

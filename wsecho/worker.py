@@ -177,7 +177,6 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     connections = Connections()
     schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
-    receive_buffer = foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit)
     capacity = _capacity(connections, config.max_connections)
     shares = Shares(config.max_connections_per_address)
     proxies = Proxies(config.trusted_proxy, config.forwarded_header)
@@ -209,9 +208,9 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             max_byte_rate=config.max_byte_rate,
         ),
         loans=Loans(config.loan_limit, loop),
-        turns=Turns(loop, foundation.codec, receive_buffer),
+        turns=Turns(loop, foundation.codec),
         inflater_memory=inflater_memory,
-        receive_buffer=receive_buffer,
+        receive_buffer=foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         tally=foundation.codec.Tally(stats.rows[number].echo),
         ledger=Ledger(stats.rows[number]),

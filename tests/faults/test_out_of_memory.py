@@ -63,6 +63,27 @@ def test_memory_that_ends_in_one_connection_ends_that_one(serve: Serve, codec_na
     assert take_out(server, "out of memory for a connection") == 5
 
 
+def test_memory_that_ends_when_a_turn_has_come_ends_who_waited_for_it(serve: Serve, codec_name: str) -> None:
+    # Only who waited comes by here with an inflater.
+    change = """
+def fail(connection, unread):
+    if connection._echo.inflater:
+        raise MemoryError
+from wsecho import websocket_connection
+websocket_connection.WebSocketConnection.take = fail
+"""
+    server = serve("--codec", codec_name, command=patched(change))
+    with undisturbed(server) as bystander:
+        with RawConnection(server.port) as unlucky, contextlib.suppress(ConnectionResetError):
+            unlucky.send(DEFLATE_HANDSHAKE)
+            assert unlucky.receive(12) == SWITCHED[:12]
+            unlucky.send(compressed_frame(BINARY, Compressor()(bytes(3 << 20))))
+            unlucky.receive_all()
+        bystander.must_be_served()
+    server.stop()
+    assert take_out(server, "out of memory for a connection") == 1
+
+
 def test_a_loan_that_the_system_has_no_memory_for_ends_the_borrower_only(serve: Serve, codec_name: str) -> None:
     # One arena: what the allocator has reserved for further ones would be memory beyond the limit.
     server = serve("--codec", codec_name, environment={"MALLOC_ARENA_MAX": "1"})

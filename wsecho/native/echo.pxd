@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint32_t
 
 # Under other names, because the source itself imports the plain ones for the type checker.
 from wsecho.native.inflater cimport Inflater as NativeInflater
+from wsecho.native.inflater cimport Turn as NativeTurn
 from wsecho.native.receive_buffer cimport ReceiveBuffer as NativeReceiveBuffer
 from wsecho.native.tally cimport Tally as NativeTally
 
@@ -26,6 +27,7 @@ cdef class Echo:
     cdef readonly int64_t max_message_size
     cdef readonly int64_t max_fragments
     cdef public object make_inflater
+    cdef NativeTurn turn
     cdef public NativeInflater inflater
     cdef readonly int state
     cdef readonly int close_code

@@ -6,17 +6,19 @@ cdef bytes _MESSAGE_END
 # An argument of zlib's, which would be made anew for each call from a C integer.
 cdef object _PIECE_SIZE
 cdef int64_t _CALL, _MUCH, _MUCH_IN_ALL, _LITTLE, _NEGLIGIBLE
+cdef Py_ssize_t _ROOM, _LITTLE_ROOM
 
 
 @cython.final
 cdef class Turn:
     cdef object _await_end
-    cdef object _is_full
     cdef readonly int64_t number
     cdef readonly int64_t spent
 
     @cython.locals(before=int64_t)
     cpdef spend(self, int64_t size)
+    cpdef bint is_full(self) noexcept
+    cpdef Py_ssize_t room(self) noexcept
     cpdef end(self)
 
 

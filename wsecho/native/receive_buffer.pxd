@@ -7,7 +7,6 @@ cdef class ReceiveBuffer:
     cdef readonly Py_ssize_t size
     cdef readonly Py_ssize_t hold_limit
     cdef readonly Py_ssize_t landing
-    cdef public Py_ssize_t compressed_room
     cdef readonly bint unmasked_ascii
     cdef bytearray storage
     cdef Py_ssize_t capacity

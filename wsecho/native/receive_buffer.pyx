@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from wsecho.receive_buffer import COMPRESSED_ROOM, LONGEST_CONTROL_PAYLOAD, LONGEST_HEADER
+from wsecho.receive_buffer import LONGEST_CONTROL_PAYLOAD, LONGEST_HEADER
 
 cdef extern from "bytes.h":
     int wsecho_unmask(uint8_t *to, const uint8_t *start, size_t count, uint32_t mask) nogil
@@ -14,7 +14,6 @@ cdef extern from "bytes.h":
 cdef class ReceiveBuffer:
     def __init__(self, Py_ssize_t size, Py_ssize_t hold_limit):
         self.size = size
-        self.compressed_room = min(size, COMPRESSED_ROOM)
         self.hold_limit = hold_limit
         self.landing = LONGEST_HEADER + max(hold_limit, LONGEST_CONTROL_PAYLOAD)
         self.capacity = self.landing + size + LONGEST_HEADER + LONGEST_CONTROL_PAYLOAD
