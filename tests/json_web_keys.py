@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -44,8 +45,15 @@ def key_set(*entries: dict[str, Any]) -> bytes:
 
 
 def signed(key: str = "rsa", algorithm: str = "RS256", *, kid: str | None = None, **claims: Any) -> str:
-    """Return a token that is good for a minute, but for what `claims` say; None leaves one out."""
-    payload = {"exp": int(time.time()) + 60} | claims
-    payload = {name: value for name, value in payload.items() if value is not None}
+    """Return a token that is good for ten minutes, but for what `claims` say.
+
+    None leaves a claim out; a timedelta is counted from now, so that it can be written down long before.
+    """
+    payload = {"exp": timedelta(minutes=10)} | claims
+    payload = {name: _absolute(value) for name, value in payload.items() if value is not None}
     signing: Any = SECRET if algorithm.startswith("HS") else private_key(key)
     return jwt.encode(payload, signing, algorithm, headers={"kid": kid} if kid else None)
+
+
+def _absolute(value: Any) -> Any:
+    return int(time.time() + value.total_seconds()) if isinstance(value, timedelta) else value

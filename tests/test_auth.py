@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +192,9 @@ def test_wrong_credentials_are_refused_before_anything_is_opened(guarded: Runnin
 @pytest.mark.parametrize(
     ("claims", "line"),
     [
-        ({"exp": int(time.time()) - 60}, "the token has expired"),
+        ({"exp": timedelta(minutes=-1)}, "the token has expired"),
         ({"exp": None}, "the token lacks the claim exp"),
-        ({"nbf": int(time.time()) + 600}, "the token is not valid yet"),
+        ({"nbf": timedelta(hours=1)}, "the token is not valid yet"),
         ({"aud": "others"}, "the token is for another audience"),
         ({"iss": "others"}, "the token is of another issuer"),
         ({"kid": "unknown"}, REFUSED),

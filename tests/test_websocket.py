@@ -42,8 +42,8 @@ MIXED_MESSAGES: list[str | bytes] = [
     b"y" * 65535,
     b"y" * 65536,
     "κόσμε 🙂 " * 5000,
-    os.urandom(100_000),
-    os.urandom(3_000_000),
+    random.Random(100_000).randbytes(100_000),
+    random.Random(3_000_000).randbytes(3_000_000),
     "é" * 1_500_000,
 ]
 
