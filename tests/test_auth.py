@@ -291,6 +291,26 @@ def test_with_credentials_only_our_own_page_may_connect(guarded: RunningServer) 
         assert (origin, status) == (origin, expected)
 
 
+def test_a_target_in_absolute_form_says_which_host_is_ours(guarded: RunningServer) -> None:
+    """RFC 9112 section 3.2.2: whatever Host says beside it, in whichever order they would agree with Origin."""
+    for target, origin, expected in (
+        ("http://other.example/", "http://other.example", b"101"),
+        ("https://other.example:443/", "https://other.example", b"101"),
+        ("http://other.example/", "http://127.0.0.1:8080", b"403"),
+        ("http://other.example?127.0.0.1", "http://127.0.0.1", b"403"),
+    ):
+        fields = f"{bearer(TOKEN)}\r\nOrigin: {origin}\r\n\r\n"
+        with RawConnection(guarded.port) as connection:
+            connection.send(HANDSHAKE[:-2].replace(b"GET /", b"GET " + target.encode(), 1) + fields.encode())
+            assert connection.receive(12) == b"HTTP/1.1 " + expected
+    with RawConnection(guarded.port) as connection:
+        lines = ("GET http://other.example:81/info HTTP/1.1", "Host: here", "Connection: close", bearer(TOKEN), "", "")
+        connection.send("\r\n".join(lines).encode())
+        facts = json.loads(connection.receive_all().partition(b"\r\n\r\n")[2])
+    assert (facts["authority"], facts["path"]) == ("other.example:81", "/info")
+    assert ["Host", "here"] in facts["headers"]
+
+
 def test_pages_on_the_list_may_connect_and_no_other(serve: Serve) -> None:
     server = serve(
         "--allow-origin", "https://good.example,http://localhost:3000", "--allow-origin", "https://more.example"
@@ -300,7 +320,8 @@ def test_pages_on_the_list_may_connect_and_no_other(serve: Serve) -> None:
     assert handshake(server.port)[0] == 101
     for origin in ("https://good.example:444", "http://good.example", "http://here", "null"):
         status, answer = handshake(server.port, f"Origin: {origin}")
-        assert (status, answer.splitlines()[-1]) == (403, "pages of this origin may not connect")
+        line = f"pages of this origin may not connect: --allow-origin lacks {origin}"
+        assert (status, answer.splitlines()[-1]) == (403, line)
     assert handshake(server.port, "Origin: https://good.example", "Origin: https://evil.example")[0] == 403
     refused = 'websocket_handshakes_total{outcome="refused",reason="origin",status_class="4xx"}'
     assert server.metrics()[refused] == 5

@@ -263,7 +263,18 @@ def test_every_wrong_token_gets_the_same_answer() -> None:
         ("http://localhost:80", "http://localhost"),
         ("http://localhost:3000", "http://localhost:3000"),
         ("http://[::1]:3000", "http://[::1]:3000"),
+        ("https://example.com:0443", "https://example.com"),
+        ("https://192.0.2.1:8443", "https://192.0.2.1:8443"),
+        ("http://[0:0::0001]:3000", "http://[::1]:3000"),
+        ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+        ("https://Bücher.example", "https://xn--bcher-kva.example"),
+        ("https://faß。example:8443", "https://xn--fa-hia.example:8443"),
+        ("https://☃.example", "https://xn--n3h.example"),
+        ("https://\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45.com", "https://example.com"),
+        ("http://\uff11\uff12\uff17.0.0.1", "http://127.0.0.1"),
         ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ("null", "null"),
+        ("file://", "file://"),
     ],
 )
 def test_origins(text: str, origin: str) -> None:
@@ -271,10 +282,35 @@ def test_origins(text: str, origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "null", "example.com", "https://", "https://example.com/", "https://a b", "https://*.a", "https://u@a"]
+    "text",
+    [
+        *(
+            "",
+            "example.com",
+            "https://",
+            "https://example.com/",
+            "https://a b",
+            "https://*.a",
+            "https://u@a",
+            "file:///",
+        ),
+        *("https://a:65536", "https://a%41", "https://a:1:2", "https://[::1", "null://", "https://a\\b", "https://a<b"),
+    ],
 )
 def test_what_is_no_origin(text: str) -> None:
     with pytest.raises(ValueError, match="neither an origin"):
+        parse_origin(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("http://127.1", "http://0x7f000001", "http://127.0.0.256", "http://example.1", "http://[::1::]"),
+        *("app://bücher", "https://a\ufffdb", "https://a\uff1ab"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused_with_the_reason(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no origin that a browser sends: ."):
         parse_origin(text)
 
 
@@ -287,7 +323,13 @@ def test_what_is_no_origin(text: str) -> None:
         ((), True, "http://here", True),
         ((), True, "https://here", True),
         ((), True, "http://here:81", False),
-        ((), True, "http://HERE", False),
+        ((), True, "http://HERE", True),
+        ((), True, "http://here:80", True),
+        ((), True, "http://here:443", False),
+        ((), True, "://here", False),
+        ((), True, "ftp://here", False),
+        ((), True, "chrome-extension://here", False),
+        ((), True, "http://here/", False),
         ((), True, "http://here.evil.example", False),
         ((), True, "https://evil.example", False),
         ((), True, "null", False),
@@ -309,11 +351,66 @@ def test_what_is_no_origin(text: str) -> None:
 def test_who_may_come_from_where(
     allowed: tuple[str, ...], guarded: bool, origin: str | list[str] | None, verdict: bool
 ) -> None:
-    assert Origins(allowed, guarded=guarded).allow(request(Origin=origin)) is verdict
+    assert (not Origins(allowed, guarded=guarded).refusal(request(Origin=origin))) is verdict
 
 
-def test_without_a_host_no_page_is_ours() -> None:
-    assert not Origins((), guarded=True).allow(request(Host=None, Origin="http://"))
+@pytest.mark.parametrize(
+    ("origin", "host", "verdict"),
+    [
+        # Default ports, as nginx writes them with $host:$server_port, also behind another proxy that ends TLS.
+        ("https://example.com", "example.com:443", True),
+        ("http://example.com", "example.com:80", True),
+        ("https://example.com", "example.com:80", True),
+        ("https://example.com", "example.com:", True),
+        ("https://example.com:80", "example.com:80", True),
+        ("https://example.com:80", "example.com", False),
+        ("https://example.com:8443", "example.com:443", False),
+        ("https://example.com", "example.com:8443", False),
+        ("https://example.com:8443", "EXAMPLE.com:8443", True),
+        ("https://example.com", "example.com.", True),
+        ("https://example.com.", "example.com:443", True),
+        ("https://example.com", "example.com..", False),
+        ("http://[::1]:8080", "[::1]:8080", True),
+        ("http://[::1]:8080", "[0:0:0:0:0:0:0:1]:8080", True),
+        ("http://[::1]:8080", "[::2]:8080", False),
+        ("http://[::ffff:7f00:1]", "[::ffff:127.0.0.1]", True),
+        ("http://[::1::]", "[::1::]", True),
+        ("http://xn--bcher-kva.example", "xn--bcher-kva.example", True),
+        ("https://example.com", "evil.example,example.com", False),
+        ("https://example.com", "example.com:443:443", False),
+        ("https://example.com", "", False),
+        ("http://", None, False),
+    ],
+)
+def test_a_page_is_ours_however_a_proxy_writes_our_host(origin: str, host: str | None, verdict: bool) -> None:
+    assert (not Origins((), guarded=True).refusal(request(Host=host, Origin=origin))) is verdict
+
+
+@pytest.mark.parametrize("origin", ["null", "file://"])
+def test_pages_without_an_origin_come_in_by_name_alone(origin: str) -> None:
+    named = Origins((parse_origin(origin), "https://good.example"), guarded=True)
+    assert not named.refusal(request(Origin=origin))
+    assert not named.refusal(request(Origin="https://good.example"))
+    assert named.refusal(request(Origin="https://evil.example"))
+    assert Origins(("https://good.example",), guarded=True).refusal(request(Origin=origin))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "fields", "line"),
+    [
+        (
+            (),
+            {"Origin": "https://public.example", "Host": "127.0.0.1:8080"},
+            "Origin is https://public.example, Host is 127.0.0.1:8080: let the proxy keep Host, or use --allow-origin",
+        ),
+        (("https://a",), {"Origin": "https://b"}, "--allow-origin lacks https://b"),
+        (("https://a",), {"Origin": ["https://a", "https://a"]}, "Origin is given more than once"),
+        (("https://a",), {"Origin": "x" * 101}, f"--allow-origin lacks '{'x' * 100}'"),
+        (("https://a",), {"Origin": "\xe9\t"}, r"--allow-origin lacks '\xe9\t'"),
+    ],
+)
+def test_the_403_names_what_did_not_match(allowed: tuple[str, ...], fields: dict[str, str], line: str) -> None:
+    assert Origins(allowed, guarded=True).refusal(request(**fields)) == f"pages of this origin may not connect: {line}"
 
 
 def test_a_page_of_a_wrong_origin_does_not_learn_whether_its_token_is_good() -> None:

@@ -60,6 +60,31 @@ def test_a_request_is_read_with_its_headers_in_order_and_case() -> None:
     assert (request.version, request.keep_alive, request.has_body) == ("1.1", True, False)
 
 
+@pytest.mark.parametrize(
+    ("target", "authority"),
+    [
+        ("/", "here:1"),
+        ("/http://there/", "here:1"),
+        ("http://there/", "there"),
+        ("http://there", "there"),
+        ("http://There:81?http://x/", "There:81"),
+        ("https://[::1]:443/a", "[::1]:443"),
+    ],
+)
+def test_a_target_in_absolute_form_wins_over_host(target: str, authority: str) -> None:
+    """RFC 9112 section 3.2.2."""
+    assert request_of(head(f"GET {target} HTTP/1.1", "Host: here:1")).authority == authority
+
+
+def test_without_a_host_there_is_no_authority() -> None:
+    assert request_of(head("GET / HTTP/1.0")).authority == ""
+    assert request_of(head("OPTIONS * HTTP/1.1", "Host: a")).authority == "a"
+
+
+def test_a_target_in_absolute_form_names_no_user() -> None:
+    assert read_every_way(head("GET http://user@there/ HTTP/1.1", "Host: here")) == 400
+
+
 def test_what_follows_the_head_is_left_alone() -> None:
     reader = RequestReader()
     assert reader.feed(head("GET / HTTP/1.1", "Host: a") + b"\x81\x80rest\r\n\r\n")

@@ -15,6 +15,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import Serve
 from tests.server import PATIENCE, RunningServer
+from wsecho.origins import parse_origin
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -435,6 +436,37 @@ def test_a_page_of_another_server_may_not_connect_with_the_token(
         foreign.connect(guarded.ws_url)
     expect(foreign.state).to_have_text("disconnected")
     context.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "https://Bücher.example",
+            "https://faß.example",
+            "https://例え。テスト:8443",
+            "http://☃.example",
+            "http://I❤.ws",
+        ),
+        *(
+            "https://βόλος.com",
+            "https://\uff25\uff38\uff21\uff2d\uff30\uff2c\uff25.com",
+            "http://\uff11\uff12\uff17.0.0.1:80",
+            "https://a\xadb.example",
+        ),
+        *(
+            "http://[0:0::0001]:3000",
+            "http://[::ffff:127.0.0.1]:80",
+            "https://EXAMPLE.com.:0443",
+            "https://a_b.example",
+        ),
+        *("https://xn--bcher-kva.example:80", "http://Ω.example", "https://e\u0301.example", "https://مثال.إختبار"),
+    ],
+)
+def test_origins_are_understood_as_a_browser_writes_them(chromium: Browser, text: str) -> None:
+    page = chromium.new_page()
+    assert parse_origin(text) == page.evaluate("(text) => new URL(text).origin", text)
+    page.close()
 
 
 def test_a_token_does_no_harm_where_none_is_wanted(client: Client) -> None:

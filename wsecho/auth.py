@@ -142,8 +142,8 @@ class Gate:
 
     def refuse_handshake(self, request: Request) -> Response | None:
         """Return the answer to a handshake that must not go on. A page of a wrong origin learns no more than that."""
-        if not self.origins.allow(request):
-            return Refusal(403, "pages of this origin may not connect", "origin").of_handshake()
+        if line := self.origins.refusal(request):
+            return Refusal(403, line, "origin").of_handshake()
         refusal = self.clients and self.clients.check(request)
         return refusal.of_handshake() if refusal else None
 

@@ -268,7 +268,7 @@ class Config:
         "",
         parse_origin,
         "ORIGIN",
-        "Origin of pages that may connect, or *; without any, all may, but with credentials only our own.",
+        "Origin of pages that may connect, null, file:// or *; without any all may, but with credentials only our own.",
     )
     metrics_auth: bytes | str | None = _option(
         "",

@@ -183,6 +183,8 @@ class RequestReader:
             version=version,
             headers=tuple(head.headers),
         )
+        if not head.target.startswith(b"/"):
+            request.authority = _asked_host(request)
         request.keep_alive = _keeps_alive(request)
         request.has_body = _has_body(request)
         hosts = request.values("host")
@@ -211,6 +213,20 @@ def _split_target(target: bytes) -> tuple[str, str]:
         return (url.path or b"/").decode("ascii"), (url.query or b"").decode("ascii")
     except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
         raise RequestError(400, "the request target is not a valid path or URL") from None
+
+
+def _asked_host(request: Request) -> str:
+    """Return host and perhaps port of a target in absolute form, before which Host counts for nothing (RFC 9112 section
+    3.2.2); for any other target it is the Host field's.
+    """
+    _, is_absolute, rest = request.target.partition("://")
+    if not is_absolute:
+        return request.authority
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    # RFC 9110 section 4.2.4: a user in it is an error.
+    if not _HOST.fullmatch(authority):
+        raise RequestError(400, "the request target must name a host and perhaps a port")
+    return authority
 
 
 def _has_body(request: Request) -> bool:

@@ -27,7 +27,8 @@ class Request:
     `has_body` tells that a body follows. `peer` is the address at the other end of the transport, (host, port) first;
     `client` is who the request comes from, the same or, by the word of trusted proxies, somebody behind it; `scheme` is
     the one that the client used. `tls` is None where the transport was not encrypted. `share` is what the client's
-    connections are counted under, empty where they are not.
+    connections are counted under, empty where they are not. `authority` is the host and perhaps port that was asked
+    for: the Host field's where nothing else is given.
     """
 
     method: str
@@ -43,12 +44,14 @@ class Request:
     scheme: str = "http"
     tls: TlsFacts | None = None
     share: str = ""
+    authority: str = ""
     _values: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._values = {}
         for name, value in self.headers:
             self._values.setdefault(name.lower(), []).append(value)
+        self.authority = self.authority or self.value("host")
 
     def values(self, name: str) -> list[str]:
         """Return the values of all header fields called `name` (in lower case), in order."""

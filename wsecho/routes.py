@@ -13,7 +13,7 @@ from wsecho.request import Request
 from wsecho.response import Deferred, Response, Upgrade, plain
 
 # Paths that the field uses for WebSocket echoes; without an upgrade they have nothing to show.
-WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/websocket/echo"})
+WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/.ws", "/websocket/echo"})
 
 _HEALTH = ("/health", "/healthz", "/livez")
 _READY = ("/ready", "/readyz")
@@ -140,6 +140,7 @@ class Routes:
             "target": request.target,
             "path": request.path,
             "query": request.query,
+            "authority": request.authority,
             "headers": request.headers,
             "peer": request.peer,
             "client": request.client,

@@ -182,7 +182,7 @@ def _attributes(request: Request, route: str, status: int) -> dict[str, str | in
         attributes["http.route"] = route
     if agent := request.value("user-agent"):
         attributes["user_agent.original"] = agent[:_LONGEST_VALUE]
-    if authority := _AUTHORITY.fullmatch(request.value("host")[:_LONGEST_VALUE]):
+    if authority := _AUTHORITY.fullmatch(request.authority[:_LONGEST_VALUE]):
         attributes["server.address"] = authority[1].strip("[]")
         if authority[2]:
             attributes["server.port"] = int(authority[2])
