@@ -1,6 +1,7 @@
 """Certificates for tests: made when they are needed, in a folder that does not outlive them."""
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,20 +35,26 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
         certificate = (
-            _builder(self._name, self._name, self._key, DAY)
+            _builder(self._name, self._name, self._key, self._key, DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def client(self) -> ssl.SSLContext:
+        """Return what a client has that believes this authority and checks names, strictly as from Python 3.13 on."""
+        return strict_client(self.certificate)
 
     def issue(self, name: str, *, password: bytes | None = None, lifetime: timedelta = DAY) -> Certificate:
         """Return a certificate for `name`, "localhost" and 127.0.0.1; its key is encrypted if there is a password."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = (
-            _builder(_name(name), self._name, key, lifetime)
+            _builder(_name(name), self._name, key, self._key, lifetime)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         files = Certificate(self._folder / f"{name}.crt", self._folder / f"{name}.key")
@@ -62,14 +69,27 @@ class Authority:
         return files
 
 
+def strict_client(trusted: Path) -> ssl.SSLContext:
+    """Return what a client has that believes whoever is in the file `trusted`, an authority or a server alone."""
+    context = ssl.create_default_context(cafile=trusted)
+    # The default from Python 3.13 on.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
 def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    signing_key: ec.EllipticCurvePrivateKey,
+    lifetime: timedelta,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
+    signing = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -78,4 +98,21 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 2 * DAY)
         .not_valid_after(now + lifetime)
+        # Clients verify strictly by RFC 5280 from Python 3.13 on: section 4.2.1.1 and 4.2.1.2 want both.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(signing, critical=False)
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )

@@ -21,7 +21,7 @@ from cryptography import x509
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.certificates import DAY, Authority, Certificate
+from tests.certificates import DAY, Authority, Certificate, strict_client
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.memory import peak_memory, resident_memory
@@ -47,7 +47,7 @@ def certificate(authority: Authority) -> Certificate:
 @pytest.fixture(scope="module")
 def trusting(authority: Authority) -> ssl.SSLContext:
     """A client that believes the authority, and checks the server's name."""
-    return ssl.create_default_context(cafile=authority.certificate)
+    return authority.client()
 
 
 @pytest.fixture(scope="module")
@@ -475,7 +475,7 @@ def test_a_client_that_shares_no_protocol_is_refused_with_the_right_alert(tls_se
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_versions_that_are_spoken(tls_server: RunningServer, authority: Authority, version: ssl.TLSVersion) -> None:
-    context = ssl.create_default_context(cafile=authority.certificate)
+    context = authority.client()
     context.minimum_version = context.maximum_version = version
     with RawConnection(tls_server.port, tls=context).open() as client:
         echo(client)
@@ -516,7 +516,7 @@ def test_only_clients_with_a_certificate_of_the_authority_come_in(
 ) -> None:
     server = serve(*certificate.options, "--tls-client-ca", str(authority.certificate))
     known, stranger = authority.issue("a client"), Authority(tmp_path, "another authority").issue("a stranger")
-    server.client_tls = ssl.create_default_context(cafile=authority.certificate)
+    server.client_tls = authority.client()
     server.client_tls.load_cert_chain(known.certificate, known.key)
     assert json.loads(server.get("/info")[2])["tls"]["client_subject"] == "commonName=a client"
     with RawConnection(server.port, tls=server.client_tls).open() as client:
@@ -526,7 +526,7 @@ def test_only_clients_with_a_certificate_of_the_authority_come_in(
                 (None, "CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE"),
                 (stranger, "UNKNOWN_CA"),
             ):
-                refused = ssl.create_default_context(cafile=authority.certificate)
+                refused = authority.client()
                 refused.maximum_version = version
                 if certificate_shown:
                     refused.load_cert_chain(certificate_shown.certificate, certificate_shown.key)
@@ -621,8 +621,7 @@ def test_a_self_signed_certificate_is_made_and_nothing_of_it_stays(serve: Serve,
     assert list(tmp_path.iterdir()) == []
     pem = ssl.get_server_certificate(("127.0.0.1", server.port))
     (tmp_path / "shown.pem").write_text(pem)
-    context = ssl.create_default_context(cafile=tmp_path / "shown.pem")
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context = strict_client(tmp_path / "shown.pem")
 
     async def hello() -> str | bytes:
         url = server.ws_url.replace("127.0.0.1", "localhost")
@@ -631,6 +630,11 @@ def test_a_self_signed_certificate_is_made_and_nothing_of_it_stays(serve: Serve,
             return await client.recv()
 
     assert asyncio.run(hello()) == "hello"
+    # A client may demand what its OpenSSL does not.
+    found = x509.load_pem_x509_certificate(pem.encode()).extensions
+    subject = found.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    assert found.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier == subject
+    assert found.get_extension_for_class(x509.KeyUsage).value.digital_signature
     server.process.send_signal(signal.SIGHUP)
     assert ssl.get_server_certificate(("127.0.0.1", server.port)) == pem
 
