@@ -3,6 +3,6 @@
 if __name__ == "__main__":
     import sys
 
-    from wsecho.cli import main
+    from wsecho.__main__ import main
 
     sys.exit(main())

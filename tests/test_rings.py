@@ -58,7 +58,7 @@ RINGS = {
             "fetch",
         ),
         *("tls", "self_signed", "peek"),
-        *("cli", "__main__", "health_probe"),
+        *("cli", "__main__", "start", "health_probe"),
     },
 }
 RING_OF = {module: ring for ring, modules in RINGS.items() for module in modules}

@@ -1,7 +1,6 @@
 """The command line: options from flags and environment, one line for every mistake, and an exit code."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -98,11 +97,6 @@ def configured(context: click.Context, options: dict[str, Any]) -> Config:
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> int:
     """Echo WebSocket messages, and measure them."""
-    # The loop handles signals once it runs. Until then a signal must end us, too: process 1 of a container, as which we
-    # may run, is by default deaf to those that it has no handler for.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    # What could be loaded again has yet to be loaded.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = configured(context, options)
     try:
         check(config)

@@ -6,6 +6,7 @@ import socket
 import ssl
 import sys
 
+from wsecho import start
 from wsecho.config import parse_switch
 from wsecho.proxy_header import LOCAL_HEADER
 
@@ -59,6 +60,7 @@ def _is_on(variable: str) -> bool:
 
 def main() -> int:
     """Ask the port that the environment names, in the server's own order of precedence, and return the exit code."""
+    start.open_standard_streams()
     port = os.environ.get("WSECHO_PORT") or os.environ.get("PORT") or _DEFAULT_PORT
     try:
         encrypted = bool(os.environ.get("WSECHO_TLS_CERT")) or _is_on("WSECHO_TLS_SELF_SIGNED")

@@ -14,7 +14,7 @@ import structlog
 
 from wsecho.connections import Connections
 from wsecho.listener import Sockets
-from wsecho.terminal import Terminal
+from wsecho.terminal import Terminal, ignores_hangups
 
 if TYPE_CHECKING:
     from wsecho.worker import Foundation
@@ -73,7 +73,8 @@ class Alone:
         """Handle the signals."""
         loop.add_signal_handler(signal.SIGTERM, stop.ask_again)
         loop.add_signal_handler(signal.SIGINT, stop.ask_again)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, stop)
+        if not ignores_hangups():
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup, stop)
 
     def accepts(self, sockets: Sockets) -> None:
         """Say so."""
@@ -105,7 +106,8 @@ class Supervised:
         """Handle the signals, those first that came before."""
         loop.add_signal_handler(signal.SIGTERM, stop.ask)
         loop.add_signal_handler(signal.SIGQUIT, stop.at_once)
-        loop.add_signal_handler(signal.SIGHUP, partial(reload, self._foundation.reloads, self._foundation.log))
+        if not ignores_hangups():
+            loop.add_signal_handler(signal.SIGHUP, partial(reload, self._foundation.reloads, self._foundation.log))
         loop.add_reader(self._supervisor, stop.at_once)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
 

@@ -28,7 +28,7 @@ from wsecho.listener import Sockets
 from wsecho.opentelemetry_environment import exporter_names
 from wsecho.orders import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
 from wsecho.push_process import PushProcess
-from wsecho.terminal import Terminal
+from wsecho.terminal import Terminal, ignores_hangups
 from wsecho.worker import Foundation
 
 # So many deaths in so many seconds are no accident that a new worker could repair.
@@ -85,7 +85,7 @@ class _Inbox:
     def __enter__(self) -> Self:
         # The interpreter writes a byte for each signal that has a handler, as soon as it comes.
         signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
-        for number in _HANDLED:
+        for number in _HANDLED - ({signal.SIGHUP} if ignores_hangups() else set()):
             signal.signal(number, lambda number, frame: None)
         return self
 

@@ -1,6 +1,7 @@
 """The terminal that the server was started from, if there is one."""
 
 import os
+import signal
 import sys
 
 
@@ -14,3 +15,8 @@ class Terminal:
     def has_gone(self) -> bool:
         """Tell whether there was a terminal and it has hung up."""
         return not all(os.isatty(descriptor) for descriptor in self._descriptors)
+
+
+def ignores_hangups() -> bool:
+    """Tell whether whoever started us wants us to outlive the terminal, as `nohup` does: SIGHUP is ignored."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

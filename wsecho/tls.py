@@ -15,7 +15,7 @@ import structlog
 from aiofastnet import openssl_compat
 from aiofastnet.ssl_transport import SSLTransport_Socket
 
-from wsecho import client_hello
+from wsecho import client_hello, start
 from wsecho.config import Config, OptionError
 from wsecho.http1 import encode_response
 from wsecho.peek import Peek
@@ -235,7 +235,7 @@ def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> No
 def _load_self_signed(context: ssl.SSLContext) -> None:
     """The library reads certificates from files only: there is one for as long as that takes."""
     try:
-        with tempfile.NamedTemporaryFile() as file:
+        with start.held_back(), tempfile.NamedTemporaryFile() as file:
             file.write(make_certificate())
             file.flush()
             context.load_cert_chain(file.name)
