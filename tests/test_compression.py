@@ -7,6 +7,7 @@ whole and in fragments; compressed and, where the client can, not compressed in 
 import asyncio
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,35 @@ def answer_to(server: RunningServer, offer: str) -> bytes:
         return answer
 
 
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "client_max_window_bits",
+        *(f"client_max_window_bits={bits}" for bits in (8, 10, 14)),
+        "server_max_window_bits=9; client_max_window_bits",
+        "server_max_window_bits=10; client_max_window_bits=12; server_no_context_takeover",
+    ],
+)
+def test_who_writes_with_the_window_it_was_told_or_else_the_largest_reads_it_back(
+    shared_server: RunningServer, offer: str
+) -> None:
+    """Boost.Beast and libwebsockets take the silence of an answer for 15, whatever they have offered."""
+    text = "".join(f"{number:x} " for number in range(60_000)).encode()
+    with RawConnection(shared_server.port) as connection:
+        connection.send(handshake_offering(f"permessage-deflate; {offer}"))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.receive(1)
+        told = re.search(rb"client_max_window_bits=(\d+)", head)
+        # zlib writes no distance beyond 2**8 with what it calls 9 bits.
+        takeover = b"client_no_context_takeover" not in head
+        compress = Compressor(bits=max(9, int(told[1])) if told else 15, context_takeover=takeover)
+        for payload in (compress(text), compress(text)):
+            connection.send(compressed_frame(BINARY, payload))
+            expected = compressed_reply(BINARY, payload)
+            assert connection.receive(len(expected)) == expected
+
+
 def test_compression_can_be_declined_always(serve: Serve) -> None:
     for server in (serve("--no-deflate"), serve(environment={"WSECHO_NO_DEFLATE": "on"})):
         answer = answer_to(server, "permessage-deflate")
@@ -164,7 +194,7 @@ def test_a_malformed_offer_is_refused_in_words(server: RunningServer) -> None:
 
 def test_offers_in_several_headers_are_one_list(server: RunningServer) -> None:
     answer = answer_to(server, "foo\r\nSec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover")
-    assert b"Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n" in answer
+    assert b"permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n" in answer
 
 
 def test_beyond_the_memory_for_inflaters_new_connections_are_not_compressed(serve: Serve) -> None:

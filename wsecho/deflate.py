@@ -24,7 +24,11 @@ Parameters = list[tuple[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What both directions of a connection keep to. `header` is the answer's Sec-WebSocket-Extensions value."""
+    """What both directions of a connection keep to. `header` is the answer's Sec-WebSocket-Extensions value.
+
+    `window_bits` are those that the client reads with. One that was told to write with fewer, and does not, can read its
+    echo nevertheless: Java's libraries cannot write with fewer than 15.
+    """
 
     window_bits: int
     context_takeover: bool
@@ -75,21 +79,20 @@ def _agree_on(parameters: Parameters) -> Agreement | None:
     if server_bits < _SMALLEST_WINDOW:
         return None
     answer = [_NAME]
-    # Section 7.1.1: a client that wants no context from us must not use any itself, or its echoes could not be read. It
-    # is told so, which every client must accept; one that says it uses none is taken at its word.
+    # Section 7.1.1: a client that wants no context from us must not use any itself, or its echoes could not be read, and
+    # from one that uses none its echoes have none. Each side is told what holds for both, which every client must accept.
     context_takeover = "server_no_context_takeover" not in offered and "client_no_context_takeover" not in offered
-    if "server_no_context_takeover" in offered:
-        answer.append("server_no_context_takeover")
     if not context_takeover:
-        answer.append("client_no_context_takeover")
-    # Section 7.1.2: likewise for the window, but the client can be told only if it offered to be.
+        answer += ["server_no_context_takeover", "client_no_context_takeover"]
+    # Section 7.1.2: likewise for the window, but the client can be told only if it offered to be. A value in its offer is
+    # a hint and no promise: many that give one write with the largest window unless they are told.
     if "server_max_window_bits" in offered:
         answer.append(f"server_max_window_bits={server_bits}")
-    if server_bits < client_bits:
+    if (written_bits := min(server_bits, client_bits)) < _LARGEST_WINDOW:
         if "client_max_window_bits" not in offered:
             return None
-        answer.append(f"client_max_window_bits={server_bits}")
-    return Agreement(min(server_bits, client_bits), context_takeover, "; ".join(answer))
+        answer.append(f"client_max_window_bits={written_bits}")
+    return Agreement(server_bits, context_takeover, "; ".join(answer))
 
 
 def _is_valid(name: str, value: str | None) -> bool:

@@ -10,7 +10,6 @@ _MESSAGE_END = b"\x00\x00\xff\xff"
 _PIECE_SIZE = 32 * 1024
 # zlib's state beside its window, about.
 _STATE_SIZE = 10 * 1024
-_SMALLEST_WINDOW_BITS = 9
 # What a call of zlib costs beside the bytes that come out, in bytes that come out in the same time: half a microsecond.
 _CALL = 512
 # What one connection may inflate in a turn of the loop before others have theirs: some three milliseconds' work. After
@@ -108,14 +107,10 @@ class Inflater:
 
     @property
     def _size(self) -> int:
-        return (1 << self._window_bits) + _STATE_SIZE
-
-    @property
-    def _window_bits(self) -> int:
-        return max(self._agreement.window_bits, _SMALLEST_WINDOW_BITS)
+        return (1 << self._agreement.window_bits) + _STATE_SIZE
 
     def _new_stream(self) -> "zlib._Decompress":
-        return zlib.decompressobj(-self._window_bits)
+        return zlib.decompressobj(-self._agreement.window_bits)
 
     def feed(self, compressed: bytes, ends_message: bool) -> None:
         """Take the next bytes of a message, with `ends_message` its last ones. Then take `next_piece` to the end."""
