@@ -61,11 +61,13 @@ def proxy(
     *,
     idle_seconds: float = 60,
     without: tuple[str, ...] = (),
+    path: str = "/",
     server_words: str = "",
 ) -> Iterator[int]:
     """Run a proxy before the port `backend`, and give its port.
 
-    Documented lines with one of `without` are left out; HAProxy's line about its server ends in `server_words`.
+    Documented lines with one of `without` are left out; nginx serves the server under `path`, as the text says how to;
+    HAProxy's line about its server ends in `server_words`.
     """
     program = shutil.which(kind, path=SEARCH_PATH)
     if not program:
@@ -73,6 +75,9 @@ def proxy(
     port = free_port()
     lines = adapted(documented(kind), port, backend, idle_seconds).splitlines()
     text = "\n".join(line for line in lines if not any(words in line for words in without)) + "\n"
+    if path != "/":
+        text = text.replace("location / {", f"location {path} {{")
+        text = text.replace(f"proxy_pass http://127.0.0.1:{backend};", f"proxy_pass http://127.0.0.1:{backend}/;")
     text = text.replace("check inter 2s", f"check inter 2s {server_words}")
     file = folder / f"{kind}.conf"
     if kind == "nginx":

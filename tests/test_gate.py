@@ -428,7 +428,7 @@ def page(path: str, **headers: str) -> Request:
 
 
 OPEN_PAGES = [
-    *("/", "/static/index.html", "/static/client.js", "/static/client.css"),
+    *("/", "/static/client.js", "/static/client.css"),
     *("/health", "/healthz", "/livez", "/ready", "/readyz"),
 ]
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 from websockets.sync.server import ServerConnection, serve
 
 from tests.conftest import Serve
+from tests.proxies import proxy
 from tests.server import PATIENCE, RunningServer
 from wsecho.origins import parse_origin
 
@@ -158,6 +159,42 @@ def test_url_is_wss_on_an_https_page(chromium: Browser, server: RunningServer) -
     page.close()
 
 
+def test_works_under_a_path_of_a_proxy(chromium: Browser, server: RunningServer, tmp_path: Path) -> None:
+    with proxy("nginx", server.port, tmp_path, path="/echo/") as port:
+        for path in ("/echo/", "/echo"):
+            context = chromium.new_context()
+            client = Client(context.new_page())
+            client.page.goto(f"http://127.0.0.1:{port}{path}")
+            expect(client.url).to_have_value(f"ws://127.0.0.1:{port}/echo/ws")
+            client.connect()
+            client.send("hello")
+            client.expect_echo("hello", "5 bytes")
+            for name, page in (("Metrics", "metrics"), ("Request info", "info"), ("Health", "health")):
+                link = client.page.get_by_role("link", name=name).evaluate("(link) => link.href")
+                assert link == f"http://127.0.0.1:{port}/echo/{page}"
+                assert client.page.request.get(link).ok
+            context.close()
+            assert client.problems == []
+
+
+def test_under_a_path_that_nobody_ends_in_a_slash_it_does_so_itself(chromium: Browser, server: RunningServer) -> None:
+    """As behind Traefik's StripPrefix, which serves us at /echo and /echo/ alike."""
+
+    def forward(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path.startswith("/echo"):
+            route.fulfill(response=route.fetch(url=server.http_url + (path.removeprefix("/echo") or "/")))
+        else:
+            route.fulfill(status=404)
+
+    page = chromium.new_page()
+    page.route("http://wsecho.test/**", forward)
+    page.goto("http://wsecho.test/echo")
+    expect(page.get_by_label("URL")).to_have_value("ws://wsecho.test/echo/ws")
+    assert page.url == "http://wsecho.test/echo/"
+    page.close()
+
+
 def test_policy_blocks_inline_script(client: Client) -> None:
     with client.page.expect_console_message(lambda message: "CSP violation" in message.text):
         client.page.evaluate(
@@ -174,7 +211,7 @@ def test_policy_blocks_inline_script(client: Client) -> None:
 @pytest.mark.parametrize(("name", "path"), [("Metrics", "/metrics"), ("Request info", "/info"), ("Health", "/health")])
 def test_links_lead_somewhere(client: Client, server: RunningServer, name: str, path: str) -> None:
     link = client.page.get_by_role("link", name=name)
-    expect(link).to_have_attribute("href", path)
+    assert link.evaluate("(link) => link.href") == server.http_url + path
     assert client.page.request.get(server.http_url + path).ok
 
 
@@ -202,6 +239,21 @@ def test_fits_a_narrow_screen(connected: Client) -> None:
 def test_enter_sends_and_the_echo_is_shown(connected: Client) -> None:
     connected.send("hello")
     connected.expect_echo("hello", "5 bytes")
+
+
+def test_enter_that_ends_a_composition_sends_nothing(connected: Client) -> None:
+    """Safari has ended the composition by then, and tells by the code of the key alone."""
+    connected.message.fill("かな")
+    for composing in ({"keyCode": 229}, {"isComposing": True}):
+        connected.message.evaluate(
+            """(message, composing) => message.dispatchEvent(new KeyboardEvent("keydown", {
+                key: "Enter", bubbles: true, cancelable: true, ...composing,
+            }))""",
+            composing,
+        )
+    connected.message.press("Enter")
+    connected.expect_echo("かな", "6 bytes")
+    expect(connected.entries.filter(has_text="sent")).to_have_count(1)
 
 
 def test_send_button_sends(connected: Client) -> None:
@@ -350,6 +402,12 @@ def test_invalid_url_gives_one_line(client: Client, url: str) -> None:
     client.connect(url)
     client.expect_entry(client.entries, "error", "Not a WebSocket URL: .*")
     expect(client.state).to_have_text("disconnected")
+
+
+def test_invalid_url_gives_one_line_in_an_older_browser_too(client: Client) -> None:
+    client.page.evaluate("delete URL.canParse")
+    client.connect("not a url")
+    client.expect_entry(client.entries, "error", "Not a WebSocket URL: .*")
 
 
 def test_url_that_the_browser_refuses_gives_one_line(client: Client, server: RunningServer) -> None:

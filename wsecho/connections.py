@@ -9,6 +9,8 @@ from typing import Protocol
 _GOODBYES_AT_ONCE = 100
 _PAUSE_BETWEEN_GOODBYES = 0.01
 _MOST_SECONDS_OF_GOODBYES = 2.0
+# Bytes a second that who reads at all must take, on the average of its limit. Kestrel demands as much of its clients.
+LEAST_RATE = 240
 
 
 class Connection(Protocol):
@@ -16,6 +18,9 @@ class Connection(Protocol):
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
+
+    def taken(self) -> int:
+        """Return the bytes that the peer has taken so far; only differences count."""
 
     def expire(self) -> None:
         """The peer's time is over."""
@@ -31,7 +36,10 @@ class Connection(Protocol):
 class _Watch:
     limit: float
     deadline: float
-    unsent: int
+    taken: int
+    # Whether something waits for the peer, which gets its time anew once it has taken all of it.
+    is_behind: bool
+    stands: bool
 
 
 class Connections:
@@ -61,9 +69,15 @@ class Connections:
         if not self._open:
             self._drained.set()
 
-    def watch(self, connection: Connection, limit: float, now: float) -> None:
-        """Let `connection` expire `limit` seconds from now, or from the last time its peer read something."""
-        self._watched[connection] = _Watch(limit, now + limit, connection.unsent())
+    def watch(self, connection: Connection, limit: float, now: float, *, stands: bool = False) -> None:
+        """Let `connection` expire `limit` seconds from now, or from the last time its peer made progress.
+
+        Progress is `LEAST_RATE` bytes taken for each second of the limit, or all that waited. Nothing moves a deadline
+        that `stands`.
+        """
+        self._watched[connection] = _Watch(
+            limit, now + limit, connection.taken(), is_behind=connection.unsent() > 0, stands=stands
+        )
 
     def is_watched(self, connection: Connection) -> bool:
         """Tell whether the peer's time is running."""
@@ -77,11 +91,8 @@ class Connections:
         """Return those whose time is over, and watch them no longer."""
         over = []
         for connection, watch in self._watched.items():
-            unsent = connection.unsent()
-            # Less: the peer has read. More: it has a loan, and sends on.
-            if unsent != watch.unsent:
+            if not watch.stands and _has_progressed(connection, watch):
                 watch.deadline = now + watch.limit
-                watch.unsent = unsent
             elif now >= watch.deadline:
                 over.append(connection)
         for connection in over:
@@ -130,6 +141,16 @@ class Connections:
             # Whatever happened to this one, the others are to be told.
             asyncio.get_running_loop().call_exception_handler({"message": "drain failed", "exception": error})
             connection.abort()
+
+
+def _has_progressed(connection: Connection, watch: _Watch) -> bool:
+    taken = connection.taken()
+    has_caught_up = watch.is_behind and not connection.unsent()
+    if has_caught_up or taken - watch.taken >= watch.limit * LEAST_RATE:
+        watch.taken = taken
+        watch.is_behind = watch.is_behind and not has_caught_up
+        return True
+    return False
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -48,6 +48,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         # Of the request that has begun to arrive.
         self._reader: RequestReader | None = None
         self._unread = b""
+        self._written = 0
         self._answered = False
         self._deferred: asyncio.Task[None] | None = None
         self._ended = False
@@ -105,6 +106,10 @@ class HttpConnection(asyncio.BufferedProtocol):
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
         return self._transport.get_write_buffer_size()
+
+    def taken(self) -> int:
+        """Return the bytes of answers that the peer has taken."""
+        return self._written - self.unsent()
 
     def expire(self) -> None:
         """No complete request in time, or no end after the last answer."""
@@ -223,7 +228,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._services.ledger.request("", "", response.status, 0.0)
 
     def _respond(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> None:
-        self._transport.write(encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time()))
+        answer = encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time())
+        self._written += len(answer)
+        self._transport.write(answer)
         if keep_alive:
             self._watch(self._services.config.handshake_timeout)
         else:

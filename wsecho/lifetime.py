@@ -20,6 +20,10 @@ class Limits:
     max_frame_rate: float
     max_byte_rate: float
 
+    def forbid(self, size: int) -> bool:
+        """Tell whether `size` bytes are more than anybody may send at once."""
+        return 0 < self.max_byte_rate * _BURST_SECONDS < size
+
 
 class Lifetime:
     """One connection's. Times are those of a monotonic clock, in seconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
 from random import random
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from wsecho.violations import TOO_FAST, Violation
 if TYPE_CHECKING:
     from wsecho.worker import Services
 
+_PING_SIZE = 8
 _FAREWELLS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
 
 
@@ -30,7 +32,9 @@ class WebSocketConnection:
             "_cut",
             "_echo",
             "_has_loan",
+            "_leaves",
             "_lifetime",
+            "_limit",
             "_log",
             "_opened",
             "_paused",
@@ -41,6 +45,7 @@ class WebSocketConnection:
             "_transport",
             "_unread",
             "_waits",
+            "_waits_for_frame",
             "_wire",
         ),
         "sweep",
@@ -81,6 +86,11 @@ class WebSocketConnection:
         self._lifetime = Lifetime(services.limits, self._opened, random())
         self.sweep: int | None = None
         self._has_loan = False
+        # Whether it was told to go, or will be at the end of the frame that is being forwarded; which limit of time it
+        # has reached, if one.
+        self._leaves = False
+        self._waits_for_frame = False
+        self._limit: str | None = None
         # Whether we cut the connection; since when the peer is not read from; when our last ping was sent.
         self._cut = False
         self._paused: float | None = None
@@ -115,6 +125,9 @@ class WebSocketConnection:
             # the connection and take our last bytes with it.
             half_close(self._transport)
             self._watch(self._services.config.close_timeout)
+        elif self._waits_for_frame:
+            self._waits_for_frame = False
+            self._watch(self._services.config.close_timeout)
 
     def _note(self, violation: Violation, code: int) -> None:
         """Count and log a broken rule; `code` is how the connection ends."""
@@ -133,7 +146,8 @@ class WebSocketConnection:
 
     def eof_received(self) -> None:
         """The peer closed its side; the transport sends what is left and closes ours."""
-        self._watch(self._services.config.close_timeout)
+        if not self._leaves:
+            self._watch(self._services.config.close_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, however it did."""
@@ -179,8 +193,8 @@ class WebSocketConnection:
         if self._echo.state == CLOSED:
             half_close(self._transport)
         self._services.loans.unblock(self)
-        if self._echo.state == OPEN and not self._has_loan and not self._transport.is_closing():
-            self._services.connections.unwatch(self)
+        if not self._has_loan:
+            self._unwatch()
 
     def _wait(self) -> None:
         """Too much was inflated for one turn of the loop: read on when others have had theirs."""
@@ -220,22 +234,28 @@ class WebSocketConnection:
             self._transport.set_write_buffer_limits(high=room, low=room)
         else:
             self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
-            if self._echo.state == OPEN and not self.unsent():
-                self._services.connections.unwatch(self)
+            if not self.unsent():
+                self._unwatch()
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
         return self._transport.get_write_buffer_size()
 
+    def taken(self) -> int:
+        """Return the bytes of frames that the peer has taken."""
+        return self._wire.written - self.unsent()
+
     def expire(self) -> None:
         """The peer neither read nor closed in time."""
-        self._services.ledger.timeout("stall" if self._echo.state == OPEN else "close")
+        # An end is counted once: who has reached another limit of time has been counted for that.
+        if not self._limit:
+            self._services.ledger.timeout("stall" if self._echo.state == OPEN and not self._leaves else "close")
         self.abort()
 
     def look(self, now: float) -> None:
         """Ping a silent peer, and end what has lived or lasted or sent too much."""
         echo = self._echo
-        if echo.state != OPEN or self._transport.is_closing():
+        if not self._stays():
             return
         due = self._lifetime.look(
             now,
@@ -246,24 +266,39 @@ class WebSocketConnection:
             blocked=self._waits or self._paused is not None,
         )
         if due == "ping":
-            self._pinged = now
-            echo.ping(int(now * 1e9).to_bytes(8, "big"))
-            self._wire.send()
+            self._ping(now)
         elif due == "silence":
             self._services.ledger.timeout("ping")
             self.abort()
         elif due == "rate":
             self._note(TOO_FAST, TOO_FAST.code)
             self._close(TOO_FAST.code, TOO_FAST.text.encode())
+            # No Close can be sent in the midst of a frame. To wait for the end of a long one is to forward it.
+            if self._waits_for_frame and self._services.limits.forbid(echo.rest):
+                self.abort()
         elif due:
             self._services.ledger.timeout(due)
+            self._limit = due
             self._close(GOING_AWAY, _FAREWELLS[due])
         self._look_again(now)
 
+    def _stays(self) -> bool:
+        """Tell whether the connection is open and has not been told to go."""
+        return self._echo.state == OPEN and not self._leaves and not self._transport.is_closing()
+
     def _look_again(self, now: float) -> None:
         when = self._lifetime.next_look(now)
-        if when is not None and self._echo.state == OPEN and not self._transport.is_closing():
+        if when is not None and self._stays():
             self._services.schedule.put(self, when)
+
+    def _ping(self, now: float) -> None:
+        # Random, so that it tells nothing, and nobody can answer it before it has come.
+        payload = os.urandom(_PING_SIZE)
+        self._echo.ping(payload)
+        # None in the midst of a frame that is being forwarded.
+        if self._echo.pinged == payload:
+            self._pinged = now
+        self._wire.send()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -272,12 +307,21 @@ class WebSocketConnection:
 
     def drain(self) -> None:
         """Tell the peer that the server goes away (RFC 6455 section 7.4.1, code 1001)."""
-        self._close(GOING_AWAY, b"server is shutting down")
+        if self._stays():
+            self._close(GOING_AWAY, b"server is shutting down")
 
     def _close(self, code: int, reason: bytes) -> None:
+        self._leaves = True
         self._echo.close(code, reason)
         self._wire.send()
-        self._watch(self._services.config.close_timeout)
+        # The peer can end its frame whenever it likes, so nothing that it does moves the deadline until it has.
+        self._waits_for_frame = self._echo.state == OPEN
+        self._watch(self._services.config.close_timeout, stands=self._waits_for_frame)
 
-    def _watch(self, limit: float) -> None:
-        self._services.connections.watch(self, limit, self._services.now())
+    def _watch(self, limit: float, *, stands: bool = False) -> None:
+        self._services.connections.watch(self, limit, self._services.now(), stands=stands)
+
+    def _unwatch(self) -> None:
+        """The peer has read; but who is about to leave has to go on with that."""
+        if self._stays():
+            self._services.connections.unwatch(self)

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 class Wire(asyncio.BufferedProtocol):
     """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
 
-    __slots__ = ("_connection", "_echo", "_memory", "_transport")
+    __slots__ = ("_connection", "_echo", "_memory", "_transport", "written")
 
     def __init__(self, echo: Echo, transport: asyncio.Transport, connection: WebSocketConnection) -> None:
         self._echo = echo
         self._transport = transport
         self._connection = connection
         self._memory = memoryview(echo.buffer.data)
+        # Bytes handed to the transport.
+        self.written = 0
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to: the landing of the shared buffer."""
@@ -46,6 +48,7 @@ class Wire(asyncio.BufferedProtocol):
         if echo.stop > echo.start:
             # Counted first, so that whoever has read an echo is in the books, whatever happens to this process.
             echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
+            self.written += echo.stop - echo.start
             self._transport.write(self._memory[echo.start : echo.stop])
 
     def eof_received(self) -> None:

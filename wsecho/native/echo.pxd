@@ -37,7 +37,7 @@ cdef class Echo:
     cdef readonly Py_ssize_t stop
     cdef readonly Py_ssize_t completed
     cdef readonly int64_t payload
-    cdef int64_t rest
+    cdef readonly int64_t rest
     cdef uint32_t mask
     cdef int frame_opcode
     cdef bint frame_final

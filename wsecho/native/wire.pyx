@@ -4,6 +4,7 @@
 """
 
 cimport cython
+from libc.stdint cimport int64_t
 from aiofastnet.transport cimport Protocol, Transport
 from aiofastnet.utils cimport NoResult
 
@@ -21,6 +22,7 @@ cdef class Wire(Protocol):
     cdef Echo echo
     cdef Transport transport
     cdef object connection
+    cdef readonly int64_t written
 
     def __init__(self, Echo echo, Transport transport, connection):
         self.echo = echo
@@ -51,6 +53,7 @@ cdef class Wire(Protocol):
         cdef Echo echo = self.echo
         if echo.stop > echo.start:
             echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
+            self.written += echo.stop - echo.start
             self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
 
     cpdef Py_ssize_t get_local_write_buffer_size(self) except -1:
