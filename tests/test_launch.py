@@ -1,11 +1,15 @@
 """Every way to start the server, and every way in which that goes wrong."""
 
+import ast
+import importlib
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from tests.free_port import free_port
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
 from wsecho import listener
+from wsecho.__main__ import OLDEST_PYTHON
 from wsecho.addresses import parse_ip
 from wsecho.cli import main
 from wsecho.config import OPTIONS, Option
@@ -59,6 +64,66 @@ def test_the_launcher_works_in_its_own_folder(serve: Serve) -> None:
 
 def test_the_package_can_be_run(serve: Serve) -> None:
     assert_serves(serve(command=[sys.executable, "-m", "wsecho"]))
+
+
+LAUNCHERS = [["wsecho.py"], ["-m", "wsecho"]]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS, ids=" ".join)
+@pytest.mark.parametrize("installed", [[], ["click"]], ids=["nothing", "a part"])
+def test_without_what_it_needs_one_line_names_the_ways_to_install(
+    launcher: list[str], installed: list[str], tmp_path: Path
+) -> None:
+    for name in installed:
+        (tmp_path / name).symlink_to(Path(str(importlib.import_module(name).__file__)).parent)
+    # -S: without this environment's packages.
+    result = run("-S", *launcher, "--port", "0", PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith("wsecho: No module named ")
+    assert "'make run'" in result.stderr
+    assert "'pip install -r requirements.txt'" in result.stderr
+
+
+def test_what_an_old_python_reads_it_can_read() -> None:
+    """Nothing newer than its first releases: else it would end in the traceback of a SyntaxError."""
+    newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match, ast.AsyncFunctionDef)
+    for name in ("wsecho.py", "wsecho/__init__.py", "wsecho/__main__.py"):
+        nodes = list(ast.walk(ast.parse((ROOT / name).read_text())))
+        assert not [node for node in nodes if isinstance(node, newer)]
+        assert not [node for node in nodes if isinstance(node, ast.arg) and node.annotation]
+        assert not [node for node in nodes if isinstance(node, ast.FunctionDef) and node.returns]
+        at_once = {name for node in ast.parse((ROOT / name).read_text()).body for name in imported(node)}
+        assert at_once <= {"sys"}
+
+
+def imported(node: ast.stmt) -> list[str]:
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+
+
+def old_python(folder: Path) -> Path:
+    """Make an interpreter that says it is the last one that is too old."""
+    (folder / "sitecustomize.py").write_text("import sys\n\nsys.version_info = (3, 10, 99)\n")
+    python = folder / "python3.10"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(folder))} exec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    return python
+
+
+@pytest.mark.parametrize(
+    "arguments", [["{python}", "wsecho.py"], ["{python}", "-m", "wsecho"]], ids=["wsecho.py", "-m wsecho"]
+)
+def test_a_python_that_is_too_old_is_one_line(arguments: list[str], tmp_path: Path) -> None:
+    python = str(old_python(tmp_path))
+    command = [argument.format(python=python) for argument in arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "Python 3.11 or newer is needed" in result.stderr
+    assert "3.10.99" in result.stderr
+
+
+def test_the_oldest_python_is_the_one_that_packages_name() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=" + ".".join(map(str, OLDEST_PYTHON))
 
 
 def test_beside_its_launcher_the_package_is_the_package(tmp_path: Path) -> None:
