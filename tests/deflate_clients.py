@@ -1,4 +1,4 @@
-"""How client libraries read an answer about permessage-deflate: what each can offer, accepts, and then writes and reads with.
+"""How client libraries read an answer about permessage-deflate: what each accepts, then writes with and reads with.
 
 Each was read in its source, which is named. What a library can be made to offer is more than what it offers by default.
 """
@@ -35,10 +35,10 @@ class Reading:
 class Client:
     """The rules of one library, of which `source` is the place.
 
-    `offers` are the parameters that it can be made to offer, a value being below 15; `always` those that it always does.
-    `untold` is the window that it writes with where the answer does not say, after an offer with a value: 15, that value,
-    or none, because it refuses. `told` and `limited` say what it does with a client's and a server's window below 15 in
-    an answer. `mirrored`: what is said of one side's context it applies to the other side's.
+    `offers` are the parameters that it can be made to offer, a value being below 15; `always` those that it always
+    does. `untold` is the window that it writes with where the answer does not say, after an offer with a value: 15,
+    that value, or none, because it refuses. `told` and `limited` say what it does with a client's and a server's window
+    below 15 in an answer. `mirrored`: what is said of one side's context it applies to the other side's.
     """
 
     source: str

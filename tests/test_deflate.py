@@ -106,8 +106,8 @@ def check_symmetry(agreement: Agreement, offered: dict[str, str | None]) -> None
     # RFC 7692 section 7.1.2.1: what the client asks of the server's window must be answered, and kept.
     assert answered.get("server_max_window_bits") == offered.get("server_max_window_bits")
     reads_with = int(answered.get("server_max_window_bits") or 15)
-    # Section 7.1.2.2: the client is told about its window only if it offered to be, and no more than it offered. One that
-    # is not told may write with the largest window, whatever its offer said.
+    # Section 7.1.2.2: the client is told about its window only if it offered to be, and no more than it offered. One
+    # that is not told may write with the largest window, whatever its offer said.
     told = answered.get("client_max_window_bits")
     assert told is None or "client_max_window_bits" in offered
     writes_with = int(told or 15)

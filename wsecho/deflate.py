@@ -26,8 +26,8 @@ Parameters = list[tuple[str, str | None]]
 class Agreement:
     """What both directions of a connection keep to. `header` is the answer's Sec-WebSocket-Extensions value.
 
-    `window_bits` are those that the client reads with. One that was told to write with fewer, and does not, can read its
-    echo nevertheless: Java's libraries cannot write with fewer than 15.
+    `window_bits` are those that the client reads with. One that was told to write with fewer, and does not, can read
+    its echo nevertheless: Java's libraries cannot write with fewer than 15.
     """
 
     window_bits: int
@@ -79,13 +79,13 @@ def _agree_on(parameters: Parameters) -> Agreement | None:
     if server_bits < _SMALLEST_WINDOW:
         return None
     answer = [_NAME]
-    # Section 7.1.1: a client that wants no context from us must not use any itself, or its echoes could not be read, and
-    # from one that uses none its echoes have none. Each side is told what holds for both, which every client must accept.
+    # Section 7.1.1: a client that wants no context from us must not use any itself, or its echoes could not be read; and
+    # the echoes of one that uses none have none. The answer says both, which every client must accept.
     context_takeover = "server_no_context_takeover" not in offered and "client_no_context_takeover" not in offered
     if not context_takeover:
         answer += ["server_no_context_takeover", "client_no_context_takeover"]
-    # Section 7.1.2: likewise for the window, but the client can be told only if it offered to be. A value in its offer is
-    # a hint and no promise: many that give one write with the largest window unless they are told.
+    # Section 7.1.2: likewise for the window, but the client can be told only if it offered to be. A value in its offer
+    # is a hint and no promise: many that give one write with the largest window unless they are told.
     if "server_max_window_bits" in offered:
         answer.append(f"server_max_window_bits={server_bits}")
     if (written_bits := min(server_bits, client_bits)) < _LARGEST_WINDOW:
