@@ -1,6 +1,7 @@
 """Every way to start the server, and every way in which that goes wrong."""
 
 import ast
+import errno
 import importlib
 import os
 import shlex
@@ -12,6 +13,7 @@ import sys
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,6 @@ from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
 from wsecho import listener
 from wsecho.__main__ import OLDEST_PYTHON
-from wsecho.addresses import parse_ip
 from wsecho.cli import main
 from wsecho.config import OPTIONS, Option
 
@@ -242,7 +243,70 @@ def test_two_colons_are_all_addresses_of_both_families() -> None:
             with socket.create_connection((host, port), timeout=PATIENCE) as client:
                 accepted, peer = listening.accept()
                 accepted.close()
-                assert str(parse_ip(peer[0])) == client.getsockname()[0] == host
+                assert peer == client.getsockname()
+                assert peer[0] == host
+
+
+def name_of(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, str]) -> str:
+    """Return a name that stands for `addresses`, as it is listed."""
+    found = [(family, socket.SOCK_STREAM, 6, "", (host, 0)) for family, host in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    return "some.name"
+
+
+# Of networks for documentation, which nobody has; and a family that no system has any more.
+NOT_HERE = [(socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::7"), (socket.AF_IPX, "::1")]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_name_that_is_listed_twice_is_listened_on_once(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    name = name_of(monkeypatch, *[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")] * 2)
+    bound = listener.bind(name, 0, 5, workers)
+    addresses = [[each.getsockname() for each in sockets] for sockets in bound]
+    listener.close([listener.Sockets(sockets) for sockets in bound])
+    port = addresses[0][0][1]
+    assert addresses == [[("127.0.0.1", port), ("127.0.0.2", port)]] * workers
+
+
+@pytest.mark.parametrize("missing", NOT_HERE, ids=str)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_address_that_the_system_does_not_have_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, missing: tuple[int, str], is_first: bool
+) -> None:
+    here = (socket.AF_INET, "127.0.0.1")
+    name = name_of(monkeypatch, *([missing, here] if is_first else [here, missing]))
+    bound = listener.bind(name, 0, 5, 2)
+    assert [[each.getsockname()[0] for each in sockets] for sockets in bound] == [["127.0.0.1"]] * 2
+    listener.close([listener.Sockets(sockets) for sockets in bound])
+
+
+def test_a_name_of_none_of_our_addresses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match=r"^cannot listen on some\.name port 80.* Cannot assign requested address$"):
+        listener.bind(name_of(monkeypatch, *NOT_HERE), 80, 5)
+
+
+def test_a_port_in_use_for_one_of_the_addresses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = name_of(monkeypatch, (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
+    with socket.create_server(("127.0.0.2", 0)) as other, pytest.raises(OSError, match="Address already in use"):
+        listener.bind(name, other.getsockname()[1], 5)
+
+
+def test_the_system_chooses_another_port_where_one_is_not_free_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = name_of(monkeypatch, (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
+    taken: list[int] = []
+
+    def bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
+        if address[0] == "127.0.0.2" and len(taken) < 3:
+            taken.append(address[1])
+            raise OSError(errno.EADDRINUSE, "")
+        return really(family, address, shared=shared)
+
+    really = listener._bound
+    monkeypatch.setattr(listener, "_bound", bind)
+    ((first, second),) = listener.bind(name, 0, 5)
+    assert first.getsockname()[1] == second.getsockname()[1]
+    assert 0 not in taken
+    listener.close([listener.Sockets([first, second])])
 
 
 def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:

@@ -25,6 +25,18 @@ def test_an_accepted_socket_is_as_the_standard_librarys(family: socket.AddressFa
                 assert not accepted.get_inheritable()
 
 
+def test_a_client_that_comes_by_ipv4_has_an_ipv4_address_on_a_socket_for_both_families() -> None:
+    with ListeningSocket(socket.AF_INET6, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind(("::ffff:127.0.0.1", 0))
+        listening.listen()
+        with socket.create_connection(("127.0.0.1", listening.getsockname()[1])) as client:
+            accepted, peer = listening.accept()
+            with accepted:
+                assert peer == accepted.getpeername() == client.getsockname()
+                assert accepted.family == socket.AF_INET6
+
+
 def test_an_accepted_socket_still_knows_a_peer_that_has_gone() -> None:
     with ListeningSocket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.bind(("127.0.0.1", 0))

@@ -137,7 +137,7 @@ def as_process_1() -> list[str]:
 def test_a_stop_in_the_middle_of_the_start_is_heard_by_process_1(
     command: list[str], number: signal.Signals, imports: int
 ) -> None:
-    """The moment is that of so many imports after those that install the handler, which is before all that take time."""
+    """So many imports after those that install the handler, which come before all that take time."""
     python, *rest = command
     line = [*as_process_1(), python, "-X", "importtime", *rest, "--host", "127.0.0.1", "--port", "0"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

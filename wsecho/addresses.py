@@ -6,6 +6,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = tuple[str | int, ...]
 Network = IPv4Network | IPv6Network
 
+# RFC 4291 section 2.5.5.2, as the system writes it.
+_MAPPED = "::ffff:"
 # What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
 _IPV6_SHARE = 64
 # IPv4 clients as NAT64 shows them (RFC 6052).
@@ -19,6 +21,12 @@ def parse_ip(text: str | bytes) -> IPv4Address | IPv6Address:
     """
     address = ip_address(text.partition("%")[0] if isinstance(text, str) else text)
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def unmapped(peer: Address) -> Address:
+    """Return the address of a peer as a socket of its own family would have it: IPv4 also where IPv6 carries it."""
+    host = str(peer[0])
+    return (host.removeprefix(_MAPPED), peer[1]) if host.startswith(_MAPPED) and "." in host else peer
 
 
 def parse_network(text: str) -> Network:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -29,6 +30,10 @@ _BATCH = 64
 _HOLD_SECONDS = 0.1
 # The same shortage is told no more often than this.
 _COMPLAINT_SECONDS = 1.0
+# What binding answers where there is no such address, or no such family.
+_NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+# How often the system may choose a port that is not free for all addresses.
+_ATTEMPTS = 20
 _SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -61,22 +66,56 @@ def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[sock
     """
     bound: list[list[socket.socket]] = []
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for _ in range(workers):
+        # The first ones want the port for themselves: shared ones would also share it with a server that runs.
+        bound.append(_on_one_port(_addresses(host), port))
+        for _ in range(1, workers):
             bound.append([])
-            for family, _, _, _, address in found:
-                # The first ones want the port for themselves: shared ones would also share it with a server that runs.
-                listening = _bound(family, (address[0], port, *address[2:]), shared=len(bound) > 1)
-                bound[-1].append(listening)
-                # Where the system chose the first socket's port, the others follow.
-                port = listening.getsockname()[1]
-                if workers > 1:
-                    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                listening.listen(backlog)
+            for first in bound[0]:
+                first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                bound[-1].append(_bound(first.family, first.getsockname(), shared=True))
+        for listening in chain.from_iterable(bound):
+            listening.listen(backlog)
     except (OSError, UnicodeError) as error:
         close([Sockets(sockets) for sockets in bound])
         reason = getattr(error, "strerror", None) or str(error)
         raise OSError(f"cannot listen on {host} port {port}: {reason}") from None
+    return bound
+
+
+def _addresses(host: str) -> list[tuple[int, tuple[Any, ...]]]:
+    """Return families and addresses that `host` stands for, each once: a name may be listed several times."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def _on_one_port(
+    addresses: list[tuple[int, tuple[Any, ...]]], port: int, attempts: int = _ATTEMPTS
+) -> list[socket.socket]:
+    """Bind a socket for each of the addresses, all to one port, which the system chooses if `port` is 0.
+
+    What the system does not have, such as IPv6, is left out where there is another one.
+    """
+    bound: list[socket.socket] = []
+    missing: OSError | None = None
+    chosen = port
+    try:
+        for family, address in addresses:
+            try:
+                bound.append(_bound(family, (address[0], chosen, *address[2:]), shared=False))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = missing or error
+            else:
+                chosen = bound[0].getsockname()[1]
+        if missing and not bound:
+            raise missing
+    except OSError as error:
+        close([Sockets(bound)])
+        # A port that is free for one address need not be free for the others.
+        if port == 0 and error.errno == errno.EADDRINUSE and attempts > 1:
+            return _on_one_port(addresses, port, attempts - 1)
+        raise
     return bound
 
 

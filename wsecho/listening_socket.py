@@ -4,7 +4,7 @@ import _socket
 import socket
 from typing import Any, cast
 
-from wsecho.addresses import Address
+from wsecho.addresses import Address, unmapped
 
 
 class _FrugalSocket(socket.socket):
@@ -38,8 +38,11 @@ class ListeningSocket(_FrugalSocket):
     __slots__ = ()
 
     def accept(self) -> tuple[socket.socket, Address]:
-        """Accept a connection, as socket.socket does; return its socket and the address of its peer."""
+        """Accept a connection, as socket.socket does; return its socket and the address of its peer.
+
+        A client that comes by IPv4 has an IPv4 address, also where the socket takes both families.
+        """
         descriptor, peer = self._accept()  # type: ignore[attr-defined]
         accepted = _AcceptedSocket(self.family, self.type, self.proto, fileno=descriptor)
-        accepted.peer = peer
-        return accepted, peer
+        accepted.peer = unmapped(peer) if self.family == socket.AF_INET6 else peer
+        return accepted, accepted.peer
