@@ -247,6 +247,24 @@ def test_two_colons_are_all_addresses_of_both_families() -> None:
                 assert peer[0] == host
 
 
+@pytest.mark.parametrize("error", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_two_colons_are_all_addresses_of_ipv4_where_there_is_no_ipv6(
+    monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(error, os.strerror(error))
+        # Not really all addresses, for this is not to be reached from beyond this machine.
+        assert address[0] == "0.0.0.0"
+        return really(family, ("127.0.0.1", address[1]), shared=shared)
+
+    really = listener._bound
+    monkeypatch.setattr(listener, "_bound", bind)
+    ((listening,),) = listener.bind("::", 0, 5)
+    with listening:
+        assert listening.family == socket.AF_INET
+
+
 def name_of(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, str]) -> str:
     """Return a name that stands for `addresses`, as it is listed."""
     found = [(family, socket.SOCK_STREAM, 6, "", (host, 0)) for family, host in addresses]

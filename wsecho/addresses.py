@@ -8,6 +8,9 @@ Network = IPv4Network | IPv6Network
 
 # RFC 4291 section 2.5.5.2, as the system writes it.
 _MAPPED = "::ffff:"
+# All addresses of the machine, of both families.
+ALL = "::"
+
 # What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
 _IPV6_SHARE = 64
 # IPv4 clients as NAT64 shows them (RFC 6052).

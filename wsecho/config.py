@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsecho.addresses import Network
+from wsecho.addresses import ALL, Network
 from wsecho.auth import digest
 from wsecho.credentials import is_token
 from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR
@@ -186,7 +186,11 @@ class Config:
     """The server's options. Sizes are bytes, times are seconds."""
 
     host: str = _option(
-        "0.0.0.0", parse_host, "ADDRESS", "Address to listen on; :: is all, of IPv6 and IPv4.", aliases=("HOST",)
+        ALL,
+        parse_host,
+        "ADDRESS",
+        "Address to listen on; :: is all, of IPv4 and, where there is one, IPv6.",
+        aliases=("HOST",),
     )
     port: int = _option(
         "8080", parse_port, "PORT", "Port to listen on; 0 lets the system choose one.", aliases=("PORT",)

@@ -15,7 +15,7 @@ import structlog
 from aiofastnet.selector_transport import SelectorSocketTransport
 
 from wsecho import proxy_header
-from wsecho.addresses import Address
+from wsecho.addresses import ALL, Address
 from wsecho.caller import Caller
 from wsecho.config import Config
 from wsecho.ledger import Ledger
@@ -67,7 +67,7 @@ def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[sock
     bound: list[list[socket.socket]] = []
     try:
         # The first ones want the port for themselves: shared ones would also share it with a server that runs.
-        bound.append(_on_one_port(_addresses(host), port))
+        bound.append(_on_one_port(_addresses(host), port) if host != ALL else _on_all(port))
         for _ in range(1, workers):
             bound.append([])
             for first in bound[0]:
@@ -86,6 +86,16 @@ def _addresses(host: str) -> list[tuple[int, tuple[Any, ...]]]:
     """Return families and addresses that `host` stands for, each once: a name may be listed several times."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def _on_all(port: int) -> list[socket.socket]:
+    """Listen on all addresses of both families, by one socket; of IPv4 alone where the system has no IPv6."""
+    try:
+        return _on_one_port([(socket.AF_INET6, (ALL, 0))], port)
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        return _on_one_port([(socket.AF_INET, ("0.0.0.0", 0))], port)
 
 
 def _on_one_port(
@@ -137,7 +147,7 @@ def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.soc
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             # Where a name has an IPv4 address, too, that gets a socket of its own; "::" stands for all of both.
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != ALL)
         listening.bind(address)
     except OSError:
         listening.close()
