@@ -393,7 +393,8 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
         port = taken.getsockname()[1]
         result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(port))
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"wsecho: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+    place = f"127.0.0.1 port {port}, as --host and --port say"
+    assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".invalid"])

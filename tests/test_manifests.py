@@ -78,6 +78,12 @@ def test_everything_in_kubernetes_finds_the_pods() -> None:
     assert target == {key: KUBERNETES["deployment"][key] for key in ("apiVersion", "kind")} | {"name": "wsecho"}
 
 
+def test_no_service_leaves_variables_in_the_pods() -> None:
+    # Those of a Service of this name would be options of ours.
+    assert KUBERNETES["service"]["metadata"]["name"].upper() == "WSECHO"
+    assert POD["spec"]["enableServiceLinks"] is False
+
+
 def test_a_pod_is_given_the_time_that_a_stop_takes() -> None:
     waiting = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert waiting + Config().drain_timeout < POD["spec"]["terminationGracePeriodSeconds"]

@@ -393,7 +393,8 @@ def test_a_port_in_use_is_one_line_also_where_ports_can_be_shared(serve: Serve) 
     for server in (serve("--workers", "2"), serve()):
         result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(server.port), "--workers", "2")
         assert (result.returncode, result.stdout) == (1, "")
-        assert result.stderr == f"wsecho: cannot listen on 127.0.0.1 port {server.port}: Address already in use\n"
+        place = f"127.0.0.1 port {server.port}, as --host and --port say"
+        assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
 
 
 def test_workers_listen_on_one_port_for_both_families(serve: Serve) -> None:

@@ -10,9 +10,14 @@ import click
 from click.core import ParameterSource
 
 from wsecho import __version__
-from wsecho.config import OPTIONS, PUBLIC, Config, Option, OptionError, check
+from wsecho.config import GROUPS, OPTIONS, PUBLIC, Config, Option, OptionError, check, parse_file, parse_key_set_source
+from wsecho.environment import nearest, variable_of
 
-_FLAGS = frozenset(option.flag for option in OPTIONS)
+_FLAGS = tuple(option.flag for option in OPTIONS)
+# Names of files stay as the system gave them, in whatever encoding it has.
+_NAMES_OF_FILES = (parse_file, parse_key_set_source)
+_NAMES = (*(option.flag.removeprefix("--") for option in OPTIONS), "help", "version")
+_BY_DEFAULT = "by default"
 
 
 class _Value(click.ParamType[Any]):
@@ -20,7 +25,7 @@ class _Value(click.ParamType[Any]):
 
     def __init__(self, option: Option) -> None:
         self.name = option.metavar
-        self._option = option
+        self.option = option
 
     def split_envvar_value(self, rv: str) -> list[str]:
         """Leave it to the option's parser to take a list apart."""
@@ -29,13 +34,22 @@ class _Value(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, bool):
             return value  # a switch on the command line
-        if value in _FLAGS:
-            # As where a shell put nothing in the value's place. It would do for a token.
-            self.fail(f"it has no value: {value} is an option itself", param, ctx)
+        option = self.option
         try:
-            return self._option.value(value)
+            if value in _FLAGS:
+                # As where a shell put nothing in the value's place. It would do for a token.
+                raise ValueError(f"it has no value: {value} is an option itself")
+            return option.value(value if option.parse in _NAMES_OF_FILES else _utf8(value))
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise OptionError(f"{_named(option, ctx)}: {error}") from None
+
+
+def _utf8(text: str) -> str:
+    """Return what the system took for text in the encoding of the user's locale, where it is in UTF-8."""
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeDecodeError:
+        return text
 
 
 class _Flag(click.Option):
@@ -45,15 +59,51 @@ class _Flag(click.Option):
     """
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        value = super().resolve_envvar_value(ctx)
-        names = [self.envvar] if isinstance(self.envvar, str) else self.envvar or ()
-        if value is None and self.default is None and any(os.environ.get(name) == "" for name in names):
-            raise click.BadParameter("it is empty, and there is no default", ctx, self)
-        return value
+        assert isinstance(self.type, _Value)
+        option = self.type.option
+        if variable := variable_of(option, os.environ):
+            return os.environ[variable]
+        for name in option.environment:
+            if self.default is None and os.environ.get(name) == "":
+                raise OptionError(f"{option.flag} (from the variable {name}): it is empty, and there is no default")
+        return None
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """Leave it to the option's parser what a switch may be set to: the library takes any other word for off."""
         return self.resolve_envvar_value(ctx) if self.is_flag else super().value_from_envvar(ctx)
+
+
+def _named(option: Option, context: click.Context | None) -> str:
+    source = _source(option, context) if context else ""
+    return f"{option.flag} ({source})" if source else option.flag
+
+
+def _source(option: Option, context: click.Context) -> str:
+    """Return in words where the option's value comes from, nothing for the command line and where there is no value."""
+    source = context.get_parameter_source(option.name)
+    if source is ParameterSource.DEFAULT:
+        return _BY_DEFAULT if option.default else ""
+    variable = variable_of(option, os.environ) if source is ParameterSource.ENVIRONMENT else None
+    if variable in option.aliases:
+        # Others set them, too: conda and tcsh make HOST the name of the machine.
+        return f"from the variable {variable}, which {option.environment[0]} overrides"
+    return f"from the variable {variable}" if variable else ""
+
+
+class _Command(click.Command):
+    """Shows its options in groups, in the README's order."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        heading = ""
+        records: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            heading = GROUPS.get(parameter.name or "", heading)
+            record = parameter.get_help_record(ctx)
+            if record:
+                records.setdefault("Help" if parameter.is_eager else heading, []).append(record)
+        for heading, rows in records.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
@@ -82,34 +132,66 @@ def _with_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def configured(context: click.Context, options: dict[str, Any]) -> Config:
-    """Return what was asked for: by each option or, where it was not given, by `--public`."""
+    """Return what was asked for: by each option or, where it was not given, by `--public`. Raises OptionError."""
     values = {name: value for name, value in options.items() if value is not None}
+    sources = {option.name: _source(option, context) for option in OPTIONS}
     if values["public"]:
         for option in OPTIONS:
-            if option.name in PUBLIC and context.get_parameter_source(option.name) is ParameterSource.DEFAULT:
+            if option.name in PUBLIC and sources[option.name] == _BY_DEFAULT:
                 values[option.name] = option.value(PUBLIC[option.name])
-    return Config(**values)
+                sources[option.name] = "by --public"
+    config = Config(**values, sources=sources)
+    check(config)
+    return config
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.command(
+    cls=_Command,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "allow_extra_args": True},
+)
 @_with_options
 @click.version_option(__version__, prog_name="wsecho")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> int:
     """Echo WebSocket messages, and measure them."""
+    if context.args:
+        raise OptionError(_stray(context.args[0]))
     config = configured(context, options)
-    try:
-        check(config)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     # Imported late: --help and a mistyped option need neither OpenTelemetry nor an event loop.
     from wsecho import supervisor, worker
 
     workers = config.workers or supervisor.cores()
-    if workers > 1:
-        return supervisor.run(config, workers)
-    worker.run(config)
+    try:
+        if workers > 1:
+            return supervisor.run(config, workers)
+        worker.run(config)
+    except (OptionError, OSError, RuntimeError) as error:
+        # Where a value turned out to be no good only when it was used.
+        told = OptionError if isinstance(error, OptionError) else RuntimeError
+        raise told(config.with_sources(str(error))) from error
     return 0
+
+
+def _stray(argument: str) -> str:
+    """Return what to say of an argument that belongs to no option."""
+    name, equals, value = argument.partition("=")
+    meant = nearest(name, _NAMES)
+    if argument.isascii() and argument.isdigit():
+        meant, equals, value = "port", "=", argument
+    return _lost(f"there is no argument {argument!r}", f"{meant}{equals}{value}" if meant else None)
+
+
+def _unknown(option: str, arguments: Sequence[str]) -> str:
+    """Return what to say of an option that there is not."""
+    # Of `-port 1` and `-p1` alike, the library names the first letter.
+    given = next((argument for argument in arguments if argument.startswith(option)), option).partition("=")[0]
+    name = given.strip("-")
+    of_letter = (meant for meant in _NAMES if meant.startswith(name.lower()))
+    return _lost(f"there is no option {given}", next(of_letter, None) if len(name) == 1 else nearest(name, _NAMES))
+
+
+def _lost(line: str, meant: str | None) -> str:
+    return line + (f": did you mean --{meant}?" if meant else ".") + " wsecho --help lists all options"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +202,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         code = command.main(arguments, prog_name="wsecho", standalone_mode=False)
+    except click.NoSuchOption as error:
+        print(
+            f"wsecho: {_unknown(error.option_name, sys.argv[1:] if arguments is None else arguments)}", file=sys.stderr
+        )
+        return 2
     except click.ClickException as error:
         print(f"wsecho: {error.format_message()}", file=sys.stderr)
         return error.exit_code

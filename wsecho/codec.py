@@ -32,7 +32,7 @@ def load(choice: str) -> Codec:
         return _compiled()
     except ImportError as error:
         if choice == "compiled":
-            raise RuntimeError(f"the compiled codec cannot be loaded: {error}; 'make build' compiles it") from None
+            raise RuntimeError(f"--codec compiled: it cannot be loaded: {error}; 'make build' compiles it") from None
         return PLAIN
 
 

@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +12,8 @@ from wsecho.addresses import ALL, Network
 from wsecho.auth import digest
 from wsecho.credentials import is_token
 from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR
-from wsecho.handshake import FIRST_OFFERED, is_subprotocol_policy
-from wsecho.origins import parse_origin
+from wsecho.handshake import FIRST_OFFERED, NONE, is_subprotocol_policy
+from wsecho.origins import ANY, parse_origin
 from wsecho.proxies import parse_trusted
 
 
@@ -29,12 +30,16 @@ _PUBLIC_KEY_ALGORITHMS = (
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
 _ADMIN_HOST = "127.0.0.1"
+_FLAG = re.compile(r"--[a-z][a-z-]*")
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that `text` stands for: `65536`, `64KiB`, `1.5MiB`. Raises ValueError."""
-    return int(_quantity(text, _SIZE_UNITS, "a size such as 65536, 64KiB or 16MiB"))
+    """Return the bytes that `text` stands for: `65536`, `64KiB`, `1.5MiB`. Raises ValueError.
+
+    A part of a byte is one: nothing but 0 is 0, which for some options means that there is no limit.
+    """
+    return ceil(_quantity(text, _SIZE_UNITS, "a size such as 65536, 64KiB or 16MiB"))
 
 
 def parse_time(text: str) -> float:
@@ -75,6 +80,8 @@ def parse_subprotocol_policy(text: str) -> str:
     text = ",".join(name.strip() for name in text.split(","))
     if not is_subprotocol_policy(text):
         raise ValueError(f"{text!r} is not 'first', 'none' or a comma-separated list of subprotocols")
+    if "," in text and not {FIRST_OFFERED, NONE}.isdisjoint(text.split(",")):
+        raise ValueError(f"{text!r} has 'first' or 'none' among names: each of them stands alone")
     return text
 
 
@@ -94,7 +101,7 @@ def parse_user(text: str) -> bytes:
 
 def parse_metrics_auth(text: str) -> bytes | str:
     """Return the digest of a token, or `off`. Raises ValueError."""
-    return text if text == "off" else parse_token(text)
+    return "off" if text.lower() == "off" else parse_token(text)
 
 
 def parse_file(text: str) -> str:
@@ -142,14 +149,23 @@ def parse_switch(text: str) -> bool:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser that accepts only `choices`."""
+    """Return a parser that accepts only `choices`, in whichever case."""
 
     def parse(text: str) -> str:
-        if text not in choices:
+        word = text.strip().lower()
+        if word not in choices:
             raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
-        return text
+        return word
 
     return parse
+
+
+_parse_log_level = one_of("debug", "info", "warning", "error")
+
+
+def parse_log_level(text: str) -> str:
+    """Return the name of a severity. Raises ValueError."""
+    return _parse_log_level("warning" if text.strip().lower() == "warn" else text)
 
 
 def _option(
@@ -161,10 +177,13 @@ def _option(
     aliases: tuple[str, ...] = (),
     at_least: float = 0,
     at_most: float = 1 << 40,
+    or_zero: bool = False,
 ) -> Any:
+    """Describe an option. Its value is between `at_least` and `at_most` or, if zero stands for something else, zero."""
     row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning, "aliases": aliases}
     value = parse(default) if default else None
-    return field(default=value, metadata=row | {"at_least": at_least, "at_most": at_most, "repeats": False})
+    row |= {"at_least": at_least, "at_most": at_most, "or_zero": or_zero, "repeats": False}
+    return field(default=value, metadata=row)
 
 
 def _list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning: str) -> Any:
@@ -178,7 +197,7 @@ def _list_option(default: str, parse: Callable[[str], Any], metavar: str, meanin
 
     row = {"default": default, "parse": parse_all, "metavar": f"{metavar}...", "meaning": meaning, "aliases": ()}
     value = parse_all(default) if default else ()
-    return field(default=value, metadata=row | {"at_least": 0, "at_most": 0, "repeats": True})
+    return field(default=value, metadata=row | {"at_least": 0, "at_most": 0, "or_zero": False, "repeats": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +310,7 @@ class Config:
         parse_size,
         "SIZE",
         "Longest message that is echoed; a longer one is answered with close code 1009, or cut off (see hold-limit).",
+        at_least=1,
     )
     max_fragments: int = _option(
         "1048576",
@@ -338,19 +358,36 @@ class Config:
         at_least=0.001,
     )
     ping_interval: float = _option(
-        "20s", parse_time, "TIME", "A client that has been silent for so long is sent a ping. 0: never."
+        "20s",
+        parse_time,
+        "TIME",
+        "A client that has been silent for so long is sent a ping. 0: never.",
+        at_least=0.001,
+        or_zero=True,
     )
     ping_timeout: float = _option(
-        "20s", parse_time, "TIME", "A client that stays silent for so long after a ping is cut off. 0: never."
+        "20s",
+        parse_time,
+        "TIME",
+        "A client that stays silent for so long after a ping is cut off. 0: never.",
+        at_least=0.001,
+        or_zero=True,
     )
     idle_timeout: float = _option(
-        "0", parse_time, "TIME", "A client that completes no message for so long is sent close code 1001. 0: never."
+        "0",
+        parse_time,
+        "TIME",
+        "A client that completes no message for so long is sent close code 1001. 0: never.",
+        at_least=0.001,
+        or_zero=True,
     )
     max_lifetime: float = _option(
         "0",
         parse_time,
         "TIME",
         "A connection as old as that, or up to a fifth younger, is ended with close code 1001. 0: never.",
+        at_least=0.001,
+        or_zero=True,
     )
     max_frame_rate: int = _option(
         "0",
@@ -422,11 +459,25 @@ class Config:
         "'compiled', 'python', or 'auto': compiled where it was built.",
     )
     log_level: str = _option(
-        "info", one_of("debug", "info", "warning", "error"), "LEVEL", "Least severe log line that is written."
+        "info",
+        parse_log_level,
+        "LEVEL",
+        "Least severe log line that is written: 'debug', 'info', 'warning' or 'error'.",
     )
     log_format: str = _option(
         "auto", one_of("auto", "json", "text"), "FORMAT", "'json', 'text', or 'auto': text on a terminal, else JSON."
     )
+    # Where the values came from, by the names of options; nothing for what was given on the command line.
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def with_sources(self, line: str) -> str:
+        """Return a line for the user, with the source of each option's value behind its name."""
+
+        def with_source(flag: re.Match[str]) -> str:
+            source = self.sources.get(flag[0].removeprefix("--").replace("-", "_"))
+            return f"{flag[0]} ({source})" if source else flag[0]
+
+        return _FLAG.sub(with_source, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +491,7 @@ class Option:
     aliases: tuple[str, ...]
     at_least: float
     at_most: float
+    or_zero: bool
     parse: Callable[[str], Any]
     repeats: bool
 
@@ -461,8 +513,9 @@ class Option:
     def value(self, text: str) -> Any:
         """Return what `text` stands for. Raises ValueError with a line that says what was expected."""
         value = self.parse(text)
-        if isinstance(value, int | float) and value < self.at_least:
-            raise ValueError(f"{text!r} is too small: at least {self._written(self.at_least)} is needed")
+        if isinstance(value, int | float) and value < self.at_least and not (self.or_zero and value == 0):
+            zero = ", or 0" if self.or_zero else ""
+            raise ValueError(f"{text!r} is too small: at least {self._written(self.at_least)} is needed{zero}")
         if isinstance(value, int | float) and value > self.at_most:
             raise ValueError(f"{text!r} is too large: at most {self._written(self.at_most)} is allowed")
         return value
@@ -477,22 +530,47 @@ class Option:
 
 
 def check(config: Config) -> None:
-    """Raise ValueError with a line for the user where two options contradict each other."""
+    """Raise OptionError where options contradict each other, or where what one of them asks for would not happen."""
+    try:
+        _check_addresses(config)
+        _check_encryption(config)
+        _check_limits(config)
+        _check_json_web_tokens(config)
+    except ValueError as error:
+        raise OptionError(config.with_sources(str(error))) from None
+
+
+def _check_limits(config: Config) -> None:
+    if config.ping_timeout not in (_DEFAULTS["ping_timeout"], 0) and not config.ping_interval:
+        raise ValueError("--ping-timeout is of no use without --ping-interval: no ping is sent")
     if config.drain_delay >= config.drain_timeout:
         raise ValueError("--drain-delay leaves no time of --drain-timeout to say goodbye in")
+
+
+def _check_encryption(config: Config) -> None:
     if config.tls_self_signed and (config.tls_cert or config.tls_key):
         raise ValueError("--tls-self-signed makes its own certificate: it cannot go with --tls-cert or --tls-key")
     if config.tls_key and not config.tls_cert:
         raise ValueError("--tls-key is of no use without --tls-cert")
     if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
         raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
+
+
+def _check_addresses(config: Config) -> None:
+    if config.admin_port and config.admin_port == config.port and _overlap(config.host, config.admin_host):
+        raise ValueError("--admin-port is that of --port, on an address of --host: it needs one of its own")
+    if ANY in config.allow_origin and len(config.allow_origin) > 1:
+        raise ValueError("--allow-origin has others beside *, which lets every page in")
     if config.forwarded_header != X_FORWARDED_FOR and not config.trusted_proxy:
         raise ValueError("--forwarded-header is of no use without --trusted-proxy")
     if config.proxy_protocol and not config.trusted_proxy:
         raise ValueError("--proxy-protocol needs --trusted-proxy: else everybody could say to be anybody")
     if config.admin_host != _ADMIN_HOST and config.admin_port is None:
         raise ValueError("--admin-host is of no use without --admin-port")
-    _check_json_web_tokens(config)
+
+
+def _overlap(host: str, other: str) -> bool:
+    return host == other or not {host, other}.isdisjoint({"0.0.0.0", "::"})
 
 
 def _check_json_web_tokens(config: Config) -> None:
@@ -503,6 +581,7 @@ def _check_json_web_tokens(config: Config) -> None:
             ("--jwt-algorithms", config.jwt_algorithms, _PUBLIC_KEY_ALGORITHMS),
             ("--jwt-audience", config.jwt_audience, ()),
             ("--jwt-issuer", config.jwt_issuer, ()),
+            ("--jwt-leeway", config.jwt_leeway, _DEFAULTS["jwt_leeway"]),
         ):
             if value != default:
                 raise ValueError(f"{option} is of no use without --jwt-key-file or --jwt-jwks")
@@ -525,7 +604,8 @@ GROUPS = {
     "codec": "The process",
 }
 
-OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config))
+OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config) if option.metadata)
+_DEFAULTS = {option.name: option.default for option in fields(Config)}
 
 # What `--public` sets where nothing else does.
 PUBLIC = {

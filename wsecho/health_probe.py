@@ -8,10 +8,10 @@ import sys
 
 from wsecho import start
 from wsecho.config import parse_switch
+from wsecho.environment import text_of
 from wsecho.proxy_header import LOCAL_HEADER
 
 _HOST = "127.0.0.1"
-_DEFAULT_PORT = "8080"
 _PATIENCE_SECONDS = 3.0
 _CERTIFICATE_REQUIRED = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
@@ -61,7 +61,7 @@ def _is_on(variable: str) -> bool:
 def main() -> int:
     """Ask the port that the environment names, in the server's own order of precedence, and return the exit code."""
     start.open_standard_streams()
-    port = os.environ.get("WSECHO_PORT") or os.environ.get("PORT") or _DEFAULT_PORT
+    port = text_of("port", os.environ)
     try:
         encrypted = bool(os.environ.get("WSECHO_TLS_CERT")) or _is_on("WSECHO_TLS_SELF_SIGNED")
         announced = _is_on("WSECHO_PROXY_PROTOCOL")

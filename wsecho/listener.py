@@ -50,7 +50,9 @@ def listen(config: Config, workers: int = 1) -> list[Sockets]:
     bound = [Sockets(public) for public in bind(config.host, config.port, config.backlog, workers)]
     if config.admin_port is not None:
         try:
-            admin = bind(config.admin_host, config.admin_port, config.backlog, workers)
+            admin = bind(
+                config.admin_host, config.admin_port, config.backlog, workers, options="--admin-host and --admin-port"
+            )
         except OSError:
             close(bound)
             raise
@@ -59,10 +61,13 @@ def listen(config: Config, workers: int = 1) -> list[Sockets]:
     return bound
 
 
-def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[socket.socket]]:
+def bind(
+    host: str, port: int, backlog: int, workers: int = 1, *, options: str = "--host and --port"
+) -> list[list[socket.socket]]:
     """Return for each worker its listening sockets: one for every address of `host`, all on one port.
 
-    The system spreads new connections over the workers (SO_REUSEPORT). Raises OSError with a line for the user.
+    The system spreads new connections over the workers (SO_REUSEPORT). Raises OSError with a line for the user, which
+    names the `options` that host and port come from.
     """
     bound: list[list[socket.socket]] = []
     try:
@@ -78,7 +83,7 @@ def bind(host: str, port: int, backlog: int, workers: int = 1) -> list[list[sock
     except (OSError, UnicodeError) as error:
         close([Sockets(sockets) for sockets in bound])
         reason = getattr(error, "strerror", None) or str(error)
-        raise OSError(f"cannot listen on {host} port {port}: {reason}") from None
+        raise OSError(f"cannot listen on {host} port {port}, as {options} say: {reason}") from None
     return bound
 
 

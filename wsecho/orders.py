@@ -6,11 +6,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
-
-import structlog
 
 from wsecho.connections import Connections
 from wsecho.listener import Sockets
@@ -85,7 +82,7 @@ class Alone:
         if self._terminal.has_gone():
             stop.ask_again()
         else:
-            reload(self._foundation.reloads, self._foundation.log)
+            reload(self._foundation)
 
 
 class Supervised:
@@ -107,7 +104,7 @@ class Supervised:
         loop.add_signal_handler(signal.SIGTERM, stop.ask)
         loop.add_signal_handler(signal.SIGQUIT, stop.at_once)
         if not ignores_hangups():
-            loop.add_signal_handler(signal.SIGHUP, partial(reload, self._foundation.reloads, self._foundation.log))
+            loop.add_signal_handler(signal.SIGHUP, partial(reload, self._foundation))
         loop.add_reader(self._supervisor, stop.at_once)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
 
@@ -130,14 +127,15 @@ def announce(foundation: Foundation, sockets: Sockets, **facts: int) -> None:
     foundation.log.info("listening", url=url, host=host, port=port, codec=foundation.codec.name, **facts)
 
 
-def reload(reloads: list[Callable[[], None]], log: structlog.typing.FilteringBoundLogger) -> None:
+def reload(foundation: Foundation) -> None:
     """Load everything again that can be; what cannot be loaded stays as it was."""
+    log = foundation.log
     failed = False
-    for load in reloads:
+    for load in foundation.reloads:
         try:
             load()
         except (OSError, ValueError) as error:
-            log.error("not reloaded", error=str(error))
+            log.error("not reloaded", error=foundation.config.with_sources(str(error)))
             failed = True
         except Exception:
             log.exception("not reloaded")

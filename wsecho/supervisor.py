@@ -181,7 +181,7 @@ class _Supervisor:
                 self._stop()
         elif number == signal.SIGHUP:
             # Here too: workers that are started later inherit it.
-            reload(self._foundation.reloads, self._log)
+            reload(self._foundation)
             self._send(signal.SIGHUP)
 
     def _stop(self) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 
 import structlog
 
-from wsecho import assets, codec, listener, logs, tls
+from wsecho import assets, codec, environment, listener, logs, tls
 from wsecho.access import Access
 from wsecho.assets import Assets
 from wsecho.caller import Caller
 from wsecho.capacity import Capacity
 from wsecho.codec import Codec
-from wsecho.config import Config
+from wsecho.config import Config, OptionError
 from wsecho.connections import Connection, Connections
 from wsecho.exports import Exports
 from wsecho.http_connection import HttpConnection
@@ -113,7 +113,10 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
     It starts no thread and no event loop, nor anything of OpenTelemetry's SDK: the process may fork afterwards.
     """
     _raise_descriptor_limit()
+    _check_capacity(config.max_connections)
     log = logs.configure(config.log_level, config.log_format)
+    for facts in environment.ignored(os.environ):
+        log.warning("a variable is ignored", **facts)
     chosen = codec.load(config.codec)
     if chosen.name == "python" and config.codec == "auto":
         log.warning(
@@ -343,9 +346,24 @@ def _raise_descriptor_limit() -> None:
         raise OSError(f"only {soft} files may be open (ulimit -n): at least {_LEAST_DESCRIPTORS} are needed")
 
 
+def _check_capacity(max_connections: int) -> None:
+    """Raise OptionError if there are too few descriptors for what was asked for."""
+    most, spare = _descriptors()
+    if max_connections > most:
+        raise OptionError(
+            f"--max-connections: {max_connections} need as many descriptors and {spare} more, "
+            f"and the limit (ulimit -n) is {most + spare}: at most {most} can be held"
+        )
+
+
 def _capacity(connections: Connections, max_connections: int) -> Capacity:
-    """Let in as many as the descriptors suffice for."""
+    """Let in as many as were asked for, or as the descriptors suffice for."""
+    most, spare = _descriptors()
+    return Capacity(connections, max_connections or most, min(_MOST_TOLD_AT_ONCE, spare // 2))
+
+
+def _descriptors() -> tuple[int, int]:
+    """Return how many there are for connections, and how many for everything else."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = min(_SPARE_DESCRIPTORS, limit // 4)
-    most = min(limit - spare, max_connections or limit)
-    return Capacity(connections, most, min(_MOST_TOLD_AT_ONCE, spare // 2))
+    return limit - spare, spare
