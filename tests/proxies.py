@@ -63,11 +63,12 @@ def proxy(
     without: tuple[str, ...] = (),
     path: str = "/",
     server_words: str = "",
+    listen_words: str = "",
 ) -> Iterator[int]:
     """Run a proxy before the port `backend`, and give its port.
 
     Documented lines with one of `without` are left out; nginx serves the server under `path`, as the text says how to;
-    HAProxy's line about its server ends in `server_words`.
+    HAProxy's line about its server ends in `server_words`, the one about its port in `listen_words`.
     """
     program = shutil.which(kind, path=SEARCH_PATH)
     if not program:
@@ -78,6 +79,7 @@ def proxy(
     if path != "/":
         text = text.replace("location / {", f"location {path} {{")
         text = text.replace(f"proxy_pass http://127.0.0.1:{backend};", f"proxy_pass http://127.0.0.1:{backend}/;")
+    text = text.replace(f"bind 127.0.0.1:{port}\n", f"bind 127.0.0.1:{port} {listen_words}\n")
     text = text.replace("check inter 2s", f"check inter 2s {server_words}")
     file = folder / f"{kind}.conf"
     if kind == "nginx":

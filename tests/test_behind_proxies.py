@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Authority
 from tests.conftest import Serve
 from tests.frames import TEXT, client_frame, server_frame
 from tests.processes import wait_until
@@ -244,6 +245,17 @@ def test_the_health_probe_announces_itself(serve: Serve) -> None:
             assert done.returncode == code, done.stderr
 
 
+def test_the_header_says_that_the_client_spoke_tls(announced: RunningServer) -> None:
+    body = BINARY[16:] + b"\x20\x00\x05\x01" + bytes(4)
+    header = BINARY[:14] + struct.pack("!H", len(body)) + body
+    told = info(announced, preface=header)
+    assert (told["client"], told["scheme"], told["tls"]) == (["2001:db8::1", 56324], "https", None)
+    assert info(announced, preface=BINARY)["scheme"] == "http"
+    # Only those who may connect at all are believed.
+    with RawConnection(announced.port, preface=header, source=STRANGER) as client, suppress(OSError):
+        assert client.receive_all() == b""
+
+
 # Connections of one address
 
 
@@ -392,3 +404,40 @@ def test_haproxy_announces_its_clients(serve: Serve, words: str, encrypted: bool
             answer = page.receive_all()
     told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
     assert told["client"][0] == "127.0.0.5"
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_haproxy_says_whether_its_clients_spoke_tls(serve: Serve, encrypted: bool, tmp_path: Path) -> None:
+    server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol")
+    authority = Authority(tmp_path)
+    certificate = authority.issue("server")
+    both = tmp_path / "both.pem"
+    both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
+    with proxy(
+        *("haproxy", server.port, tmp_path),
+        server_words="send-proxy-v2-ssl",
+        listen_words=f"ssl crt {both}" if encrypted else "",
+    ) as port:
+        tls = authority.client() if encrypted else None
+        # What header fields say does not count: 127.0.0.5 is no proxy.
+        with RawConnection(port, source="127.0.0.5", tls=tls) as client:
+            client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-Proto: gopher\r\nConnection: close\r\n\r\n")
+            answer = client.receive_all()
+    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+    assert (told["client"][0], told["scheme"]) == ("127.0.0.5", "https" if encrypted else "http")
+
+
+def test_a_proxy_of_bytes_that_was_named_as_trusted_is_told_of_once(serve: Serve, tmp_path: Path) -> None:
+    """Whoever comes through it can invent an address, which looks like any other; but most clients send none."""
+    server = serve("--trusted-proxy", "127.0.0.1")
+    layers_above = ("mode http", "forwardfor", "http-request", "httpchk")
+    with proxy("haproxy", server.port, tmp_path, without=layers_above) as port:
+        for _ in range(3):
+            with RawConnection(port).open():
+                pass
+    line = server.wait_for_log("a trusted proxy adds no address of its client")
+    assert (line["severity"], line["peer"].split(":")[0]) == ("WARNING", "127.0.0.1")
+    assert "--trusted-proxy" in line["remedy"]
+    server.stop()
+    server.complaints()
+    assert [line["event"] for line in server.logs].count("a trusted proxy adds no address of its client") == 1

@@ -39,6 +39,7 @@ def origin(
             for text in ("", "unknown", "_hidden", "localhost", "192.0.2", "192.0.2.1:", "[::1", "::1]", "1")
         ),
         *((text, None) for text in ("fe80::1%eth0", "192.0.2.1 ", "192.0.2.01", "[192.0.2.1]x", "192.0.2.1:123456")),
+        *((text, None) for text in ("0.0.0.0", "::", "224.0.0.1", "[ff02::1]:80", "255.255.255.255", "::ffff:0.0.0.0")),
     ],
 )
 def test_an_address_as_proxies_write_it(text: str, address: Address | None) -> None:

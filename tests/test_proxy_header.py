@@ -45,6 +45,37 @@ def test_a_good_header_says_who_connected(header: bytes, source: tuple[str, int]
     assert parse(header) == parse(header + b"GET / HTTP/1.1\r\n") == ProxyHeader(len(header), source)
 
 
+# Section 2.2.6: client bits, whether its certificate was verified, and what was spoken.
+TLS_SPOKEN = b"\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3"
+ALPN = b"\x01\x00\x08http/1.1"
+
+
+@pytest.mark.parametrize(
+    ("header", "is_encrypted"),
+    [
+        (version_2(1, 0x11, TCP4 + TLS_SPOKEN), True),
+        (version_2(1, 0x21, TCP6 + TLS_SPOKEN), True),
+        (version_2(1, 0x31, bytes(216) + TLS_SPOKEN), True),
+        (version_2(1, 0x00, TLS_SPOKEN), True),
+        (version_2(1, 0x11, TCP4 + ALPN + b"\x04\x00\x00" + TLS_SPOKEN + ALPN), True),
+        (version_2(1, 0x11, TCP4 + b"\x20\x00\x05\x07" + bytes(4)), True),
+        (version_2(1, 0x11, TCP4), False),
+        (version_2(1, 0x11, TCP4 + ALPN), False),
+        # No TLS but the client's certificate of an earlier session, or nothing at all.
+        (version_2(1, 0x11, TCP4 + b"\x20\x00\x05\x06" + bytes(4)), False),
+        (version_2(1, 0x11, TCP4 + b"\x20\x00\x05\x00" + bytes(4) + TLS_SPOKEN), False),
+        (version_2(1, 0x11, TCP4 + b"\x20\x00\x00" + TLS_SPOKEN), False),
+        (version_2(1, 0x11, TCP4 + b"\x04\x00\x09" + TLS_SPOKEN), False),
+        (version_2(1, 0x11, TCP4 + TLS_SPOKEN[:-1]), False),
+        (version_2(1, 0x11, TCP4 + b"\x20\x00"), False),
+        (version_2(0, 0x11, TCP4 + TLS_SPOKEN), False),
+        (b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n", False),
+    ],
+)
+def test_a_header_says_whether_the_client_spoke_tls(header: bytes, is_encrypted: bool) -> None:
+    assert parse(header).is_encrypted is is_encrypted
+
+
 @pytest.mark.parametrize(("header", "source"), GOOD)
 def test_more_is_asked_for_until_it_is_complete_and_nothing_beyond(header: bytes, source: object) -> None:
     asked = {bytes_needed(header[:length]) > length for length in range(len(header))}

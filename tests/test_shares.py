@@ -6,6 +6,7 @@ from tests.test_forwarded import request
 from wsecho.addresses import Address
 from wsecho.caller import Caller
 from wsecho.proxies import Proxies, parse_trusted
+from wsecho.proxy_header import ProxyHeader
 from wsecho.shares import TOLD_AT_ONCE, Shares
 
 CLIENT: Address = ("192.0.2.1", 4711)
@@ -49,7 +50,7 @@ def is_free(shares: Shares) -> bool:
 
 def test_a_client_is_counted_from_its_first_word_to_its_last() -> None:
     shares = Shares(1)
-    caller = Caller(PROXIES, shares, CLIENT, None, announced=False)
+    caller = Caller(PROXIES, shares, CLIENT)
     assert not is_free(shares)
     asked = request(("X-Forwarded-For", "203.0.113.9"))
     caller.identify(asked)
@@ -64,7 +65,7 @@ def test_a_client_is_counted_from_its_first_word_to_its_last() -> None:
 
 def test_a_proxys_client_is_counted_while_its_request_lasts() -> None:
     shares = Shares(1)
-    caller = Caller(PROXIES, shares, PROXY, None, announced=False)
+    caller = Caller(PROXIES, shares, PROXY)
     assert (caller.share, caller.log_fields) == ("", {"peer": PROXY})
     asked = request(("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https"))
     caller.identify(asked)
@@ -78,7 +79,7 @@ def test_a_proxys_client_is_counted_while_its_request_lasts() -> None:
 
 def test_whoever_a_connection_is_passed_to_gives_it_back() -> None:
     shares = Shares(1)
-    caller = Caller(PROXIES, shares, PROXY, CLIENT, announced=True)
+    caller = Caller(PROXIES, shares, PROXY, ProxyHeader(28, CLIENT))
     share = caller.share
     caller.passed_on()
     caller.leave()
@@ -92,16 +93,56 @@ def test_whoever_a_connection_is_passed_to_gives_it_back() -> None:
     [(CLIENT, CLIENT), (PROXY, ("203.0.113.9",)), (None, ("10.0.0.9", 1))],
 )
 def test_behind_a_proxy_header_the_named_one_counts(source: Address | None, client: Address) -> None:
-    caller = Caller(PROXIES, Shares(), ("10.0.0.9", 1), source, announced=True)
+    caller = Caller(PROXIES, Shares(), ("10.0.0.9", 1), ProxyHeader(28, source))
     asked = request(("X-Forwarded-For", "203.0.113.9"))
     caller.identify(asked)
     assert asked.client == client
     assert caller.log_fields.get("client", asked.peer) == (source or asked.peer)
 
 
+@pytest.mark.parametrize(
+    ("is_encrypted", "fields", "scheme"),
+    [
+        (True, (), "https"),
+        (False, (), "http"),
+        (True, (("X-Forwarded-Proto", "http"),), "http"),
+        (False, (("X-Forwarded-Proto", "https"),), "https"),
+    ],
+)
+def test_a_proxy_header_says_the_scheme_until_a_proxy_behind_it_does(
+    is_encrypted: bool, fields: tuple[tuple[str, str], ...], scheme: str
+) -> None:
+    asked = request(*fields)
+    Caller(PROXIES, Shares(), ("10.0.0.9", 1), ProxyHeader(28, PROXY, is_encrypted)).identify(asked)
+    assert asked.scheme == scheme
+    asked = request(("X-Forwarded-Proto", "http"))
+    Caller(PROXIES, Shares(), ("10.0.0.9", 1), ProxyHeader(28, CLIENT, is_encrypted)).identify(asked)
+    assert asked.scheme == ("https" if is_encrypted else "http")
+
+
+def test_a_proxy_that_names_nobody_is_told_of_once() -> None:
+    proxies = Proxies([parse_trusted("10.0.0.0/8")])
+
+    def tells(peer: Address | None, *values: str) -> bool:
+        caller = Caller(proxies, Shares(), peer)
+        caller.identify(request(*(("X-Forwarded-For", value) for value in values)))
+        return caller.tells_of_silence()
+
+    assert not tells(CLIENT)
+    assert not tells(None)
+    assert not tells(PROXY, "192.0.2.1")
+    assert not tells(PROXY, "192.0.2.1, 10.0.0.7")
+    assert tells(PROXY)
+    assert not tells(PROXY)
+    # Nobody connects from there, so no proxy has seen it.
+    for host, value in (("10.0.0.2", "192.0.2.1, 0.0.0.0"), ("10.0.0.3", "ff02::1"), ("10.0.0.4", "192.0.2.1, x")):
+        assert tells((host, 1), value)
+    assert sum(tells((f"10.0.1.{number}", 1)) for number in range(200)) < 100
+
+
 def test_one_that_is_far_too_many_is_known() -> None:
     shares = Shares(1)
-    callers = [Caller(PROXIES, shares, CLIENT, None, announced=False) for _ in range(TOLD_AT_ONCE + 2)]
+    callers = [Caller(PROXIES, shares, CLIENT) for _ in range(TOLD_AT_ONCE + 2)]
     assert [caller.has_far_too_many for caller in callers] == [True] * len(callers)
     callers.pop().leave()
     assert not callers[0].has_far_too_many

@@ -2,6 +2,7 @@
 
 from wsecho.addresses import Address
 from wsecho.proxies import Proxies
+from wsecho.proxy_header import ProxyHeader
 from wsecho.request import Request
 from wsecho.shares import Shares
 
@@ -12,20 +13,22 @@ class Caller:
     `share` is what is taken now: it must be given back, or passed on with the connection.
     """
 
-    __slots__ = ("_is_proxy", "_proxies", "_shares", "peer", "share", "source")
+    __slots__ = ("_is_encrypted", "_is_proxy", "_is_silent", "_proxies", "_shares", "peer", "share", "source")
 
     def __init__(
-        self, proxies: Proxies, shares: Shares, peer: Address | None, source: Address | None, *, announced: bool
+        self, proxies: Proxies, shares: Shares, peer: Address | None, header: ProxyHeader | None = None
     ) -> None:
-        """`peer` has connected to us and, where connections are `announced`, `source` to `peer`, by its PROXY header.
+        """`peer` has connected to us and, where connections begin with a PROXY `header`, somebody to it, as that says.
 
         Where that does not say who, nobody knows whose header fields follow: they are not the proxy's word.
         """
         self._proxies = proxies
         self._shares = shares
         self.peer = peer
-        self.source = source or peer
-        self._is_proxy = proxies.have(source) if announced else proxies.have_peer(peer)
+        self.source = (header.source if header else None) or peer
+        self._is_encrypted = header is not None and header.is_encrypted
+        self._is_proxy = proxies.have(header.source) if header else proxies.have_peer(peer)
+        self._is_silent = False
         self.share = "" if self._is_proxy else shares.take(self.source)
 
     @property
@@ -47,12 +50,17 @@ class Caller:
         """Write into a request who it comes from, and how."""
         request.peer = self.peer
         request.client = self.source
-        request.scheme = "https" if request.tls else "http"
+        request.scheme = "https" if request.tls or self._is_encrypted else "http"
         if self._is_proxy:
             request.client, scheme = self._proxies.origin(request, self.source)
             request.scheme = scheme or request.scheme
+            self._is_silent = request.client is self.source
             self.share = self._shares.take(request.client)
         request.share = self.share
+
+    def tells_of_silence(self) -> bool:
+        """Tell, once of each proxy, that it has said nothing of whom the last request comes from."""
+        return self._is_silent and self._proxies.is_news_of(self.source)
 
     def answered(self) -> None:
         """The request is over."""

@@ -7,6 +7,7 @@ may be anybody's invention: commas separate, also where somebody opened a quotat
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from wsecho.addresses import Address, parse_ip
 from wsecho.request import Request
@@ -19,6 +20,7 @@ _PAIR = re.compile(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:\"([^\"\\]*)\"|([^\
 _PORT = r"(\d{1,5})|_[A-Za-z0-9._\-]+"
 _NODE = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:{_PORT}))?|([0-9A-Fa-f:.]+)", re.ASCII)
 _MAX_PORT = 65535
+_BROADCAST = IPv4Address("255.255.255.255")
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
@@ -58,15 +60,21 @@ def _from_the_end(values: list[str]) -> Iterator[str]:
 
 
 def parse_node(text: str) -> Address | None:
-    """Return the address that a proxy writes so, None for `unknown`, a made-up name, or anything else."""
+    """Return the address that a proxy writes so, None for `unknown`, a made-up name, or anything else.
+
+    Neither is an address that nobody can connect from: no proxy has seen it.
+    """
     match = _NODE.fullmatch(text)
     if not match:
         return None
     in_brackets, ipv4, port, ipv6 = match.groups()
     try:
-        host = str(parse_ip(in_brackets or ipv4 or ipv6))
+        address = parse_ip(in_brackets or ipv4 or ipv6)
     except ValueError:
         return None
+    if address.is_unspecified or address.is_multicast or address == _BROADCAST:
+        return None
+    host = str(address)
     return (host, int(port)) if port and int(port) <= _MAX_PORT else (host,)
 
 

@@ -23,6 +23,9 @@ from wsecho.websocket_connection import WebSocketConnection
 if TYPE_CHECKING:
     from wsecho.worker import Services
 
+# Who is silent passes on what clients have written.
+_SILENCE_REMEDY = "a proxy that adds none must not be in --trusted-proxy: docs/proxies.md, Who the client is"
+
 
 class HttpConnection(asyncio.BufferedProtocol):
     """Reads into a small buffer that all HTTP connections share: nothing survives a read but a request's head."""
@@ -243,6 +246,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._ended = True
         self._services.connections.remove(self)
         log = self._log(request, span)
+        if self._caller.tells_of_silence():
+            log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_SILENCE_REMEDY)
         log.debug("websocket opened", peer=request.peer, path=request.path)
         share = self._caller.share
         connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)

@@ -22,7 +22,7 @@ from wsecho.ledger import Ledger
 from wsecho.listening_socket import ListeningSocket
 from wsecho.peek import Peek
 from wsecho.proxies import Proxies
-from wsecho.proxy_header import ProxyHeaderError
+from wsecho.proxy_header import ProxyHeader, ProxyHeaderError
 from wsecho.tls import MakeProtocol, Tls, reason
 
 # Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
@@ -166,7 +166,7 @@ class Listener:
     def __init__(
         self,
         sockets: list[socket.socket],
-        make_caller: Callable[[Address | None, Address | None], Caller],
+        make_caller: Callable[[Address | None, ProxyHeader | None], Caller],
         make_protocol: Callable[[float, Caller, str | None], asyncio.BufferedProtocol],
         has_room: Callable[[int], bool],
         ledger: Ledger,
@@ -178,9 +178,9 @@ class Listener:
         """`has_room` is told how many accepted connections have not reached their protocol yet.
 
         `announcers` are the only ones who may connect, and begin with a PROXY header; None: anybody may, without one.
-        `make_caller` is told the peer and, by that header, who connected to it; `make_protocol` the monotonic time of
-        accept, the caller, and the host name that came with TLS. What header and TLS need is done within
-        `handshake_timeout` seconds or not at all.
+        `make_caller` is told the peer and what that header says; `make_protocol` the monotonic time of accept, the
+        caller, and the host name that came with TLS. What header and TLS need is done within `handshake_timeout`
+        seconds or not at all.
         """
         self._sockets = sockets
         self._make_caller = make_caller
@@ -258,9 +258,9 @@ class Listener:
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
-    def _admit(self, accepted: socket.socket, peer: Address | None, source: Address | None) -> Caller | None:
+    def _admit(self, accepted: socket.socket, peer: Address | None, header: ProxyHeader | None) -> Caller | None:
         """Count a connection among those of its client, from here on; None: it was far too many, and is closed."""
-        caller = self._make_caller(peer, source)
+        caller = self._make_caller(peer, header)
         if not caller.has_far_too_many:
             return caller
         caller.leave()
@@ -289,7 +289,7 @@ class Listener:
         accepted.setblocking(False)
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                caller = caller or self._admit(accepted, peer, await self._source(accepted))
+                caller = caller or self._admit(accepted, peer, await self._take_header(accepted))
                 if not caller:
                     return
                 make_protocol = partial(self._make_protocol, began, caller)
@@ -315,11 +315,11 @@ class Listener:
             if caller:
                 caller.leave()
 
-    async def _source(self, accepted: socket.socket) -> Address | None:
-        """Take the PROXY header off a connection, and return who connected by it."""
+    async def _take_header(self, accepted: socket.socket) -> ProxyHeader:
+        """Take the PROXY header off a connection."""
         header = proxy_header.parse(await self._peek.first_bytes(accepted, self._loop))
         accepted.recv(header.size)
-        return header.source
+        return header
 
     def _refuse(self, accepted: socket.socket, peer: Any, reason: str) -> None:
         self._log.info("connection refused", peer=peer, reason=reason)

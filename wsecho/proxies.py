@@ -8,6 +8,8 @@ from wsecho.request import Request
 
 # Whoever connects is a proxy, and nobody else is: there is exactly one between us and the clients.
 ANYBODY = "*"
+# Proxies of which it is told that they are silent: behind a balancer of a cloud there are many addresses.
+_MOST_TOLD_OF = 100
 
 
 def parse_trusted(text: str) -> Network | str:
@@ -23,6 +25,7 @@ class Proxies:
         self._anybody = ANYBODY in trusted
         self._networks = [network for network in trusted if not isinstance(network, str)]
         self._field = field
+        self._told_of: set[str] = set()
 
     def have(self, named: Address | None) -> bool:
         """Tell whether there is one at the address that another one has named."""
@@ -52,3 +55,11 @@ class Proxies:
             if not self.have(client):
                 break
         return client, scheme
+
+    def is_news_of(self, proxy: Address | None) -> bool:
+        """Tell, the first time that it is asked about `proxy`, that it is; there is no news of very many."""
+        host = str(proxy[0]) if proxy else ""
+        is_news = host not in self._told_of and len(self._told_of) < _MOST_TOLD_OF
+        if is_news:
+            self._told_of.add(host)
+        return is_news

@@ -16,6 +16,10 @@ _LOCAL, _PROXY = 0, 1
 # By family: bytes of an address. Section 2.2 lists the families and protocols; others must be refused.
 _ADDRESS_SIZES = {0: 0, 1: 4, 2: 16, 3: 108}
 _IP_FAMILIES = (1, 2)
+# Sections 2.2.5 and 2.2.6: a type, a length of two bytes, a value; the first byte of the one about TLS has this bit if
+# there was any.
+_TLS = 0x20
+_CLIENT_USED_TLS = 1
 _MAX_PROTOCOL = 2
 # Addresses take 36 bytes, or 216 of Unix; what proxies add to them is seldom more.
 LONGEST = 4096
@@ -37,10 +41,14 @@ class ProxyHeaderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """What the header says: how many bytes it takes, and who connected, None where that is the proxy itself."""
+    """What the header says: how many bytes it takes, and who connected, None where that is the proxy itself.
+
+    `is_encrypted`: it says that the client spoke TLS, to the proxy.
+    """
 
     size: int
     source: Address | None
+    is_encrypted: bool = False
 
 
 def bytes_needed(data: bytes) -> int:
@@ -73,7 +81,9 @@ def parse(data: bytes) -> ProxyHeader:
     if size > len(data):
         raise ProxyHeaderError("the connection ended within its PROXY header")
     header = data[:size]
-    return ProxyHeader(size, _parse_binary(header) if header.startswith(_SIGNATURE) else _parse_line(header))
+    if not header.startswith(_SIGNATURE):
+        return ProxyHeader(size, _parse_line(header))
+    return ProxyHeader(size, _parse_binary(header), _says_encrypted(header))
 
 
 def _parse_line(line: bytes) -> Address | None:
@@ -108,3 +118,17 @@ def _parse_binary(header: bytes) -> Address | None:
     if len(addresses) < 2 * size + 4:
         raise ProxyHeaderError("the PROXY header is too short for its addresses")
     return str(parse_ip(addresses[:size])), int.from_bytes(addresses[2 * size : 2 * size + 2], "big")
+
+
+def _says_encrypted(header: bytes) -> bool:
+    """Tell whether what follows the addresses says that the client spoke TLS. What is cut short says nothing."""
+    if header[12] & 15 == _LOCAL:
+        return False
+    family = header[13] >> 4
+    at = _FIXED + 2 * _ADDRESS_SIZES[family] + (4 if family in _IP_FAMILIES else 0)
+    while (value := at + 3) < len(header):
+        end = value + int.from_bytes(header[at + 1 : value], "big")
+        if header[at] == _TLS:
+            return value < end <= len(header) and bool(header[value] & _CLIENT_USED_TLS)
+        at = end
+    return False

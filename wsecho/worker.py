@@ -225,7 +225,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     listeners = [
         Listener(
             sockets.public,
-            partial(Caller, proxies, shares, announced=config.proxy_protocol),
+            partial(Caller, proxies, shares),
             partial(HttpConnection, services, services.routes.answer),
             capacity.has_room,
             services.ledger,
@@ -238,7 +238,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     if sockets.admin:
         admin = Listener(
             sockets.admin,
-            partial(Caller, Proxies(), Shares(), announced=False),
+            partial(Caller, Proxies(), Shares()),
             partial(HttpConnection, services, services.routes.answer_admin),
             # Whoever operates the server gets in also when it is full.
             lambda starting: capacity.has_room(starting - _ADMIN_CONNECTIONS),
