@@ -1,15 +1,18 @@
-"""Routes while the server stops: what a connection that was open before gets to hear."""
+"""Which path gets which answer, also while the server stops: what a connection that was open before gets to hear."""
 
 import asyncio
+import re
 
 import pytest
 
 from tests.test_handshake import request_with
 from wsecho.assets import Assets, directory
-from wsecho.auth import OPEN, Gate
+from wsecho.auth import OPEN, Authentication, Gate, Secrets, digest
+from wsecho.credentials import BEARER
+from wsecho.origins import Origins
 from wsecho.request import Request
 from wsecho.response import Deferred, Response, Upgrade
-from wsecho.routes import Routes
+from wsecho.routes import WEBSOCKET_PATHS, Routes
 
 
 async def metrics_page(accept: str) -> tuple[str, bytes]:
@@ -68,3 +71,39 @@ def test_no_websocket_is_opened_any_more_during_a_drain(routes: Routes) -> None:
     assert isinstance(answer, Response)
     assert (answer.status, answer.close) == (503, True)
     assert "Retry-After" in dict(answer.headers)
+
+
+@pytest.mark.parametrize("has_admin_port", [False, True])
+def test_404_says_what_there_is_and_it_is_there(*, has_admin_port: bool) -> None:
+    routes = make_routes(has_admin_port=has_admin_port)
+    for answer in (routes.answer, routes.answer_admin):
+        nothing = made(answer(get("/nowhere")))
+        assert isinstance(nothing, Response)
+        assert nothing.status == 404
+        named = re.findall(r"(?<![/:])(/\w*)(?=[, ]|$)", nothing.line)
+        assert {"/health", "/ready", "/info"} <= {*named}
+        assert ("/metrics" in named) is (answer == routes.answer_admin or not has_admin_port)
+        assert ("ws://" in nothing.line) is (answer == routes.answer)
+        for path in named:
+            page = made(answer(get(path)))
+            assert isinstance(page, Response)
+            assert page.status == 200
+
+
+def test_a_slash_at_the_end_changes_neither_the_answer_nor_its_route(routes: Routes) -> None:
+    paths = ("/metrics", "/info", "/health", "/healthz", "/livez", "/ready", "/readyz", *WEBSOCKET_PATHS)
+    for answer in (routes.answer, routes.answer_admin):
+        for path in paths:
+            without, with_slash = made(answer(get(path))), made(answer(get(f"{path}/")))
+            assert isinstance(without, Response)
+            assert isinstance(with_slash, Response)
+            assert with_slash.status == without.status
+            assert routes.route_of(get(f"{path}/"), with_slash) == routes.route_of(get(path), without) != ""
+    for path in ("/metrics//", "/static/client.js/", "//"):
+        assert status_of(routes, get(path)) == 404
+
+
+def test_a_slash_at_the_end_opens_no_door() -> None:
+    door = Authentication({BEARER: [Secrets([digest(b"token")])]})
+    routes = make_routes(Gate(Origins((), guarded=True), clients=door, metrics=door, admin=door))
+    assert [status_of(routes, get(path)) for path in ("/metrics/", "/info/")] == [401, 401]

@@ -1,9 +1,10 @@
 """Which request gets which answer. Nothing here knows which HTTP version carried it."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict
 from functools import partial
+from typing import TypeVar
 
 from wsecho import __version__, handshake
 from wsecho.assets import Assets
@@ -20,6 +21,7 @@ _READY = ("/ready", "/readyz")
 
 MetricsPage = Callable[[str], Coroutine[None, None, tuple[str, bytes]]]
 Page = Callable[[Request], Response | Deferred]
+_Entry = TypeVar("_Entry")
 
 
 def full() -> Response:
@@ -67,27 +69,30 @@ class Routes:
         self._may_deflate = may_deflate
         self._is_full = is_full
         self._is_crowded = is_crowded
-        self._pages: dict[str, Page] = {
-            "/info": _guarded(gate.clients, self._info),
-            **dict.fromkeys(_HEALTH, self._health),
-            **dict.fromkeys(_READY, self._ready),
-            **dict.fromkeys(assets.paths(), assets.answer),
-            **dict.fromkeys(WEBSOCKET_PATHS, self._upgrade_required),
-        }
-        if not has_admin_port:
-            self._pages["/metrics"] = _guarded(gate.metrics, self._metrics)
-        self._admin_pages: dict[str, Page] = {
+        probes: dict[str, Page] = {**dict.fromkeys(_HEALTH, self._health), **dict.fromkeys(_READY, self._ready)}
+        metrics = {} if has_admin_port else {"/metrics": _guarded(gate.metrics, self._metrics)}
+        pages = {**metrics, **probes, "/info": _guarded(gate.clients, self._info)}
+        admin_pages = {
             "/metrics": _guarded(gate.admin, self._metrics),
+            **probes,
             "/info": _guarded(gate.admin, self._info),
-            **dict.fromkeys(_HEALTH, self._health),
-            **dict.fromkeys(_READY, self._ready),
         }
+        here = f"there are {_listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
+        self._nothing = f"nothing is here: {here}"
+        self._no_admin_page = f"nothing is here: there are {_listed(admin_pages)}"
+        self._pages = {
+            **_with_slashes(pages),
+            **_with_slashes(dict.fromkeys(WEBSOCKET_PATHS, self._upgrade_required)),
+            **dict.fromkeys(assets.paths(), assets.answer),
+        }
+        self._admin_pages = _with_slashes(admin_pages)
         self._routes = {
             **dict.fromkeys(assets.paths(), "/{asset}"),
-            **{path: path for path in ("/", "/metrics", "/info")},
-            **dict.fromkeys(_HEALTH, "/health"),
-            **dict.fromkeys(_READY, "/ready"),
-            **dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}"),
+            "/": "/",
+            **_with_slashes({path: path for path in ("/metrics", "/info")}),
+            **_with_slashes(dict.fromkeys(_HEALTH, "/health")),
+            **_with_slashes(dict.fromkeys(_READY, "/ready")),
+            **_with_slashes(dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}")),
         }
 
     def answer(self, request: Request) -> Response | Deferred | Upgrade:
@@ -101,13 +106,13 @@ class Routes:
                 return crowded(request.share)
             refusal = self._gate.refuse_handshake(request)
             return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
-        return _page(request, self._pages, "nothing is here but a WebSocket echo: connect with ws:// or wss://")
+        return _page(request, self._pages, self._nothing)
 
     def answer_admin(self, request: Request) -> Response | Deferred:
         """Answer one request on the admin port."""
         if handshake.is_attempted(request):
             return plain(404, "no WebSocket is served on this port", close=True)
-        return _page(request, self._admin_pages, "nothing is here but /metrics, /health, /ready and /info")
+        return _page(request, self._admin_pages, self._no_admin_page)
 
     def route_of(self, request: Request, answer: Response | Upgrade) -> str:
         """Return the route that a request is counted under (`wsecho.counters.ROUTES`): no peer can invent another."""
@@ -157,6 +162,17 @@ class Routes:
         }
         headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
         return Response(200, headers, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _listed(paths: Iterable[str]) -> str:
+    """Return the paths for a person to read, other names of the same page left out."""
+    *some, last = (path for path in paths if path not in (*_HEALTH[1:], *_READY[1:]))
+    return f"{', '.join(some)} and {last}"
+
+
+def _with_slashes(table: dict[str, _Entry]) -> dict[str, _Entry]:
+    """Return the table of paths with those, too, that have a slash at their end, as people and proxies add one."""
+    return table | {f"{path}/": entry for path, entry in table.items()}
 
 
 def _page(request: Request, pages: dict[str, Page], nothing: str) -> Response | Deferred:
