@@ -142,6 +142,23 @@ def test_a_network_that_would_match_nobody_is_refused() -> None:
         parse_trusted("::ffff:10.0.0.0/104")
 
 
+@pytest.mark.parametrize("field", [FORWARDED, X_FORWARDED_FOR])
+def test_of_a_list_that_is_too_long_the_end_is_read(field: str) -> None:
+    element = "for={}" if field == FORWARDED else "{}"
+    invented = element.format("192.0.2.9")
+    for size in (31, 32, 33):
+        chain = [element.format(f"10.0.0.{number}") for number in range(size, 0, -1)]
+        # The last proxy that is read is the client where all are proxies; what stands before is not believed.
+        expected = ("192.0.2.9",) if size < 32 else ("10.0.0.32",)
+        assert origin((field, ",".join([invented, *chain])), field=field)[0] == expected
+        assert origin((field, invented), *((field, one) for one in chain), field=field)[0] == expected
+    for padding in (4096, 4097):
+        end = "," + element.format("10.0.0.2")
+        value = invented.rjust(padding - len(end)) + end
+        assert origin((field, value), field=field)[0] == (("192.0.2.9",) if padding == 4096 else ("10.0.0.2",))
+    assert origin((field, "x" * 5000), field=field)[0] == PROXY
+
+
 @given(st.text(alphabet=' \t",;=:[]._%fork4:2a1\x00\xff', max_size=60), st.sampled_from([FORWARDED, X_FORWARDED_FOR]))
 def test_whatever_a_client_sends_what_the_proxy_adds_is_what_counts(invented: str, field: str) -> None:
     added = "for=192.0.2.1" if field == FORWARDED else "192.0.2.1"

@@ -22,7 +22,7 @@ RINGS = {
         "inflater",
         "request",
         "response",
-        "http1",
+        *("http1", "list_fields"),
         "handshake",
         "client_hello",
         *("auth", "credentials", "origins"),

@@ -193,6 +193,7 @@ REFUSED = (
     ("CVE-2020-7695: subprotocol with a line end", upgrade(b"Sec-WebSocket-Protocol: a\rX: y"), 400),
     ("RFC 6455 4.1: subprotocol with a tab", upgrade(b"Sec-WebSocket-Protocol: a\tb"), 400),
     ("RFC 6455 4.2.1: WebSocket path without an upgrade", get(line=b"GET /ws HTTP/1.1"), 426),
+    ("CVE-2021-32640: 30 KB of list elements", get(b"Connection: " + b"a, " * 5000, b"Upgrade: " + b" ," * 7000), 431),
 )
 
 # Reference, first request, status of its answer; the innocent one behind it is answered too, once.
@@ -211,7 +212,6 @@ ANSWERED = (
     ("CVE-2026-69243: no path but a handshake switches", get(line=b"GET /status/101 HTTP/1.1"), 404),
     ("RFC 9112 3.2.4: asterisk", get(line=b"OPTIONS * HTTP/1.1"), 405),
     ("RFC 9110 9.3.8: TRACE is not reflected", get(b"X: secret", line=b"TRACE /health HTTP/1.1"), 405),
-    ("CVE-2021-32640: 30 KB of list elements", get(b"Connection: " + b"a, " * 5000, b"Upgrade: " + b" ," * 7000), 200),
 )
 
 # Reference and first request that is answered with 200 and asks to be the last.

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import unquote_plus, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from wsecho.request import Request
 
@@ -15,6 +15,10 @@ BASIC = "basic"
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
 # RFC 6750 section 2.3: the query parameter.
 _PARAMETER = "access_token"
+# Its name in a query, where each character may be written as %XX; one pass over whatever stands around it.
+_NAME = "".join(f"(?:{character}|(?i:%{ord(character):02x}))" for character in _PARAMETER)
+_IN_QUERY = re.compile(rf"(?:^|&){_NAME}(?:=([^&]*))?(?![^&])", re.ASCII)
+_IN_TEXT = re.compile(rf"((?:^|[?&]){_NAME}=)[^?&]*", re.ASCII)
 # A page cannot add header fields to a WebSocket, only names of subprotocols. This one, Kubernetes', carries a token in
 # base64url without padding, because the characters of a token are more than those of a name.
 _SUBPROTOCOL = "base64url.bearer.authorization.k8s.io."
@@ -70,8 +74,7 @@ def _authorization(value: str) -> Credential:
 
 
 def _parameters(query: str) -> list[bytes]:
-    pieces = [piece.partition("=") for piece in query.split("&")]
-    return [unquote_to_bytes(value.replace("+", " ")) for name, _, value in pieces if unquote_plus(name) == _PARAMETER]
+    return [unquote_to_bytes(match[1].replace("+", " ")) if match[1] else b"" for match in _IN_QUERY.finditer(query)]
 
 
 def _subprotocol(name: str) -> Credential:
@@ -103,9 +106,7 @@ def _without_token(subprotocol: str) -> str:
 
 def _without_tokens(text: str) -> str:
     """Return `text`, which may have a query in it, without the values of the parameter that carries a token."""
-    return "".join(_without_value(piece) for piece in re.split(r"([?&])", text))
-
-
-def _without_value(piece: str) -> str:
-    name, equals, _ = piece.partition("=")
-    return name + equals + _REDACTED if equals and unquote_plus(name) == _PARAMETER else piece
+    pieces = _IN_TEXT.split(text)
+    # What the pattern keeps stands at odd places: the parameter's name, as it was written.
+    pieces[1::2] = [name + _REDACTED for name in pieces[1::2]]
+    return "".join(pieces)

@@ -21,6 +21,9 @@ _PORT = r"(\d{1,5})|_[A-Za-z0-9._\-]+"
 _NODE = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:{_PORT}))?|([0-9A-Fa-f:.]+)", re.ASCII)
 _MAX_PORT = 65535
 _BROADCAST = IPv4Address("255.255.255.255")
+# So much of a field is read, from its end, in elements, empty ones included, and in bytes.
+_MOST_HOPS = 32
+_LONGEST = 4 * 1024
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
@@ -50,13 +53,17 @@ def hops(request: Request, field: str) -> Iterator[Hop]:
 
 
 def _from_the_end(values: list[str]) -> Iterator[str]:
-    """Yield the comma-separated elements of a header field, the last one first; empty ones are left out."""
-    for value in reversed(values):
-        rest = value.rstrip(" \t,")
-        while rest:
-            rest, _, element = rest.rpartition(",")
-            yield element.strip(" \t")
-            rest = rest.rstrip(" \t,")
+    """Yield the comma-separated elements of a header field, the last one first; empty ones are left out.
+
+    Of a field that is too long the end is read, and what stands before it is nobody's word.
+    """
+    whole = ",".join(values)
+    elements = whole[-_LONGEST:].rsplit(",", _MOST_HOPS)
+    if len(whole) > _LONGEST or len(elements) > _MOST_HOPS:
+        del elements[0]
+    for element in reversed(elements):
+        if stripped := element.strip(" \t"):
+            yield stripped
 
 
 def parse_node(text: str) -> Address | None:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import httptools
 
+from wsecho import list_fields
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade
 
@@ -185,6 +186,8 @@ class RequestReader:
         )
         if not head.target.startswith(b"/"):
             request.authority = _asked_host(request)
+        if fault := list_fields.fault(request):
+            raise RequestError(431, fault)
         request.keep_alive = _keeps_alive(request)
         request.has_body = _has_body(request)
         hosts = request.values("host")

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, format_span_id, format_trace_id
 
 from wsecho import __version__
+from wsecho.list_fields import Bound
 from wsecho.opentelemetry_environment import Log, words
 from wsecho.request import Request
 from wsecho.spans import NO_SPAN
@@ -34,6 +35,8 @@ _UNTRACED_ROUTES = frozenset({"/health", "/ready", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?", re.ASCII)
 _LONGEST_VALUE = 256
+# What W3C Baggage asks everybody to read, and more than a tracestate may have.
+_READ_BY_PROPAGATORS = Bound(elements=64, size=8 * 1024)
 _log = logging.getLogger("opentelemetry.wsecho")
 # Close codes with which a connection ended as somebody meant it to (RFC 6455 section 7.4.1); 3000 and up are private.
 _GOOD_CODES = frozenset({1000, 1001, 1005})
@@ -42,10 +45,11 @@ _INTERNAL_ERROR = 1011
 
 
 class _Headers(Getter[Request]):
-    """Lets propagators read the header fields of a request."""
+    """Lets propagators read the header fields of a request, but none that is too long a list: it counts as not sent."""
 
     def get(self, carrier: Request, key: str) -> list[str] | None:
-        return carrier.values(key.lower()) or None
+        values = carrier.values(key.lower())
+        return None if not values or _READ_BY_PROPAGATORS.fault(values) else values
 
     def keys(self, carrier: Request) -> list[str]:
         return [name for name, _ in carrier.headers]

@@ -1,0 +1,44 @@
+"""Header fields that are read as lists (RFC 9110 section 5.6.1), and how long a list may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsecho.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How long a list may be: in elements, empty ones included, and in bytes, all fields of its name together."""
+
+    elements: int = 32
+    size: int = 4 * 1024
+
+    def fault(self, values: Sequence[str]) -> str:
+        """Return what is wrong with a list that is longer, nothing where it is not. Its elements are not looked at."""
+        if sum(map(len, values)) > self.size:
+            return f"is longer than {self.size} bytes"
+        # Each field has one element more than commas.
+        if sum(value.count(",") + 1 for value in values) > self.elements:
+            return f"has more than {self.elements} elements"
+        return ""
+
+
+# Every field whose elements are asked for, by its name in lower case.
+BOUNDS = {
+    "accept": Bound(),
+    "connection": Bound(),
+    "if-none-match": Bound(),
+    "sec-websocket-extensions": Bound(),
+    # Tokens come in it, too, which are long.
+    "sec-websocket-protocol": Bound(size=16 * 1024),
+    "upgrade": Bound(),
+}
+
+
+def fault(request: Request) -> str:
+    """Return which list of a request is too long, and why; nothing where none is."""
+    for name, bound in BOUNDS.items():
+        values = request.values(name)
+        if values and (found := bound.fault(values)):
+            return f"the header field {name} {found}"
+    return ""
