@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -29,7 +29,7 @@ from tests.frames import BINARY, TEXT, client_frame, server_close, server_frame
 from tests.free_port import free_port
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho import log_writer, logs
+from wsecho import log_writer, logs, orders
 from wsecho.cloud_logging import CloudRun
 from wsecho.log_fields import MAX_FIELD, MAX_TRACEBACK, shown, shown_address, shown_traceback
 from wsecho.log_limits import MAX_LINES, SECONDS, LogLimits
@@ -89,6 +89,7 @@ def test_a_refused_handshake_is_said_with_its_reason_and_peer(serve: Serve) -> N
     peer = refused(server, BAD_HANDSHAKE.replace(b"GET / ", b"GET /chat?room=1 "))
     line = server.wait_for_log("handshake refused")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("time"))
+    assert list(line)[:3] == ["severity", "event", "reason"]
     assert line == {
         "severity": "INFO",
         "event": "handshake refused",
@@ -226,15 +227,123 @@ def test_no_secret_and_no_payload_is_ever_said(serve: Serve) -> None:
 # Where the log goes
 
 
-def test_on_a_terminal_lines_are_for_people() -> None:
+COLOR = re.compile(r"\x1b\[[\d;]*m")
+
+
+@contextmanager
+def watched(*options: str, **environment: str) -> Iterator[Callable[[str], str]]:
+    """A server on a terminal. What is yielded returns what the terminal has shown once a line with a text is there."""
     terminal, its_end = pty.openpty()
-    with open(terminal, "rb", buffering=0) as screen, started([*WSECHO, *LOCAL], stdout=its_end) as process:
+    variables = {name: text for name, text in os.environ.items() if name not in ("NO_COLOR", "TERM")}
+    command = [*WSECHO, *LOCAL, *options]
+    with (
+        open(terminal, "rb", buffering=0) as screen,
+        started(command, stdout=its_end, env=variables | environment) as process,
+    ):
         os.close(its_end)
         text = b""
-        while b"port" not in text or not text.endswith(b"\n"):
-            text += read_some(screen)
-        plain = re.sub(rb"\x1b\[[\d;]*m", b"", text).decode()
-        assert re.search(r"\[info +\] listening .*port=\d+", plain)
+
+        def shown_with(awaited: str) -> str:
+            nonlocal text
+            while awaited.encode() not in text or not text.endswith(b"\n"):
+                text += read_some(screen)
+            return text.decode().replace("\r\n", "\n")
+
+        yield shown_with
+        process.send_signal(signal.SIGTERM)
+        shown_with("stopped")
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "colored"),
+    [({}, True), ({"TERM": "xterm-256color"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)],
+    ids=["none", "xterm", "dumb", "no color"],
+)
+def test_on_a_terminal_lines_are_for_people(environment: dict[str, str], *, colored: bool) -> None:
+    with watched(**environment) as shown_with:
+        text = shown_with("connections ")
+    assert re.search(r"\[info +\] listening .*port=\d+", COLOR.sub("", text))
+    assert ("\x1b" in text) is colored
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_on_a_terminal_the_start_says_what_there_is_to_do(workers: str) -> None:
+    with watched("--workers", workers, NO_COLOR="1") as shown_with:
+        first, *lines = shown_with("connections ").splitlines()
+    found = re.search(r"listening +url=http://(127\.0\.0\.1:\d+) ", first)
+    assert found
+    assert found[1] != "127.0.0.1:0"
+    assert [line.split(maxsplit=1) for line in lines if line.startswith("    ")] == [
+        ["test", f"client   http://{found[1]}"],
+        ["WebSocket", f"ws://{found[1]}"],
+        ["metrics", f"http://{found[1]}/metrics"],
+        ["stop", "Ctrl+C, and again to wait for nobody"],
+        ["connections", "--log-level debug shows each"],
+    ]
+
+
+def test_what_the_start_says_is_true_with_tls_and_an_admin_port() -> None:
+    with watched("--tls-self-signed", "--admin-port", "0", "--log-level", "Debug", NO_COLOR="1") as shown_with:
+        text = shown_with("connections ")
+    port, admin_port = re.findall(r"port=(\d+)", text)
+    assert f"client   https://127.0.0.1:{port}\n" in text
+    assert f"WebSocket     wss://127.0.0.1:{port}\n" in text
+    assert f"metrics       http://127.0.0.1:{admin_port}/metrics\n" in text
+    assert "connections   one line below as each comes and goes\n" in text
+
+
+@pytest.mark.parametrize("options", [("--log-format", "JSON"), ("--log-level", "warn", "--log-format", "text")])
+def test_what_the_start_says_is_for_who_reads_it_at_once(options: tuple[str, ...]) -> None:
+    terminal, its_end = pty.openpty()
+    with open(terminal, "rb", buffering=0) as screen, started([*WSECHO, *LOCAL, *options], stdout=its_end) as process:
+        os.close(its_end)
+        if "JSON" in options:
+            assert b"listening" in read_some(screen)
+        # Let nothing be shown that is not there yet.
+        threading.Event().wait(0.2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        with contextlib.suppress(OSError):
+            assert b"Ctrl+C" not in screen.read(4096)
+
+
+def test_what_the_start_says_is_not_in_a_text_log_that_nobody_watches() -> None:
+    with started([*WSECHO, *LOCAL, "--log-format", "text"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert "listening" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert "Ctrl+C" not in process.stdout.read()
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "authority"),
+    [
+        (("0.0.0.0", 8080), "localhost:8080"),
+        (("::", 8080, 0, 0), "localhost:8080"),
+        (("192.0.2.1", 80), "192.0.2.1:80"),
+        (("::1", 8080, 0, 0), "[::1]:8080"),
+    ],
+)
+def test_an_address_is_shown_as_it_can_be_opened(address: tuple[str | int, ...], authority: str) -> None:
+    assert orders._authority(address) == authority
+
+
+def test_the_reason_is_what_comes_first() -> None:
+    with started([*WSECHO, *LOCAL, "--log-format", "text"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        found = re.search(r" port=(\d+)", process.stdout.readline())
+        assert found
+        with RawConnection(int(found[1])) as connection:
+            connection.send(BAD_HANDSHAKE)
+            connection.receive_all()
+        with RawConnection(int(found[1])) as connection:
+            connection.send(b"rubbish\r\n\r\n")
+            connection.receive_all()
+        lines = [process.stdout.readline().partition("] ")[2] for _ in range(2)]
+        assert lines[0].startswith("handshake refused: Sec-WebSocket-Version must be given once, as 13 peer=127.0.0.1:")
+        assert lines[1].startswith("request refused: not an HTTP/1.1 request")
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
 
@@ -357,9 +466,9 @@ def test_on_cloud_run_a_connections_lines_belong_to_its_trace(serve: Serve) -> N
         connection.receive_all()
     refused(server, BAD_HANDSHAKE.replace(b"\r\n\r\n", f"\r\nX-Cloud-Trace-Context: {TRACE}/1;o=0\r\n\r\n".encode()))
     lines = all_lines(server)
-    for event in ("websocket opened", "protocol error", "websocket closed"):
+    for event, why in (("websocket opened", ""), ("protocol error", ": reserved opcode"), ("websocket closed", "")):
         (line,) = with_event(event, lines)
-        assert line["message"] == event
+        assert line["message"] == event + why
         assert trace_of(line) == (f"projects/my-project/traces/{TRACE}", SPAN, True)
     (line,) = with_event("handshake refused", lines)
     assert trace_of(line) == (f"projects/my-project/traces/{TRACE}", "0000000000000001", False)
@@ -443,7 +552,7 @@ def test_whatever_a_peer_sends_a_line_is_one_line(
     assert len(line.encode()) <= ATOMIC_WRITE
     if style == "json":
         fields = json.loads(line)
-        assert list(fields) == ["severity", "time", "event", "message", "peer", "path", "reason"]
+        assert list(fields) == ["severity", "time", "event", "message", "reason", "peer", "path"]
         assert fields["peer"] == "[::1]:4711"
         for said, sent in ((fields["path"], path), (fields["reason"], reason)):
             assert said.isprintable()

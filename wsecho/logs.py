@@ -7,7 +7,7 @@ docs/logs.md has the fields.
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from time import monotonic
 from typing import Any
@@ -25,6 +25,8 @@ from wsecho.request import Request
 FLUSH_SECONDS = 1.0
 
 _ADDRESSES = {"peer", "client"}
+# Fields that say why something is so: what a person wants to read first.
+_WHY = ("reason", "error", "cause")
 _SUPPRESSED = "log lines suppressed"
 _LOST = "log lines lost"
 
@@ -34,6 +36,7 @@ class Output:
 
     def __init__(self, level: int, *, as_text: bool, descriptor: int, cloud_run: CloudRun | None) -> None:
         self.cloud_run = cloud_run
+        self.is_read_at_once = as_text and os.isatty(descriptor) and level <= logging.INFO
         self.limits = LogLimits()
         rendering: list[Processor] = [
             structlog.processors.format_exc_info,
@@ -106,6 +109,13 @@ def about(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
     return log.bind(**fields) if fields else log
 
 
+def tell_who_watches(*lines: str) -> None:
+    """Write `lines` as they are for a person who watches the log on a terminal; nobody else gets them."""
+    if _output and _output.is_read_at_once:
+        for line in lines:
+            _output.writer.put(_line(line))
+
+
 def pass_on(processor: Processor) -> None:
     """Let `processor` have every line of this process that is written. It must return the fields, and not raise."""
     if _output:
@@ -160,8 +170,11 @@ def _renderers(as_text: bool, descriptor: int, cloud_run: CloudRun | None) -> li
         return [
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _say_why,
             structlog.dev.ConsoleRenderer(
-                colors=os.isatty(descriptor), exception_formatter=structlog.dev.plain_traceback
+                colors=_has_colors(descriptor, os.environ),
+                sort_keys=False,
+                exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
     return [
@@ -171,11 +184,26 @@ def _renderers(as_text: bool, descriptor: int, cloud_run: CloudRun | None) -> li
     ]
 
 
+def _has_colors(descriptor: int, environment: Mapping[str, str]) -> bool:
+    """Tell whether text may have colours: on a terminal that has them, unless nobody wants them (no-color.org)."""
+    return (
+        os.isatty(descriptor) and not environment.get("NO_COLOR") and environment.get("TERM") not in ("dumb", "unknown")
+    )
+
+
+def _say_why(logger: Any, method: str, fields: EventDict) -> EventDict:
+    """Put the reason right behind the event: `handshake refused: the Connection header lacks 'upgrade'`."""
+    rest = dict(fields)
+    event = ": ".join(str(rest.pop(name)) for name in ("event", *_WHY) if name in rest)
+    return {"event": event, **rest}
+
+
 def _arrange(logger: Any, method: str, fields: EventDict) -> EventDict:
-    """Put first what is in every line."""
-    return {"severity": method.upper(), "time": fields.pop("time"), "event": fields.pop("event"), **fields}
+    """Put first what is in every line, and then the reason."""
+    first = {name: fields.pop(name) for name in ("time", "event", "message", *_WHY) if name in fields}
+    return {"severity": method.upper(), **first, **fields}
 
 
 def _arrange_for_cloud_logging(logger: Any, method: str, fields: EventDict) -> EventDict:
     """`message` is what Cloud Logging shows of a line."""
-    return _arrange(logger, method, {"message": fields["event"], **fields})
+    return _arrange(logger, method, {"message": _say_why(logger, method, fields)["event"], **fields})

@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from wsecho import logs
 from wsecho.connections import Connections
 from wsecho.listener import Sockets
 from wsecho.terminal import Terminal, ignores_hangups
@@ -118,13 +119,31 @@ REPORT_SIZE = 8
 
 
 def announce(foundation: Foundation, sockets: Sockets, **facts: int) -> None:
-    """Log that the server takes connections, and where."""
-    host, port = sockets.public[0].getsockname()[:2]
-    if sockets.admin:
-        facts["admin_port"] = sockets.admin[0].getsockname()[1]
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)
-    url = f"{'https' if foundation.encryption else 'http'}://{shown}:{port}"
+    """Log that the server takes connections, and where; tell whoever watches a terminal what there is to do."""
+    secure = "s" if foundation.encryption else ""
+    public = sockets.public[0].getsockname()
+    admin = sockets.admin[0].getsockname() if sockets.admin else None
+    if admin:
+        facts["admin_port"] = admin[1]
+    url = f"http{secure}://{_authority(public)}"
+    host, port = public[:2]
     foundation.log.info("listening", url=url, host=host, port=port, codec=foundation.codec.name, **facts)
+    sees_all = foundation.config.log_level == "debug"
+    logs.tell_who_watches(
+        f"    test client   {url}",
+        f"    WebSocket     ws{secure}://{_authority(public)}",
+        f"    metrics       {f'http://{_authority(admin)}' if admin else url}/metrics",
+        "    stop          Ctrl+C, and again to wait for nobody",
+        f"    connections   {'one line below as each comes and goes' if sees_all else '--log-level debug shows each'}",
+    )
+
+
+def _authority(address: tuple[Any, ...]) -> str:
+    """Return host and port of a listening socket as a URL has them; localhost where it listens on all addresses."""
+    host, port = address[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def reload(foundation: Foundation) -> None:
