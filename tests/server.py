@@ -34,6 +34,7 @@ class RunningServer:
         environment: dict[str, str] | None = None,
         cwd: Path = ROOT,
         preexec_fn: Callable[[], None] | None = None,
+        pass_fds: Sequence[int] = (),
         default_address: bool = True,
     ) -> None:
         address = ("--host", "127.0.0.1", "--port", "0") if default_address else ()
@@ -46,6 +47,7 @@ class RunningServer:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             preexec_fn=preexec_fn,
+            pass_fds=pass_fds,
             text=True,
         )
         self.logs: list[dict[str, Any]] = []

@@ -59,6 +59,7 @@ RINGS = {
             "http_connection",
             "listener",
             "listening_socket",
+            "socket_activation",
             "orders",
             "supervisor",
             "push_process",

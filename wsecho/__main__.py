@@ -17,7 +17,7 @@ def main():
 
     start.begin()
     try:
-        # Later still: it takes most of the start, during which signals must end us already, and needs what may be missing.
+        # Later still: it takes most of the start, while signals must end us already, and needs what may be missing.
         from wsecho import cli
 
         return cli.main()

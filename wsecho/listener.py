@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from aiofastnet.selector_transport import SelectorSocketTransport
 
-from wsecho import proxy_header
+from wsecho import proxy_header, socket_activation
 from wsecho.addresses import ALL, Address
 from wsecho.caller import Caller
 from wsecho.config import Config
@@ -46,19 +46,30 @@ class Sockets:
 
 
 def listen(config: Config, workers: int = 1) -> list[Sockets]:
-    """Return the listening sockets of each worker. Raises OSError with a line for the user."""
-    bound = [Sockets(public) for public in bind(config.host, config.port, config.backlog, workers)]
-    if config.admin_port is not None:
-        try:
-            admin = bind(
-                config.admin_host, config.admin_port, config.backlog, workers, options="--admin-host and --admin-port"
-            )
-        except OSError:
-            close(bound)
-            raise
-        for sockets, more in zip(bound, admin, strict=True):
-            sockets.admin.extend(more)
+    """Return the listening sockets of each worker: those that were handed over, or else as the options say.
+
+    Raises OSError with a line for the user.
+    """
+    handed = socket_activation.take(os.environ, config.backlog)
+    bound: list[Sockets] = []
+    try:
+        public = _for_each(handed.public, workers) or bind(config.host, config.port, config.backlog, workers)
+        bound = [Sockets(sockets) for sockets in public]
+        admin = _for_each(handed.admin, workers)
+        if config.admin_port is not None and not admin:
+            options = "--admin-host and --admin-port"
+            admin = bind(config.admin_host, config.admin_port, config.backlog, workers, options=options)
+    except OSError:
+        close([*bound, Sockets(handed.public, handed.admin)])
+        raise
+    for sockets, more in zip(bound, admin, strict=False):
+        sockets.admin.extend(more)
     return bound
+
+
+def _for_each(handed: list[socket.socket], workers: int) -> list[list[socket.socket]]:
+    """Return for each worker the same sockets, if there are any: all accept from them, and whoever is first gets it."""
+    return [handed, *([each.dup() for each in handed] for _ in range(1, workers))] if handed else []
 
 
 def bind(

@@ -25,9 +25,9 @@ class _AcceptedSocket(_FrugalSocket):
 
     __slots__ = ("peer",)
 
-    peer: Address
+    peer: Address | None
 
-    def getpeername(self) -> Address:
+    def getpeername(self) -> Address | None:
         """Return that, without asking the system again."""
         return self.peer
 
@@ -37,12 +37,16 @@ class ListeningSocket(_FrugalSocket):
 
     __slots__ = ()
 
-    def accept(self) -> tuple[socket.socket, Address]:
+    def accept(self) -> tuple[socket.socket, Address | None]:
         """Accept a connection, as socket.socket does; return its socket and the address of its peer.
 
-        A client that comes by IPv4 has an IPv4 address, also where the socket takes both families.
+        A client that comes by IPv4 has an IPv4 address, also where the socket takes both families. One that comes by a
+        Unix-domain socket has none.
         """
         descriptor, peer = self._accept()  # type: ignore[attr-defined]
         accepted = _AcceptedSocket(self.family, self.type, self.proto, fileno=descriptor)
-        accepted.peer = unmapped(peer) if self.family == socket.AF_INET6 else peer
+        if self.family == socket.AF_INET:
+            accepted.peer = peer
+        else:
+            accepted.peer = unmapped(peer) if self.family == socket.AF_INET6 else None
         return accepted, accepted.peer

@@ -118,32 +118,39 @@ class Supervised:
 REPORT_SIZE = 8
 
 
-def announce(foundation: Foundation, sockets: Sockets, **facts: int) -> None:
+def announce(foundation: Foundation, sockets: Sockets, **facts: Any) -> None:
     """Log that the server takes connections, and where; tell whoever watches a terminal what there is to do."""
+    if foundation.config.public and not sockets.admin and foundation.access.gate.metrics is None:
+        foundation.log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
     secure = "s" if foundation.encryption else ""
     public = sockets.public[0].getsockname()
     admin = sockets.admin[0].getsockname() if sockets.admin else None
+    url = _url(f"http{secure}", public)
+    if isinstance(public, tuple):
+        facts = {"host": public[0], "port": public[1], **facts}
     if admin:
-        facts["admin_port"] = admin[1]
-    url = f"http{secure}://{_authority(public)}"
-    host, port = public[:2]
-    foundation.log.info("listening", url=url, host=host, port=port, codec=foundation.codec.name, **facts)
+        facts["admin_port"] = admin[1] if isinstance(admin, tuple) else _url("http", admin)
+    foundation.log.info("listening", url=url, codec=foundation.codec.name, **facts)
     sees_all = foundation.config.log_level == "debug"
     logs.tell_who_watches(
         f"    test client   {url}",
-        f"    WebSocket     ws{secure}://{_authority(public)}",
-        f"    metrics       {f'http://{_authority(admin)}' if admin else url}/metrics",
+        f"    WebSocket     {_url(f'ws{secure}', public)}",
+        f"    metrics       {_url('http', admin) if admin else url}/metrics",
         "    stop          Ctrl+C, and again to wait for nobody",
         f"    connections   {'one line below as each comes and goes' if sees_all else '--log-level debug shows each'}",
     )
 
 
-def _authority(address: tuple[Any, ...]) -> str:
-    """Return host and port of a listening socket as a URL has them; localhost where it listens on all addresses."""
+def _url(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
+    """Return the URL of a listening socket: localhost where it listens on all addresses; `unix:` and the path of a
+    Unix-domain socket, which begins with `@` where it is abstract, as systemd writes it.
+    """
+    if not isinstance(address, tuple):
+        return f"unix:{os.fsdecode(address).replace(chr(0), '@', 1)}"
     host, port = address[:2]
     if host in ("0.0.0.0", "::"):
         host = "localhost"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def reload(foundation: Foundation) -> None:

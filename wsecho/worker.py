@@ -124,8 +124,6 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
         )
     encryption = tls.configured(config, log)
     access = Access(config, log)
-    if config.public and config.admin_port is None and access.gate.metrics is None:
-        log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
     return Foundation(
         config=config,
         codec=chosen,
@@ -196,7 +194,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             may_deflate=lambda: not config.no_deflate and inflater_memory.has_room(),
             is_full=capacity.is_full,
             is_crowded=shares.is_exceeded,
-            has_admin_port=config.admin_port is not None,
+            has_admin_port=bool(sockets.admin),
         ),
         connections=connections,
         capacity=capacity,
