@@ -13,7 +13,10 @@ SOURCES := setup.py pyproject.toml wsecho/echo.py wsecho/inflater.py $(wildcard 
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 COVERING := compressed_echo counters deflate echo forwarded gate handshake proxy_header receive_buffer shares
 
-.PHONY: run test coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench bench-quick soak memory instructions docs clean
+# What may differ between versions of Python: the codec as it is compiled, the wire, TLS, processes, how it is installed.
+CORE := codec_differential echo compressed_echo websocket http_serving tls auth json_web_tokens logs launch limits
+
+.PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench bench-quick soak memory instructions docs clean
 
 run: build
 	$(BIN)/python wsecho.py
@@ -21,6 +24,13 @@ run: build
 test: build debian lint
 	$(BIN)/python -m pytest $(TWO_AT_A_TIME)
 	$(MAKE) coverage
+
+test-core: build $(VENV)/.dev
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix tests/test_,$(addsuffix .py,$(CORE)))
+
+# The same on every other version that is supported and that this machine has.
+test-others: build $(VENV)/.dev
+	$(BIN)/python -m tests.other_pythons
 
 coverage: build $(VENV)/.dev
 	mkdir -p build

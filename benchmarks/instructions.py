@@ -70,10 +70,11 @@ def receive(name: str) -> None:
     """What Valgrind watches: the same read, again and again."""
     sys.path.insert(0, str(HERE.parent))
     # No more than the echo: Valgrind takes 20 times as long for the rest of the codec, and asyncio with it.
-    from wsecho.counters import EchoCounters
     from wsecho.native.echo import Echo
     from wsecho.native.receive_buffer import ReceiveBuffer
     from wsecho.native.tally import Tally
+
+    from wsecho.counters import EchoCounters
 
     buffer = ReceiveBuffer(64 * 1024, 16 * 1024)
     echo = Echo(buffer, Tally(EchoCounters()), 1 << 26, 1 << 20)

@@ -3,11 +3,14 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.other_pythons import find, supported
 from tests.server import ROOT
 from wsecho import __version__
+from wsecho.__main__ import OLDEST_PYTHON
 
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")})
 
@@ -34,6 +37,35 @@ def test_architecture_names_every_module() -> None:
 
 def test_the_changelog_knows_this_version() -> None:
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_versions_of_python_that_are_named_are_those_that_are_tested() -> None:
+    versions = supported()
+    assert versions[0] == "{}.{}".format(*OLDEST_PYTHON)
+    assert f"Python {', '.join(versions[:-1])} or {versions[-1]}" in (ROOT / "README.md").read_text()
+    image = re.search(r"^ARG PYTHON_IMAGE=python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert image
+    assert image[1] in versions
+
+
+def test_a_version_that_this_machine_lacks_or_has_in_part_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert find("3.11") is None
+    other = tmp_path / "python3.11"
+    # As pyenv's, where the version is not chosen, and as Debian's, where python3-venv is not installed.
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    assert find("3.11") is None
+    within = tmp_path / "versions" / "3.11.2" / "bin"
+    within.mkdir(parents=True)
+    (within / "python3.11").write_text("#!/bin/sh\nexit 0\n")
+    (within / "python3.11").chmod(0o755)
+    assert find("3.11") == within / "python3.11"
+    other.write_text("#!/bin/sh\nexit 0\n")
+    assert find("3.11") == other
 
 
 def test_every_make_target_that_is_named_exists() -> None:
