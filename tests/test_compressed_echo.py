@@ -1,5 +1,6 @@
 """Compressed messages: passed on as they came, checked as if they had not been (RFC 7692 section 6 and 7.2)."""
 
+import contextlib
 import random
 import zlib
 from functools import partial
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.echoing import CODECS, EchoBench, bytewise, cut
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
+from wsecho import inflate_state
 from wsecho.codec import Codec
 from wsecho.deflate import Agreement
 from wsecho.echo import CLOSED, OPEN
@@ -17,14 +19,41 @@ from wsecho.inflater import InflaterMemory
 
 RSV1 = 4
 NOT_DEFLATE = "compressed message is not valid deflate"
+CUT_SHORT = "compressed message does not end in an empty stored block less its last four octets"
 NOT_TEXT = "text is not valid UTF-8"
 TOO_BIG = "message is longer than the limit"
 RESERVED_BIT = "reserved bit set without an extension that defines it"
 
 
+def empty_tables() -> bytes:
+    """Return two blocks of tables without symbols (RFC 1951 section 3.2.7), with which a byte ends, too."""
+    # One code for literals, none for distances; codes for the lengths of codes: one bit for 18, two for 0 and for 1.
+    header = "0" + "01" + "00000" + "00000" + "0111" + "000" * 2 + "100" + "010" + "000" * 13 + "010"
+    # 138 and 118 zeros, the length of the code that ends the block, no distance; that code.
+    block = header + "0" + "1111111" + "0" + "1101011" + "11" + "10" + "0"
+    bits = block * 2
+    return bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
+
+
+# It inflates to nothing, and takes its time.
+EMPTY_TABLES = empty_tables()
+
+
 @pytest.fixture(params=CODECS)
 def chosen(request: pytest.FixtureRequest) -> Codec:
     return CODECS[request.param]
+
+
+class Ticks:
+    """A clock, in nanoseconds, on which so much passes from one look to the next, whatever really did."""
+
+    def __init__(self, tick: int = 0) -> None:
+        self._tick = tick
+        self._now = 0
+
+    def __call__(self) -> int:
+        self._now += self._tick
+        return self._now
 
 
 class CompressedBench(EchoBench):
@@ -34,7 +63,7 @@ class CompressedBench(EchoBench):
         super().__init__(chosen, **limits)
         self.memory = InflaterMemory(1 << 20)
         agreement = Agreement(bits, context_takeover, "")
-        turn = chosen.Turn(lambda: None)
+        turn = chosen.Turn(lambda: None, Ticks())
         make_inflater = partial(chosen.Inflater, agreement, self.memory, turn, lambda: None)
         max_message_size = limits.get("max_message_size", 1 << 26)
         self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, 1 << 20, make_inflater, turn)
@@ -161,7 +190,7 @@ def test_little_is_read_at_once_of_what_may_become_much(chosen: Codec) -> None:
 
 def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
     memory = InflaterMemory(30_000)
-    turn = chosen.Turn(lambda: None)
+    turn = chosen.Turn(lambda: None, Ticks())
     inflater = chosen.Inflater(Agreement(12, True, ""), memory, turn, lambda: None)
     assert memory.has_room()
     another = chosen.Inflater(Agreement(15, True, ""), memory, turn, lambda: None)
@@ -174,50 +203,67 @@ def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
 class Spending:
     """An inflater in a turn of its own; what it has been told to do."""
 
-    def __init__(self, chosen: Codec) -> None:
+    def __init__(self, chosen: Codec, tick: int) -> None:
         self.told: list[str] = []
-        self.turn = chosen.Turn(partial(self.told.append, "await the end"))
+        self.turn = chosen.Turn(partial(self.told.append, "await the end"), Ticks(tick))
         memory = InflaterMemory(1 << 20)
         self.inflater = chosen.Inflater(Agreement(15, True, ""), memory, self.turn, partial(self.told.append, "wait"))
 
     def inflate(self, payload: bytes, times: int = 1) -> None:
         for _ in range(times):
-            self.inflater.feed(payload, ends_message=True)
+            self.inflater.feed(payload)
             while self.inflater.next_piece():
                 pass
-            self.inflater.end_message()
+            assert self.inflater.end_message()
 
 
-def test_who_has_inflated_much_in_a_turn_lets_others_have_theirs(chosen: Codec) -> None:
-    spending = Spending(chosen)
-    mebibyte = partial(Compressor(), bytes(1 << 20))
+def test_who_has_taken_much_of_a_turn_lets_others_have_theirs(chosen: Codec) -> None:
+    # A message takes two ticks: one to inflate it, one to see that it is whole.
+    spending = Spending(chosen, tick=500_000)
+    compress = Compressor()
     for _ in range(2):
-        spending.inflate(mebibyte())
+        spending.inflate(compress(b"short"), 2)
         assert spending.told == ["await the end"]
+        assert (spending.turn.spent, spending.turn.is_full()) == (2_000_000, False)
         spending.turn.end()
         spending.told.clear()
-    spending.inflate(mebibyte())
-    spending.inflate(mebibyte())
-    assert set(spending.told) == {"await the end", "wait"}
-
-
-def test_who_comes_when_all_have_inflated_much_waits_sooner(chosen: Codec) -> None:
-    spending = Spending(chosen)
-    spending.turn.spend(16 << 20)
-    assert spending.told == ["await the end"]
-    compressor = Compressor()
-    spending.inflate(compressor(bytes(200 << 10)))
+    spending.inflate(compress(b"short"), 2)
     assert "wait" not in spending.told
-    spending.inflate(compressor(bytes(100 << 10)))
+    spending.inflate(compress(b"short"))
+    assert spending.told == ["await the end", "wait"]
+
+
+def test_who_comes_when_all_have_taken_much_waits_sooner(chosen: Codec) -> None:
+    spending = Spending(chosen, tick=100_000)
+    spending.turn.spend(25_000_000)
+    assert spending.told == ["await the end"]
+    compress = Compressor()
+    spending.inflate(compress(b"short"))
+    assert "wait" not in spending.told
+    spending.inflate(compress(b"short"))
     assert spending.told[-1] == "wait"
 
 
-@pytest.mark.parametrize(("payload", "messages"), [(b"\x03\x00" * 8192 + b"\x00", 1), (b"\x00", 8192)])
-def test_it_also_takes_time_to_inflate_to_nothing(payload: bytes, messages: int, chosen: Codec) -> None:
-    spending = Spending(chosen)
-    spending.inflate(payload, messages)
+@pytest.mark.parametrize("payload", [b"\x00", EMPTY_TABLES * 100 + b"\x00", b"\x03\x00" * 100 + b"\x00"])
+def test_it_also_takes_time_to_inflate_to_nothing(payload: bytes, chosen: Codec) -> None:
+    spending = Spending(chosen, tick=10_000)
+    spending.inflate(payload, 200)
     assert "wait" in spending.told
-    assert (spending.inflater.cost > 1 << 20) == (messages == 1)
+
+
+def test_what_takes_longer_than_what_comes_out_counts_as_more(chosen: Codec) -> None:
+    payload = EMPTY_TABLES * 100 + b"\x00"
+    costs = []
+    for tick in (0, 80_000, 1_000_000_000):
+        spending = Spending(chosen, tick)
+        spending.inflate(payload)
+        costs.append(spending.inflater.cost)
+    # Nothing; eight nanoseconds a byte, for the last octets less; what so many bytes can take at most.
+    assert costs == [0, 10_000 + 4 * 16 + 512, 16 * (len(payload) + 4) + 2 * 512]
+    # Many bytes that come out are what counts.
+    spending = Spending(chosen, tick=80_000)
+    spending.inflate(Compressor()(bytes(30_000)))
+    assert spending.inflater.cost == 30_000 + 4 * 16 + 512
 
 
 def test_after_our_close_nothing_is_inflated(chosen: Codec) -> None:
@@ -240,11 +286,111 @@ def test_the_other_reserved_bits_stay_wrong(bits: int, chosen: Codec) -> None:
     assert every_way(client_frame(TEXT, b"", reserved=bits), chosen).reply == server_close(1002, RESERVED_BIT)
 
 
-@pytest.mark.parametrize("payload", [b"\xff\xff\xff", b"\x07", b"\x06\x00", b"\x01\x05\x00\x00\x00", b"\x00\x01"])
+@pytest.mark.parametrize(
+    "payload", [b"\xff\xff\xff", b"\x07", b"\x06\x00", b"\x01\x05\x00\x00\x00", b"\x00\x00\x01\x00\x00"]
+)
 def test_what_is_no_deflate_is_refused(payload: bytes, chosen: Codec) -> None:
     bench = every_way(compressed_frame(BINARY, payload), chosen)
     assert bench.reply == server_close(1007, NOT_DEFLATE)
     assert bench.sent == sum(bench.row.message_sizes) == 0
+
+
+def final(message: bytes) -> bytes:
+    """Return `message` in a stream whose last block is marked as such."""
+    compress = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return compress.compress(message) + compress.flush(zlib.Z_FINISH)
+
+
+# What ends within a block, by what of it is missing.
+UNFINISHED = {
+    "everything": b"",
+    "the length of a stored block": b"\x00\x01",
+    "a part of the length": b"\x00\x00\x00\xff",
+    "the content of a stored block, as long as what is left out": b"\x00\x04\x00\xfb\xff",
+    "more of that": b"\x00\x05\x00\xfa\xff",
+    "less of that": b"\x00\x06\x00\xf9\xffabc",
+    "the content of a last block": b"\x01\x04\x00\xfb\xff",
+    "the next block, behind what should be left out": Compressor()(b"words") + b"\x00\x00\xff\xff",
+    "the next block, behind a block without content": b"\x00\x00\x00\xff\xff",
+    "the end of a block with fixed codes": bytes.fromhex("f248cdc9c907"),
+    "the end of a last block with fixed codes": final(b"Hello")[:-1],
+    "tables": EMPTY_TABLES[:8],
+    "the end of a last block with tables": final(bytes(range(256)) * 20)[:-3],
+    "the stream behind a last block": final(b"Hello") + b"\x00\x00",
+}
+
+
+@pytest.mark.parametrize("context_takeover", [True, False])
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_a_message_that_ends_within_a_block_is_refused_at_its_own_end(
+    name: str, context_takeover: bool, chosen: Codec
+) -> None:
+    """RFC 7692 section 7.2.1: it ends in an empty stored block, of which the last four octets are left out."""
+    first = compressed_frame(BINARY, Compressor()(b"context"))
+    unfinished = compressed_frame(BINARY, UNFINISHED[name])
+    good = compressed_frame(BINARY, b"\x00")
+    bench = every_way(first + unfinished + good, chosen, context_takeover=context_takeover)
+    assert bench.reply == compressed_reply(BINARY, Compressor()(b"context")) + server_close(1007, CUT_SHORT)
+    assert (bench.sent, sum(bench.row.message_sizes)) == (1, 1)
+    assert bench_after([unfinished + good], chosen).reply == server_close(1007, CUT_SHORT)
+    fragments = compressed_frame(BINARY, UNFINISHED[name], fin=False) + client_frame(CONTINUATION)
+    assert every_way(fragments + good, chosen).error == CUT_SHORT
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x00",
+        b"\x01",
+        b"\x00\x00\x00\xff\xff\x00",
+        b"\x02\x00",
+        EMPTY_TABLES + b"\x00",
+        final(b"Hello"),
+        final(b"Hello") + b"\x00",
+        final(b"Hello") + final(bytes(range(256)) * 20),
+        b"\x00\x04\x00\xfb\xff\x00\x00\xff\xff\x00",
+    ],
+)
+def test_a_message_may_end_behind_any_block(payload: bytes, chosen: Codec) -> None:
+    good = compressed_frame(BINARY, Compressor()(b"good"))
+    for data in (
+        compressed_frame(BINARY, payload) + good,
+        compressed_frame(BINARY, payload, fin=False) + client_frame(CONTINUATION) + good,
+    ):
+        bench = every_way(data, chosen)
+        assert (bench.error, bench.sent) == (None, 2)
+
+
+def inflated(start: bytes) -> "zlib._Decompress":
+    stream = zlib.decompressobj(-15)
+    stream.decompress(start)
+    return stream
+
+
+def test_a_stream_whose_state_cannot_be_read_is_copied_and_tells_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = [payload + b"\x00\x00\xff\xff" for payload in UNFINISHED.values()]
+    starts += [EMPTY_TABLES, EMPTY_TABLES[:8], *(Compressor()(message) + b"\x00\x00\xff\xff" for message in MESSAGES)]
+    starts.append(b"\x00\x00\x00\xff\xff")
+    told = set()
+    for start in starts:
+        with contextlib.suppress(zlib.error):
+            stream = inflated(start)
+            states = {
+                state_of(stream).value == inflate_state.BETWEEN_BLOCKS
+                for state_of in (inflate_state.state_of, inflate_state.CopiedState)
+            }
+            assert len(states) == 1, start
+            told |= states
+    assert told == {True, False}
+    assert inflate_state.is_readable()
+    # Not an object of CPython's; smaller than the structure; with something else in its place.
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.implementation.name", "pypy")
+        assert not inflate_state.is_readable()
+    for offset in (1 << 20, -8):
+        with monkeypatch.context() as patch:
+            patch.setattr(inflate_state, "_AT", inflate_state._AT + offset)
+            assert not inflate_state.is_readable()
 
 
 def test_a_distance_beyond_the_context_is_refused(chosen: Codec) -> None:
@@ -314,7 +460,7 @@ def test_without_an_agreement_the_bit_is_a_violation(chosen: Codec) -> None:
 
 @st.composite
 def compressed_traffic(draw: st.DrawFn) -> bytes:
-    """A client's messages, mostly compressed, in fragments, sometimes with a byte changed."""
+    """A client's messages, mostly compressed, in fragments, sometimes with a byte changed, or too few or too many."""
     compress = Compressor(level=draw(st.sampled_from([0, 1, 9])))
     data = b""
     for _ in range(draw(st.integers(1, 5))):
@@ -325,8 +471,13 @@ def compressed_traffic(draw: st.DrawFn) -> bytes:
             data += client_frame(opcode, message)
             continue
         payload = bytearray(compress(message))
-        if payload and not draw(st.integers(0, 5)):
-            payload[draw(st.integers(0, len(payload) - 1))] ^= 1 << draw(st.integers(0, 7))
+        match draw(st.integers(0, 11)):
+            case 0 | 1:
+                payload[draw(st.integers(0, len(payload) - 1))] ^= 1 << draw(st.integers(0, 7))
+            case 2:
+                del payload[draw(st.integers(0, len(payload) - 1)) :]
+            case 3:
+                payload += b"\x00\x00\xff\xff"
         pieces = cut(bytes(payload), draw(st.lists(st.integers(0, 1 << 16), max_size=2))) or [b""]
         for number, piece in enumerate(pieces):
             frame = client_frame if number else compressed_frame

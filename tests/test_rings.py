@@ -20,6 +20,7 @@ RINGS = {
         "echo",
         "deflate",
         "inflater",
+        "inflate_state",
         "request",
         "response",
         *("http1", "list_fields"),

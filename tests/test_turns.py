@@ -1,4 +1,4 @@
-"""Turns of the loop: who inflates much waits, and a crowd of them gets little room."""
+"""Turns of the loop: who takes much of one by inflating waits, and a crowd of them gets little room."""
 
 import asyncio
 
@@ -7,18 +7,18 @@ import pytest
 from tests.echoing import CODECS
 from wsecho.turns import Turns
 
-MIB = 1 << 20
+MILLISECOND = 1_000_000
 
 
 @pytest.mark.parametrize("codec_name", CODECS)
-def test_room_is_little_for_the_rest_of_a_turn_in_which_much_was_inflated(codec_name: str) -> None:
+def test_room_is_little_for_the_rest_of_a_turn_that_inflating_took_much_of(codec_name: str) -> None:
     async def go_round() -> None:
         turn = Turns(asyncio.get_running_loop(), CODECS[codec_name]).turn
-        turn.spend(15 * MIB)
+        turn.spend(24 * MILLISECOND)
         assert (turn.is_full(), turn.room()) == (False, 16 << 10)
-        turn.spend(MIB)
+        turn.spend(MILLISECOND)
         assert (turn.is_full(), turn.room()) == (True, 512)
-        assert (turn.number, turn.spent) == (0, 16 * MIB)
+        assert (turn.number, turn.spent) == (0, 25 * MILLISECOND)
         await asyncio.sleep(0)
         assert (turn.is_full(), turn.room()) == (False, 16 << 10)
         assert (turn.number, turn.spent) == (1, 0)

@@ -79,7 +79,7 @@ def _agree_on(parameters: Parameters) -> Agreement | None:
     if server_bits < _SMALLEST_WINDOW:
         return None
     answer = [_NAME]
-    # Section 7.1.1: a client that wants no context from us must not use any itself, or its echoes could not be read; and
+    # Section 7.1.1: a client that wants no context from us must not use any itself, or could not read its echoes; and
     # the echoes of one that uses none have none. The answer says both, which every client must accept.
     context_takeover = "server_no_context_takeover" not in offered and "client_no_context_takeover" not in offered
     if not context_takeover:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from wsecho.receive_buffer import UTF8_COMPLETE, UTF8_INVALID
 from wsecho.violations import (
     CLOSE_REASON_NOT_UTF8,
+    DEFLATE_CUT_SHORT,
     FORBIDDEN_CLOSE_CODE,
     FRAGMENTED_CONTROL,
     HALF_CLOSE_CODE,
@@ -410,7 +411,7 @@ class Echo:
         if self.inflater is None:
             assert self.make_inflater is not None
             self.inflater = self.make_inflater()
-        self.inflater.feed(self.buffer.take(self.stop, self.stop + count), ends_message)
+        self.inflater.feed(self.buffer.take(self.stop, self.stop + count))
         self.tally.compressed(count)
         piece = self.inflater.next_piece()
         while piece:
@@ -428,8 +429,9 @@ class Echo:
         if piece is None:
             self._fail(end, NOT_DEFLATE)
             return False
-        if ends_message:
-            self.inflater.end_message()
+        if ends_message and not self.inflater.end_message():
+            self._fail(end, DEFLATE_CUT_SHORT)
+            return False
         return True
 
     def _end_frame(self, end: int) -> None:

@@ -4,25 +4,29 @@ import zlib
 from collections.abc import Callable
 
 from wsecho.deflate import Agreement
+from wsecho.inflate_state import BETWEEN_BLOCKS, InflateState, state_of
 
 # What a sender leaves out at the end of every message (RFC 7692 section 7.2.1).
 _MESSAGE_END = b"\x00\x00\xff\xff"
 _PIECE_SIZE = 32 * 1024
 # zlib's state beside its window, about.
 _STATE_SIZE = 10 * 1024
-# What a call of zlib costs beside the bytes that come out, in bytes that come out in the same time: half a microsecond.
-_CALL = 512
-# What one connection may inflate in a turn of the loop before others have theirs: some three milliseconds' work. After
-# what all may, some 25 milliseconds', it is less.
-_MUCH = 2 << 20
-_MUCH_IN_ALL = 16 << 20
-_LITTLE = 256 << 10
+# What one connection may take of a turn of the loop, in nanoseconds, before others have theirs; and what, once all
+# together have taken very much.
+_MUCH = 3_000_000
+_MUCH_IN_ALL = 25_000_000
+_LITTLE = 400_000
 # Bytes that may arrive at once: nobody else is served while they are inflated, to a thousand times as much. Who comes
-# after all have inflated too much gets room for what is inflated in less than a millisecond.
+# after all have taken too much gets room for what is inflated in less than a millisecond.
 _ROOM = 16 << 10
 _LITTLE_ROOM = 512
 # What is not worth finding out in which turn it was.
-_NEGLIGIBLE = 64 << 10
+_NEGLIGIBLE = 100_000
+# A connection's rate counts bytes. What takes longer than bytes that come out ever do counts as more of them; but one
+# that goes in stands for no more than this many, however long the system had something else to do in the meantime.
+_NANOSECONDS_FOR_A_BYTE = 8
+_MOST_FOR_A_BYTE = 16
+_MOST_FOR_A_CALL = 512
 
 
 class InflaterMemory:
@@ -38,25 +42,28 @@ class InflaterMemory:
 
 
 class Turn:
-    """The turn that the event loop is in, and what all connections of a worker have inflated in it."""
+    """The turn that the event loop is in, and how long all connections of a worker have inflated in it."""
 
-    __slots__ = ("_await_end", "number", "spent")
+    __slots__ = ("_await_end", "clock", "number", "spent")
 
-    def __init__(self, await_end: Callable[[], None]) -> None:
-        """`await_end` has to see to it that `end` is called when the loop has come round."""
+    def __init__(self, await_end: Callable[[], None], clock: Callable[[], int]) -> None:
+        """`await_end` has to see to it that `end` is called when the loop has come round. `clock` is monotonic, in
+        nanoseconds.
+        """
         self._await_end = await_end
+        self.clock = clock
         self.number = 0
         self.spent = 0
 
-    def spend(self, size: int) -> None:
-        """Count `size` bytes, or what takes as long."""
+    def spend(self, nanoseconds: int) -> None:
+        """Count what was taken of the turn."""
         before = self.spent
-        self.spent += size
+        self.spent += nanoseconds
         if before < _NEGLIGIBLE <= self.spent:
             self._await_end()
 
     def is_full(self) -> bool:
-        """Tell whether all together have inflated too much for one turn."""
+        """Tell whether all together have taken too much of one turn."""
         return self.spent >= _MUCH_IN_ALL
 
     def room(self) -> int:
@@ -75,11 +82,14 @@ class Inflater:
     __slots__ = (
         "_agreement",
         "_compressed",
+        "_counted",
+        "_has_ended",
         "_is_spent",
         "_memory",
         "_much_inflated",
         "_number",
         "_spent",
+        "_state",
         "_stream",
         "_turn",
         "cost",
@@ -89,74 +99,103 @@ class Inflater:
         self, agreement: Agreement, memory: InflaterMemory, turn: Turn, much_inflated: Callable[[], None]
     ) -> None:
         """`much_inflated` is called, once or more often, where this is too much for one turn. `cost` is all that came
-        out, and what streams cost that end within a message.
+        out, in bytes, or what takes as long.
         """
         self._agreement = agreement
         self._memory = memory
         self._turn = turn
         self._much_inflated = much_inflated
-        # What was spent in the turn of that number.
+        # What was spent in the turn of that number, and until when it was counted.
         self._number = 0
         self._spent = 0
+        self._counted = 0
         self.cost = 0
         self._stream: zlib._Decompress | None = None
+        self._state: InflateState | None = None
         self._compressed = b""
-        # Whether all that can come out has come out.
+        # Whether all that can come out has come out, and whether the last block of a stream was the last that went in.
         self._is_spent = True
+        self._has_ended = False
         memory.used += self._size
 
     @property
     def _size(self) -> int:
         return (1 << self._agreement.window_bits) + _STATE_SIZE
 
-    def _new_stream(self) -> "zlib._Decompress":
-        return zlib.decompressobj(-self._agreement.window_bits)
-
-    def feed(self, compressed: bytes, ends_message: bool) -> None:
-        """Take the next bytes of a message, with `ends_message` its last ones. Then take `next_piece` to the end."""
-        self._compressed = compressed + _MESSAGE_END if ends_message else compressed
-        self._is_spent = False
+    def feed(self, compressed: bytes) -> None:
+        """Take the next bytes of a message. Then take `next_piece` to the end."""
+        self._compressed = compressed
+        self._is_spent = not compressed
+        self._counted = self._turn.clock()
 
     def next_piece(self) -> bytes | None:
         """Return the next inflated bytes, 32 KiB at most; empty if more input is needed, None if this is no deflate."""
         while not self._is_spent:
-            stream = self._stream = self._stream or self._new_stream()
+            size = len(self._compressed)
+            if self._stream is None:
+                self._stream = zlib.decompressobj(-self._agreement.window_bits)
+                self._state = state_of(self._stream)
             try:
-                piece = stream.decompress(self._compressed, _PIECE_SIZE)
+                piece = self._stream.decompress(self._compressed, _PIECE_SIZE)
             except zlib.error:
                 return None
-            self._compressed = stream.unconsumed_tail
-            self._count(len(piece) + _CALL)
-            self.cost += len(piece)
-            if stream.eof:
-                # A message can be nothing but ends of streams, of two bytes each.
-                self.cost += _CALL
+            self._has_ended = self._stream.eof
+            if self._has_ended:
                 # RFC 7692 section 7.2.3.4: after a last block comes another stream, or nothing. It starts without
                 # context: no sender is known to refer back across such a block.
+                self._compressed = self._stream.unused_data
                 self._stream = None
-                self._compressed = stream.unused_data if stream.unused_data != _MESSAGE_END else b""
-            # A piece that could have been longer is the last one.
-            self._is_spent = len(piece) < _PIECE_SIZE and not self._compressed
+                self._is_spent = not self._compressed
+            else:
+                self._compressed = self._stream.unconsumed_tail
+                # A piece that could have been longer is the last one.
+                self._is_spent = len(piece) < _PIECE_SIZE and not self._compressed
+            self._count(size - len(self._compressed), len(piece))
             if piece:
                 return piece
         return b""
 
-    def _count(self, size: int) -> None:
+    def end_message(self) -> bool:
+        """Tell whether the message whose last bytes were fed is whole. Forget the context, unless it is to be kept."""
+        is_whole = self._has_ended or self._takes_message_end()
+        self._has_ended = False
+        if not self._agreement.context_takeover:
+            self._stream = None
+        return is_whole
+
+    def _takes_message_end(self) -> bool:
+        """Feed what the sender left out: it must be the rest of an empty block, and the last octets of that."""
+        if self._stream is None or self._state is None:
+            return False
+        try:
+            piece = self._stream.decompress(_MESSAGE_END, 1)
+        except zlib.error:
+            return False
+        if self._stream.eof:
+            # That block was marked as the last one.
+            is_whole = not self._stream.unused_data
+            self._stream = None
+        else:
+            is_whole = self._state.value == BETWEEN_BLOCKS
+        self._count(len(_MESSAGE_END), 0)
+        return is_whole and not piece
+
+    def _count(self, consumed: int, inflated: int) -> None:
         turn = self._turn
-        turn.spend(size)
+        now = turn.clock()
+        taken = now - self._counted
+        self._counted = now
+        most = consumed * _MOST_FOR_A_BYTE + _MOST_FOR_A_CALL
+        self.cost += max(inflated, min(taken // _NANOSECONDS_FOR_A_BYTE, most))
+        turn.spend(taken)
         if self._number != turn.number:
             self._number = turn.number
             self._spent = 0
-        self._spent += size
+        self._spent += taken
         if self._spent >= (_LITTLE if turn.is_full() else _MUCH):
             self._much_inflated()
 
-    def end_message(self) -> None:
-        """Forget the context, unless it was agreed to keep it."""
-        if not self._agreement.context_takeover:
-            self._stream = None
-
     def close(self) -> None:
         """Give the memory back."""
-        self._stream = None
+        self._stream = self._state = None
         self._memory.used -= self._size

@@ -3,18 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import monotonic_ns
 
 from wsecho.codec import Codec
 
 
 class Turns:
-    """Keeps `turn`, what is inflated in the present one, and the queue of those that wait to be read from."""
+    """Keeps `turn`, what inflating took of the present one, and the queue of those that wait to be read from."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
         self._loop = loop
         self._next_is_awaited = False
         self._waiting: deque[Callable[[], None]] = deque()
-        self.turn = codec.Turn(self._await_next)
+        self.turn = codec.Turn(self._await_next, monotonic_ns)
 
     def wait(self, go_on: Callable[[], None]) -> None:
         """Call `go_on` in a later turn, when those that have waited longer have had theirs."""

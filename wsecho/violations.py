@@ -30,6 +30,10 @@ TEXT_NOT_UTF8 = Violation("invalid_utf8", 1007, "text is not valid UTF-8")
 TEXT_CUT_SHORT = Violation("invalid_utf8", 1007, "text ends inside a UTF-8 character")
 # RFC 7692 section 7.2.2.
 NOT_DEFLATE = Violation("invalid_deflate", 1007, "compressed message is not valid deflate")
+# RFC 7692 section 7.2.1.
+DEFLATE_CUT_SHORT = Violation(
+    "unfinished_deflate", 1007, "compressed message does not end in an empty stored block less its last four octets"
+)
 # Limits of ours.
 MESSAGE_TOO_BIG = Violation("message_too_big", 1009, "message is longer than the limit")
 TOO_MANY_FRAGMENTS = Violation("too_many_fragments", 1008, "message has more fragments than the limit")

@@ -1,0 +1,96 @@
+"""What zlib knows of a stream that it inflates, and Python's module does not say: whether it is between two blocks.
+
+zlib tells it by `data_type` of the `z_stream` (zlib.h, at `inflate`), which Python's object has right behind its head.
+The structure is zlib's interface and does not change; whether it is in that place is found out at the start. Where it
+is not, a copy of the stream is asked, which takes several times as long as a short message does.
+"""
+
+import ctypes
+import sys
+import zlib
+from typing import Protocol
+
+# `data_type` when a block has ended, no bits of the last byte are left, and it was not the stream's last block.
+BETWEEN_BLOCKS = 128
+# A last block without content.
+_END = b"\x01\x00\x00\xff\xff"
+
+
+class InflateState(Protocol):
+    """Belongs to one stream, which must have been fed before, and must live as long."""
+
+    @property
+    def value(self) -> int:
+        """BETWEEN_BLOCKS, or something else."""
+
+
+class _Stream(ctypes.Structure):
+    """zlib's `z_stream`, up to `data_type`."""
+
+    _fields_ = (
+        ("next_in", ctypes.c_void_p),
+        ("avail_in", ctypes.c_uint),
+        ("total_in", ctypes.c_ulong),
+        ("next_out", ctypes.c_void_p),
+        ("avail_out", ctypes.c_uint),
+        ("total_out", ctypes.c_ulong),
+        ("msg", ctypes.c_void_p),
+        ("state", ctypes.c_void_p),
+        ("zalloc", ctypes.c_void_p),
+        ("zfree", ctypes.c_void_p),
+        ("opaque", ctypes.c_void_p),
+        ("data_type", ctypes.c_int),
+    )
+
+
+_AT = object.__basicsize__ + _Stream.data_type.offset
+
+
+class CopiedState:
+    """The state where it cannot be read: a copy of the stream tells, which can end only where a block can begin."""
+
+    def __init__(self, stream: "zlib._Decompress") -> None:
+        self._stream = stream
+
+    @property
+    def value(self) -> int:
+        """BETWEEN_BLOCKS, or something else."""
+        copy = self._stream.copy()
+        try:
+            is_between = not copy.decompress(_END, 1) and copy.eof and not copy.unused_data
+        except zlib.error:
+            is_between = False
+        return BETWEEN_BLOCKS if is_between else 0
+
+
+def _read_state(stream: "zlib._Decompress") -> InflateState:
+    return ctypes.c_int.from_address(id(stream) + _AT)
+
+
+# Beginnings of streams, and where they end.
+_SAMPLES = {
+    b"\x00\x00\x00\xff\xff": True,
+    b"\x00\x00\x00\xff\xff\x00": False,
+    b"\x00\x00\x00\xff\xff\x00\x00": False,
+    b"\x00\x01\x00\xfe\xff": False,
+    b"\x00\x01\x00\xfe\xffx": True,
+    b"\x4a": False,
+    b"\x4a\x04\x00": False,
+    b"\x4a\x04\x00\x00\x00\xff\xff": True,
+    b"\x05\xc0\x81\x00": False,
+}
+
+
+def is_readable() -> bool:
+    """Tell whether Python's object is made as it is believed to be."""
+    if sys.implementation.name != "cpython" or type(zlib.decompressobj()).__basicsize__ < _AT + 4:
+        return False
+    for start, is_between in _SAMPLES.items():
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        stream.decompress(start)
+        if (_read_state(stream).value == BETWEEN_BLOCKS) != is_between:
+            return False
+    return True
+
+
+state_of = _read_state if is_readable() else CopiedState
