@@ -691,9 +691,3 @@ def test_a_private_key_is_not_taken(tmp_path: Path) -> None:
     result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", str(tmp_path / "key"))
     assert result.returncode == 2
     assert "something else than public keys" in result.stderr
-
-
-def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "jwt.py").write_text("raise ModuleNotFoundError(name='jwt')")
-    result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", "/dev/null", PYTHONPATH=str(tmp_path))
-    assert (result.returncode, result.stderr) == (2, "wsecho: JSON Web Tokens need jwt: pip install 'PyJWT[crypto]'\n")

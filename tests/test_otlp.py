@@ -37,7 +37,7 @@ from tests.free_port import free_port
 from tests.processes import children, is_running, open_files
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho import opentelemetry_environment, push, telemetry
+from wsecho import push, telemetry
 from wsecho.ledger import Ledger
 from wsecho.stats import Stats
 
@@ -399,22 +399,6 @@ def test_an_exporter_that_cannot_be_had_is_done_without(
     (line,) = [line for line in server.logs if line["severity"] == "WARNING"]
     assert line["event"] == "telemetry is not exported"
     assert complaint in line["cause"]
-
-
-def test_grpc_that_is_not_installed_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[dict[str, Any]] = []
-
-    class Log:
-        def warning(self, event: str, **fields: Any) -> None:
-            lines.append(fields)
-
-    monkeypatch.setattr(opentelemetry_environment, "entry_points", lambda **_: ())
-    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")
-    assert opentelemetry_environment.exporters("traces", Log()) == []  # type: ignore[arg-type]
-    assert [line["cause"] for line in lines] == [
-        "OTLP over gRPC needs another package: pip install opentelemetry-exporter-otlp-proto-grpc"
-    ]
 
 
 def everything(endpoint: str) -> dict[str, str]:

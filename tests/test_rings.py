@@ -33,6 +33,7 @@ RINGS = {
         *(
             "config",
             "environment",
+            "extras",
             "roster",
             "stats",
             "processes",

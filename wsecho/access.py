@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from wsecho import extras
 from wsecho.auth import Authentication, Gate, Secrets, Verifier
 from wsecho.config import Config, OptionError, parse_token, parse_user
 from wsecho.credentials import BASIC, BEARER
@@ -54,8 +55,9 @@ class Access:
             # Imported late: it is an extra, and takes its time.
             from wsecho.json_web_tokens import JsonWebTokens
             from wsecho.remote_keys import RemoteKeys
-        except ImportError as error:
-            raise OptionError(f"JSON Web Tokens need {error.name}: pip install 'PyJWT[crypto]'") from None
+        except ImportError:
+            option = "--jwt-key-file" if config.jwt_key_file else "--jwt-jwks"
+            raise OptionError(extras.missing(option, "jwt")) from None
         if config.jwt_jwks and "://" in config.jwt_jwks:
             try:
                 self._remote_keys = RemoteKeys(config.jwt_jwks, config.jwt_algorithms, log)

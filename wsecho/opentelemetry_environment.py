@@ -13,6 +13,7 @@ import structlog
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from wsecho import __version__
+from wsecho.extras import MissingExtraError
 
 Log = structlog.typing.FilteringBoundLogger
 Signal = Literal["metrics", "traces", "logs"]
@@ -45,6 +46,9 @@ def exporters(signal: Signal, log: Log) -> list[Any]:
     for name in exporter_names(signal):
         try:
             made.append(_exporter(signal, name, log))
+        except MissingExtraError as error:
+            cause, remedy = str(error), error.remedy
+            log.warning("telemetry is not exported", signal=signal, exporter=name, cause=cause, remedy=remedy)
         except Exception as error:  # Whatever a library or a platform's credentials raise.
             log.warning("telemetry is not exported", signal=signal, exporter=name, cause=words(error))
     return made
@@ -59,18 +63,37 @@ def _exporter(signal: Signal, name: str, log: Log) -> Any:
     entry = _OTLP[_otlp_protocol(signal, log)] if name == "otlp" else name
     found = entry_points(group=f"opentelemetry_{signal}_exporter", name=entry)
     if not found:
-        raise LookupError(_missing(entry))
+        raise _missing(entry)
     arguments = {}
     if entry in _OTLP.values():
+        _require_credential_provider(signal, entry)
         arguments["timeout"] = _otlp_timeout(signal, log)
     first: EntryPoint = next(iter(found))
     return first.load()(**arguments)
 
 
-def _missing(entry: str) -> str:
+def _missing(entry: str) -> Exception:
     if entry == _OTLP["grpc"]:
-        return "OTLP over gRPC needs another package: pip install opentelemetry-exporter-otlp-proto-grpc"
-    return "there is no such exporter here"
+        return MissingExtraError("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "grpc")
+    return LookupError("there is no such exporter here")
+
+
+def _require_credential_provider(signal: Signal, entry: str) -> None:
+    """Raise MissingExtraError if Google's is asked for and not installed."""
+    protocol = "GRPC" if entry == _OTLP["grpc"] else "HTTP"
+    for scope in (protocol, f"{protocol}_{signal.upper()}"):
+        variable = f"OTEL_PYTHON_EXPORTER_OTLP_{scope}_CREDENTIAL_PROVIDER"
+        name = os.environ.get(variable, "")
+        if name.startswith("gcp_") and not entry_points(group="opentelemetry_otlp_credential_provider", name=name):
+            raise MissingExtraError(f"{variable}={name}", "gcp")
+
+
+def _require_detector(log: Log) -> None:
+    """Log it if Google's is asked for and not installed."""
+    given = os.environ.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "").split(",")
+    if "gcp" in map(str.strip, given) and not entry_points(group="opentelemetry_resource_detector", name="gcp"):
+        error = MissingExtraError("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=gcp", "gcp")
+        log.warning("no resource was detected", cause=str(error), remedy=error.remedy)
 
 
 def _otlp_protocol(signal: Signal, log: Log) -> str:
@@ -109,6 +132,7 @@ def resource(instance_id: str, log: Log) -> Resource:
     """
     known = {"service.name": "wsecho", "service.version": __version__, "service.instance.id": instance_id}
     given = dict(OTELResourceDetector().detect().attributes)
+    _require_detector(log)
     try:
         found = Resource.create({**known, **given})
     except Exception as error:

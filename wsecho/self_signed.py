@@ -3,6 +3,7 @@
 import ipaddress
 from datetime import UTC, datetime, timedelta
 
+from wsecho import extras
 from wsecho.config import OptionError
 
 _NAMES = ("localhost",)
@@ -23,7 +24,7 @@ def make_certificate() -> bytes:
         from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
     except ImportError:
-        raise OptionError("--tls-self-signed needs another package: pip install cryptography") from None
+        raise OptionError(extras.missing("--tls-self-signed", "self-signed")) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wsecho, self-signed")])
     names: list[x509.GeneralName] = [x509.DNSName(host) for host in _NAMES]
