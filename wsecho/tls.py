@@ -88,6 +88,9 @@ class Tls:
         except BaseException:
             transport.close()
             raise
+        finally:
+            # The transport keeps the error, whose traceback keeps this frame: a cycle that only the collector would find.
+            del transport, protocol
 
     async def _refuse(self, accepted: socket.socket, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
         """Send `answer`, end our side, and read to the peer's end, so that no reset can destroy the answer."""
