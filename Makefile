@@ -1,8 +1,9 @@
 # Two commands do all the set-up on a fresh machine: `make run` and `make test`.
 
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The interpreter that .venv is made by: the one that it has, if nobody asks for another.
+PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 # `make conformance SECTIONS="6 7"` runs these only; SAMPLE=1: the long ones fully on the compiled codec alone.
 SECTIONS ?=
 SAMPLE ?=
@@ -14,9 +15,12 @@ TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 COVERING := compressed_echo counters deflate echo forwarded gate handshake proxy_header receive_buffer shares
 
 # What may differ between versions of Python: the codec as it is compiled, the wire, TLS, processes, how it is installed.
-CORE := codec_differential echo compressed_echo websocket http_serving tls auth json_web_tokens logs launch limits
+CORE := codec_differential echo compressed_echo websocket http_serving tls auth json_web_tokens logs launch limits \
+	packaging
 
-.PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench bench-quick soak memory instructions docs clean
+.PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench \
+	bench-quick soak memory instructions docs clean always
+.DELETE_ON_ERROR:
 
 run: build
 	$(BIN)/python wsecho.py
@@ -105,21 +109,34 @@ docs: build
 	$(BIN)/python deploy/grafana/dashboard.py
 
 clean:
-	rm -rf build $(VENV) wsecho.egg-info
-	find wsecho -name '*.so' -delete -o -name __pycache__ -prune -exec rm -r {} +
+	rm -rf build dist $(VENV) *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find benchmarks deploy docs fuzz tests wsecho \( -name __pycache__ -o -name node_modules -o -name '*.so' \) -prune \
+		-exec rm -r {} +
 
-$(VENV)/.installed: pyproject.toml requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt --group build
+# Looked at each time, and made anew where PYTHON is not of the version that made it.
+$(VENV)/pyvenv.cfg: always
+	@$(PYTHON) -B -c 'from wsecho.__main__ import require_python; require_python()'
+	@version=$$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'); \
+	grep -qsxF "version = $$version" $@ || { \
+		echo "$(VENV) is made for Python $$version, and what is needed is installed there."; \
+		$(PYTHON) -m venv --clear $(VENV); \
+	}
+
+# Python compiles what it imports when it does so, which is a small part of what is installed.
+$(VENV)/.installed: $(VENV)/pyvenv.cfg pyproject.toml requirements.txt
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt $$($(BIN)/python -c \
+		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	touch $@
 
+# Groups of dependencies are known to pip since 25.1.
 $(VENV)/.dev: $(VENV)/.installed tests/clients/package.json
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --group dev
 	! command -v npm >/dev/null || npm install --prefix tests/clients --no-package-lock --no-audit --no-fund --silent
 	touch $@
 
-# Extensions are built in place; where there is no compiler this ends well all the same, and the plain codec serves.
+# Extensions are built in place. Where that cannot be done the plain codec serves, and the next make tries again.
 $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
-	touch $@
+	@$(BIN)/python -c 'from wsecho.codec import load; load("compiled")' 2>/dev/null \
+		&& touch $@ || echo "The plain codec serves: echoes cost more."

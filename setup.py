@@ -1,8 +1,13 @@
 """Builds the compiled codec. All else is in pyproject.toml; without a compiler the plain codec serves."""
 
 import os
+import shlex
+import shutil
+import sysconfig
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 MODULES = {
     "wsecho.native.receive_buffer": "wsecho/native/receive_buffer.pyx",
@@ -11,20 +16,56 @@ MODULES = {
     "wsecho.native.echo": "wsecho/echo.py",
     "wsecho.native.wire": "wsecho/native/wire.pyx",
 }
+# WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests); else the plain codec is what remains.
+OPTIONAL = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"
+# Python's own flags ask for what debuggers read, a third of the compiler's work. Whoever sets flags may want it.
+FLAGS = [] if "CFLAGS" in os.environ else ["-g0"]
+DIRECTIVES = {
+    "language_level": 3,
+    "annotation_typing": False,
+    "cdivision": True,
+    # Nobody pickles the codec or asks for its signatures, and without both there is a third less to compile.
+    "auto_pickle": False,
+    "binding": False,
+}
 
 
-def extensions() -> list[Extension]:
-    from Cython.Build import cythonize
+class BuildCodec(build_ext):
+    """Compiles the codec. Where that fails, nothing remains of what was built before, as it is of older sources."""
 
-    # WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests); else the plain codec is what remains.
-    optional = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"
-    modules = [Extension(name, [source], include_dirs=["wsecho/native"]) for name, source in MODULES.items()]
-    directives = {"language_level": 3, "annotation_typing": False, "cdivision": True}
-    # Forced, because Cython looks for the types of a .py beside it and would miss a change in wsecho/native/echo.pxd.
-    compiled = cythonize(modules, build_dir="build/cython", compiler_directives=directives, force=True)
-    for module in compiled:
-        module.optional = optional  # here, because Cython makes new ones
-    return compiled
+    def run(self) -> None:
+        for name in MODULES:
+            for folder in (self.build_lib, *["."] * self.inplace):
+                Path(folder, self.get_ext_filename(name)).unlink(missing_ok=True)
+        lacking = missing()
+        if OPTIONAL and lacking:
+            print(f"The codec is not compiled: {lacking} is missing.")
+            return
+        from Cython.Build import cythonize
+
+        # Forced: Cython looks for the types of a .py beside it, and would miss a change in wsecho/native/echo.pxd.
+        compiled = cythonize(
+            self.extensions, build_dir="build/cython", compiler_directives=DIRECTIVES, force=True, quiet=True
+        )
+        for extension, made in zip(self.extensions, compiled, strict=True):
+            extension.sources = made.sources
+        super().run()
 
 
-setup(ext_modules=extensions())
+def missing() -> str:
+    """Name what a compilation would certainly fail without."""
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+    if shutil.which(compiler) is None:
+        return f"a C compiler ({compiler})"
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    return "" if header.exists() else f"{header} (Debian: python3-dev)"
+
+
+setup(
+    ext_modules=[
+        Extension(name, [source], include_dirs=["wsecho/native"], extra_compile_args=FLAGS, optional=OPTIONAL)
+        for name, source in MODULES.items()
+    ],
+    cmdclass={"build_ext": BuildCodec},
+    options={"build_ext": {"parallel": True}},
+)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tomllib
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,6 @@ def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Com
         timeout=PATIENCE,
         check=False,
     )
-
-
-def copy_sources(target: Path) -> None:
-    """Copy this folder without what was built, and without what other tests may be writing into it just now."""
-    ignored = shutil.ignore_patterns(".*", "build", "*.so", "*.egg-info", "__pycache__", "tests")
-    shutil.copytree(ROOT, target, ignore=ignored)
 
 
 def assert_serves(server: RunningServer) -> None:
@@ -134,27 +127,6 @@ def test_beside_its_launcher_the_package_is_the_package(tmp_path: Path) -> None:
     assert version.stdout.startswith("wsecho, version ")
 
 
-@pytest.mark.timeout(300)
-def test_the_installed_package_has_its_command_its_codec_and_its_files(serve: Serve, tmp_path: Path) -> None:
-    """`pip install .` into an environment that sees our dependencies, but not this folder."""
-    source = tmp_path / "source"
-    copy_sources(source)
-    site = tmp_path / "site"
-    venv.create(site, with_pip=False)
-    packages = next(path for path in sys.path if path.endswith("site-packages"))
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    environment = os.environ | {"WSECHO_REQUIRE_NATIVE": "1"}
-    subprocess.run([*wheel, "--wheel-dir", str(tmp_path), str(source)], env=environment, check=True, timeout=240)
-    python = str(site / "bin" / "python")
-    built = next(tmp_path.glob("wsecho-*.whl"))
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", str(built)]
-    subprocess.run(install, check=True, timeout=60)
-    command = [str(site / "bin" / "wsecho")]
-    server = serve("--codec", "compiled", command=command, environment={"PYTHONPATH": packages}, cwd=tmp_path)
-    assert_serves(server)
-    assert server.listening["codec"] == "compiled"
-
-
 def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(serve: Serve, tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(ROOT / "wsecho", tmp_path / "wsecho", ignore=ignored)
@@ -165,25 +137,6 @@ def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(se
     assert server.listening["codec"] == "python"
     warnings = [line for line in server.logs if line["severity"] == "WARNING"]
     assert [line["event"] for line in warnings] == ["the codec is not compiled: echoes cost more"]
-
-
-@pytest.mark.timeout(180)
-def test_without_a_compiler_the_build_ends_well(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    copy_sources(source)
-    build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
-    environment = os.environ | {"CC": "/bin/false"}
-    subprocess.run(build, cwd=source, env=environment, check=True, capture_output=True, timeout=120)
-    assert not list(source.glob("wsecho/native/*.so"))
-    refused = subprocess.run(
-        build,
-        cwd=source,
-        env=environment | {"WSECHO_REQUIRE_NATIVE": "1"},
-        check=False,
-        capture_output=True,
-        timeout=120,
-    )
-    assert refused.returncode != 0
 
 
 def test_ctrl_c_during_the_start_is_no_error() -> None:
