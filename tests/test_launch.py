@@ -139,6 +139,22 @@ def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(se
     assert [line["event"] for line in warnings] == ["the codec is not compiled: echoes cost more"]
 
 
+def test_a_checkout_that_hides_what_was_installed_says_so(serve: Serve, tmp_path: Path) -> None:
+    """`python -m` looks in the folder that it is run in before it looks at what is installed."""
+    ignored = shutil.ignore_patterns("*.so", "__pycache__")
+    for folder in ("checkout", "site"):
+        shutil.copytree(ROOT / "wsecho", tmp_path / folder / "wsecho", ignore=ignored)
+        shutil.copytree(ROOT / "static", tmp_path / folder / "static")
+    (tmp_path / "site" / "wsecho-0.0.1.dist-info").mkdir()
+    (tmp_path / "site" / "wsecho-0.0.1.dist-info" / "METADATA").write_text("Name: wsecho\nVersion: 0.0.1\n")
+    installed = {"PYTHONPATH": str(tmp_path / "site")}
+    hiding = serve(command=[sys.executable, "-m", "wsecho"], cwd=tmp_path / "checkout", environment=installed)
+    alone = serve(command=[sys.executable, "-m", "wsecho"], cwd=tmp_path, environment=installed)
+    for server, is_told in ((hiding, True), (alone, False)):
+        (warning,) = [line for line in server.logs if line["severity"] == "WARNING"]
+        assert (f"{tmp_path}/site/wsecho is hidden by this folder" in warning["remedy"]) is is_told
+
+
 def test_ctrl_c_during_the_start_is_no_error() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "wsecho", "--port", "0"]
     with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:

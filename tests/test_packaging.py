@@ -29,7 +29,7 @@ LEFT_BEHIND = (
 
 
 def repository() -> list[str]:
-    """List the files of the repository, which need not be what lies in its folder; of a copy without git, all of them."""
+    """List the files of the repository, not all in its folder; of a copy without git, all but built ones."""
     if not (ROOT / ".git").exists():
         ignored = shutil.ignore_patterns(*(name.rstrip("/") for name in (ROOT / ".gitignore").read_text().split()))
         return list(_files(ROOT, ignored))

@@ -1,6 +1,7 @@
 """The shape of the package: imports point inward, the compiled twins offer what the plain ones do."""
 
 import ast
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_the_compiled_twin_offers_what_the_plain_one_does(name: str) -> None:
 def test_the_compiled_codec_is_not_older_than_its_sources() -> None:
     plain = [PACKAGE / "echo.py", PACKAGE / "inflater.py"]
     sources = [*PACKAGE.glob("native/*.p[xy][xd]"), *PACKAGE.glob("native/*.h"), *plain, ROOT / "setup.py"]
-    built = list(PACKAGE.glob("native/*.so"))
+    built = list(PACKAGE.glob(f"native/*{EXTENSION_SUFFIXES[0]}"))
     assert len(built) == 5
     assert min(file.stat().st_mtime for file in built) >= max(file.stat().st_mtime for file in sources)
 

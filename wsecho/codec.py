@@ -1,6 +1,8 @@
 """The choice between the compiled codec and the plain one, made once, at the start."""
 
 from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from wsecho import echo, inflater, receive_buffer, tally, wire
@@ -34,6 +36,16 @@ def load(choice: str) -> Codec:
         if choice == "compiled":
             raise RuntimeError(f"--codec compiled: it cannot be loaded: {error}; 'make build' compiles it") from None
         return PLAIN
+
+
+def hidden_installation() -> Path | None:
+    """Return the folder of an installed package that this one hides, as it does by `python -m wsecho` in a checkout."""
+    here = Path(__file__).parent
+    for distribution in metadata.distributions(name="wsecho"):
+        installed = Path(str(distribution.locate_file("wsecho")))
+        if installed.is_dir() and not installed.samefile(here):
+            return installed
+    return None
 
 
 def _compiled() -> Codec:

@@ -119,9 +119,13 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
         log.warning("a variable is ignored", **facts)
     chosen = codec.load(config.codec)
     if chosen.name == "python" and config.codec == "auto":
-        log.warning(
-            "the codec is not compiled: echoes cost more", remedy="with a C compiler: make build, or pip install ."
+        hidden = codec.hidden_installation()
+        remedy = (
+            f"run 'wsecho': {hidden} is hidden by this folder"
+            if hidden
+            else "with a C compiler: make build, or pip install ."
         )
+        log.warning("the codec is not compiled: echoes cost more", remedy=remedy)
     encryption = tls.configured(config, log)
     access = Access(config, log)
     return Foundation(
