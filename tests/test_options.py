@@ -3,6 +3,7 @@
 import base64
 import resource
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.conftest import Serve
 from tests.test_launch import run
 from wsecho import environment, worker
 from wsecho.cli import main
-from wsecho.config import OPTIONS, Config, Option, OptionError, parse_port, parse_size
+from wsecho.config import OPTIONS, Config, Option, OptionError, check, parse_port, parse_size
 
 # What a kubelet puts into every pod for the Service `wsecho`, which serves one port with a name and one by UDP.
 LINKS = {
@@ -197,6 +198,23 @@ def test_an_option_that_cannot_mean_what_it_says_is_refused(
     complaint: Callable[..., str], arguments: list[str], told: str
 ) -> None:
     assert told in complaint(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("host", "admin_host", "overlap"),
+    [
+        ("::", "127.0.0.1", True),
+        ("::", "::1", True),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("0.0.0.0", "::1", False),
+        ("192.0.2.1", "127.0.0.1", False),
+        ("127.0.0.1", "127.0.0.1", True),
+    ],
+)
+def test_one_port_is_enough_where_the_addresses_differ(host: str, admin_host: str, *, overlap: bool) -> None:
+    config = Config(host=host, admin_host=admin_host, port=8080, admin_port=8080)
+    with pytest.raises(OptionError, match="--admin-port is that of --port") if overlap else nullcontext():
+        check(config)
 
 
 def test_no_more_connections_are_promised_than_there_are_descriptors_for() -> None:

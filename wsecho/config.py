@@ -570,7 +570,9 @@ def _check_addresses(config: Config) -> None:
 
 
 def _overlap(host: str, other: str) -> bool:
-    return host == other or not {host, other}.isdisjoint({"0.0.0.0", "::"})
+    """Tell whether both listen on one address, as far as their names tell."""
+    pair = {host, other}
+    return host == other or ALL in pair or ("0.0.0.0" in pair and not any(":" in name for name in pair))
 
 
 def _check_json_web_tokens(config: Config) -> None:
