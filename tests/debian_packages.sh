@@ -5,7 +5,7 @@
 set -eu
 
 if [ $# -eq 0 ]; then
-    set -- buildah chromium faketime haproxy iproute2 iptables mmdebstrap nginx prometheus systemd valgrind
+    set -- apache2 buildah caddy chromium faketime haproxy iproute2 iptables mmdebstrap nginx prometheus squid systemd valgrind
     # Node may have come from elsewhere.
     command -v npm >/dev/null || set -- "$@" nodejs npm
 fi
