@@ -8,17 +8,27 @@ import pytest
 
 from tests.server import PATIENCE
 from wsecho import worker
-from wsecho.connections import Connections
+from wsecho.connections import LEAST_RATE, Connections
 
 
 class Peer:
     """A connection whose peer reads as the test says."""
 
     def __init__(self, unsent: int = 0) -> None:
-        self.waiting = unsent
+        self.waiting = self.written = unsent
+
+    def write(self, size: int) -> None:
+        self.waiting += size
+        self.written += size
+
+    def read(self, size: int) -> None:
+        self.waiting -= size
 
     def unsent(self) -> int:
         return self.waiting
+
+    def taken(self) -> int:
+        return self.written - self.waiting
 
     def expire(self) -> None: ...
 
@@ -41,12 +51,51 @@ def test_time_is_over_at_the_deadline_and_not_before(connections: Connections) -
 
 
 def test_reading_gives_new_time(connections: Connections) -> None:
-    peer = Peer(unsent=1000)
+    peer = Peer(unsent=100_000)
     connections.watch(peer, 10, now=100)
-    peer.waiting = 999
+    peer.read(10 * LEAST_RATE)
     assert connections.expired(109) == []
     assert connections.expired(118.9) == []
     assert connections.expired(119) == [peer]
+
+
+def test_reading_too_little_gives_none(connections: Connections) -> None:
+    peer = Peer(unsent=100_000)
+    connections.watch(peer, 10, now=100)
+    for second in range(101, 110):
+        peer.read(LEAST_RATE - 1)
+        assert connections.expired(second) == []
+    assert connections.expired(110) == [peer]
+
+
+def test_what_is_written_is_not_read(connections: Connections) -> None:
+    peer = Peer(unsent=1000)
+    connections.watch(peer, 10, now=100)
+    for second in range(101, 110):
+        peer.write(1 << 20)
+        assert connections.expired(second) == []
+    assert connections.expired(110) == [peer]
+
+
+def test_who_has_read_the_little_that_waited_gets_new_time_once(connections: Connections) -> None:
+    peer = Peer(unsent=40)
+    connections.watch(peer, 10, now=100)
+    peer.read(40)
+    assert connections.expired(109) == []
+    peer.write(40)
+    assert connections.expired(112) == []
+    peer.read(40)
+    assert connections.expired(118) == []
+    assert connections.expired(119) == [peer]
+
+
+def test_nothing_moves_a_deadline_that_stands(connections: Connections) -> None:
+    peer = Peer(unsent=1 << 20)
+    connections.watch(peer, 10, now=100, stands=True)
+    for second in range(101, 110):
+        peer.read(100_000)
+        assert connections.expired(second) == []
+    assert connections.expired(110) == [peer]
 
 
 def test_who_did_what_it_was_watched_for_has_all_the_time(connections: Connections) -> None:

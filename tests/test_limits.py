@@ -35,6 +35,21 @@ def test_a_silent_client_is_pinged_and_stays_as_long_as_it_answers(serve: Serve)
         assert seen["websocket_ping_rtt_seconds_sum"] < 60
 
 
+def test_the_payload_of_a_ping_tells_nothing(serve: Serve) -> None:
+    server = serve("--ping-interval", "100ms", "--ping-timeout", "10s")
+    payloads = []
+    with RawConnection(server.port).open() as first, RawConnection(server.port).open() as second:
+        for _ in range(8):
+            for client in (first, second):
+                assert client.receive(2) == bytes((0x80 | PING, 8))
+                payloads.append(client.receive(8))
+                client.send(client_frame(PONG, payloads[-1]))
+    # A clock, a counter, or one start for all would have these in common, or in order.
+    assert len({payload[0] for payload in payloads}) > 4
+    assert payloads != sorted(payloads)
+    assert len(set(payloads)) == 16
+
+
 def test_a_client_that_answers_no_ping_is_cut_off(serve: Serve) -> None:
     server = serve("--ping-interval", "200ms", "--ping-timeout", "200ms")
     with RawConnection(server.port) as client:

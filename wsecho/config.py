@@ -354,7 +354,7 @@ class Config:
         "30s",
         parse_time,
         "TIME",
-        "How long a peer may go without reading what waits for it before it is cut off.",
+        "How long a peer may not read what waits for it, or less than 240 bytes a second, before it is cut off.",
         at_least=0.001,
     )
     ping_interval: float = _option(
