@@ -16,6 +16,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tests.conftest import Serve
+from tests.faults.patched import patched
 from tests.frames import (
     BINARY,
     CLOSE,
@@ -29,6 +30,7 @@ from tests.frames import (
     server_frame,
 )
 from tests.memory import peak_memory, resident_memory
+from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, RunningServer
 
@@ -296,6 +298,59 @@ def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str)
         client.send(needy)
         assert client.receive(10) == server_frame(BINARY, bytes(20 << 20))[:10]
         assert client.receive(20 << 20) == bytes(20 << 20)
+
+
+def test_who_drips_into_a_loan_keeps_none_from_who_needs_it(serve: Serve) -> None:
+    server = serve("--loan-limit", "16MiB", "--stall-timeout", "15s")
+    message = long_client_frame(BINARY, bytes(60 << 20))
+    needy = long_client_frame(BINARY, bytes(20 << 20))
+    stopped = threading.Event()
+
+    def attack() -> None:
+        with RawConnection(server.port, receive_buffer=4096).open() as client, suppress(OSError):
+            client.socket.settimeout(0.5)
+            sent = 0
+            # As much as gets a loan, then a byte now and then.
+            while not stopped.is_set():
+                with suppress(TimeoutError):
+                    sent += client.socket.send(message[sent : sent + (1 << 16 if sent < 6 << 20 else 1)])
+                    stopped.wait(0 if sent < 6 << 20 else 0.1)
+
+    attackers = [threading.Thread(target=attack) for _ in range(4)]
+    for attacker in attackers:
+        attacker.start()
+    try:
+        with RawConnection(server.port).open() as client:
+            # Once all loans are taken.
+            wait_until(lambda: server.metrics()["websocket_backpressure_seconds_total"] >= 8)
+            client.send(needy)
+            assert client.receive(10) == server_frame(BINARY, bytes(20 << 20))[:10]
+            assert client.receive(20 << 20) == bytes(20 << 20)
+        # They have read nothing, and are cut off all the same.
+        server.wait_for_metrics(websocket_active_connections=0)
+    finally:
+        stopped.set()
+        for attacker in attackers:
+            attacker.join()
+
+
+def test_single_bytes_that_wait_are_few(serve: Serve, codec_name: str) -> None:
+    # Fewer than would be allowed otherwise, so as to be there soon.
+    change = "from wsecho import websocket_connection, wire; wire.MANY_PIECES = 16\n"
+    change += "websocket_connection._MOST_FOR_PIECES = 260 * websocket_connection._PIECE_COST"
+    options = ("--codec", codec_name, "--write-buffer-limit", "1GiB", "--stall-timeout", "1s")
+    server = serve(*options, command=patched(change))
+    with RawConnection(server.port, receive_buffer=4096).open() as lazy:
+        frame = long_client_frame(BINARY, bytes(60 << 20))
+        lazy.send(frame[: 12 << 20])
+        # Now its echoes wait. Each byte is read by itself, and never brings what waits near the limit.
+        with suppress(ConnectionError):
+            for _ in range(2000):
+                lazy.send(b"x")
+                if server.metrics()["websocket_active_connections"] == 0:
+                    break
+    seen = server.wait_for_metrics(websocket_active_connections=0)
+    assert seen['websocket_timeouts_total{limit="stall"}'] == 1
 
 
 def send_until_cut_off(connection: RawConnection, data: bytes) -> None:

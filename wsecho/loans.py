@@ -18,6 +18,12 @@ _INTERVAL = 0.25
 _PATIENCE = 2.0
 _PATIENCE_AMONG_READERS = 5.0
 _LEAST_LOAN = 4 << 20
+# A loan is in use while so many bytes a second of its message arrive, or are taken by the peer, on an average of so
+# many seconds. One that is not, others may have.
+_RATE = 16 << 10
+_TERM = 5.0
+# Room that is not worth taking back.
+_NEGLIGIBLE = 64 << 10
 
 
 class Borrower(Protocol):
@@ -26,18 +32,35 @@ class Borrower(Protocol):
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
 
+    def held(self) -> int:
+        """Return what is kept of memory for these."""
+
+    def moved(self) -> int:
+        """Return the bytes that have come from the peer and that it has taken; only differences count."""
+
     def message_in_progress(self) -> int | None:
         """Return the number of the message of which a part has come and the rest is wanted, None between messages."""
 
     def lend(self, room: int) -> None:
-        """Allow `room` unsent bytes before reading stops; 0: no more than without a loan."""
+        """Allow to keep `room` bytes before reading stops; 0: no more than without a loan."""
+
+    def give_time(self) -> None:
+        """The peer does what the loan was made for, if it has not read."""
+
+    def call_in(self) -> None:
+        """Others need what the peer keeps and does not use."""
 
 
 @dataclass(slots=True)
 class _Loan:
     room: int
     message: int
+    # From when it has to be in use, and what had moved then.
+    since: float
+    moved: int
     ended: bool = False
+    # Whether room that was not used was taken back.
+    reduced: bool = False
 
 
 class Loans:
@@ -69,56 +92,100 @@ class Loans:
 
     def _keep_looking(self) -> None:
         if not self._looking and (self._blocked or self._lent):
-            self._looking = True
             self._loop.call_later(_INTERVAL, self._look)
+            self._looking = True
 
     def _look(self) -> None:
         self._looking = False
-        self._end_loans()
-        now = self._loop.time()
-        stuck: list[tuple[float, Borrower]] = []
-        for borrower, (unsent_before, since) in self._blocked.items():
-            unsent = borrower.unsent()
-            if unsent == unsent_before:
-                stuck.append((since, borrower))
-            else:
-                self._blocked[borrower] = (unsent, now)
-                self._somebody_read = True
-        patience = _PATIENCE_AMONG_READERS if self._somebody_read else _PATIENCE
-        # One loan a look: where many are stuck at once, most of them are rather slow.
-        for since, borrower in sorted(stuck, key=itemgetter(0)):
-            # Who needed a loan before is known to write first and read later.
-            enough = _INTERVAL if borrower in self._lent else patience
-            if now - since >= enough and self._lend(borrower):
-                break
-        self._somebody_read = False
-        self._keep_looking()
+        try:
+            now = self._loop.time()
+            self._review_loans(now)
+            self._serve_one(self._stuck(now), now)
+        finally:
+            self._keep_looking()
 
-    def _end_loans(self) -> None:
+    def _review_loans(self, now: float) -> None:
         """End each loan with the message it was made for; what it holds counts until the peer has read it."""
         for borrower, loan in list(self._lent.items()):
             if not loan.ended and borrower.message_in_progress() != loan.message:
                 loan.ended = True
-                loan.room = borrower.unsent()
                 borrower.lend(0)
+            if loan.ended:
+                loan.room = borrower.held()
             if borrower.unsent() == 0:
                 del self._lent[borrower]
                 if not loan.ended:
                     borrower.lend(0)
+            elif borrower.moved() - loan.moved >= _RATE * max(_TERM, now - loan.since):
+                loan.since, loan.moved = now, borrower.moved()
+                if not loan.ended:
+                    borrower.give_time()
 
-    def _lend(self, borrower: Borrower) -> bool:
-        """Lend room for what is to come of a message, if there is one in progress and the limit allows."""
-        message = borrower.message_in_progress()
+    def _stuck(self, now: float) -> list[Borrower]:
+        """Return those that have not read for long enough, who is to be served first in front."""
+        unchanged: list[tuple[float, Borrower]] = []
+        for borrower, (unsent_before, since) in self._blocked.items():
+            unsent = borrower.unsent()
+            if unsent == unsent_before:
+                unchanged.append((since, borrower))
+            else:
+                self._blocked[borrower] = (unsent, now)
+                self._somebody_read = True
+        patience = _PATIENCE_AMONG_READERS if self._somebody_read else _PATIENCE
+        self._somebody_read = False
+        # Who uses a loan is known to write first and read later. It comes first, that it be done with it.
+        stuck = []
+        for since, borrower in unchanged:
+            loan = self._lent.get(borrower)
+            uses_loan = loan is not None and not loan.reduced
+            if now - since >= (_INTERVAL if uses_loan else patience):
+                stuck.append((not uses_loan, since, borrower))
+        return [borrower for _, _, borrower in sorted(stuck, key=itemgetter(0, 1))]
+
+    def _serve_one(self, stuck: list[Borrower], now: float) -> None:
+        """Lend to one of them, or make room for it. One a look: where many are stuck, most of them are rather slow."""
+        for borrower in stuck:
+            message = borrower.message_in_progress()
+            loan = self._lent.get(borrower)
+            if message is None or (loan and loan.ended):
+                continue
+            if self._lend(borrower, message, now) or self._call_in(borrower, now):
+                return
+
+    def _lend(self, borrower: Borrower, message: int, now: float) -> bool:
+        """Lend room for what is to come of a message, if the limit allows."""
         loan = self._lent.get(borrower)
-        if message is None or (loan and loan.ended):
-            return False
-        unsent = borrower.unsent()
+        held = borrower.held()
         left = self._limit - sum(other.room for other in self._lent.values()) + (loan.room if loan else 0)
         # As much again as there is, whatever the peer has announced: who wants more must have sent something.
-        room = min(unsent + max(unsent, _LEAST_LOAN), left)
-        if room <= unsent:
+        room = min(held + max(held, _LEAST_LOAN), left)
+        if room <= held:
             return False
         del self._blocked[borrower]
-        self._lent[borrower] = _Loan(room, message)
+        if loan:
+            loan.room = room
+            loan.reduced = False
+        else:
+            self._lent[borrower] = _Loan(room, message, now, borrower.moved())
+            borrower.give_time()
         borrower.lend(room)
         return True
+
+    def _call_in(self, needy: Borrower, now: float) -> bool:
+        """Take back what somebody does not use: room, if there is any that is empty, or else all, by its end."""
+        idle = [
+            (loan.since, borrower, loan)
+            for borrower, loan in self._lent.items()
+            if borrower is not needy and now - loan.since >= _TERM and loan.room > _NEGLIGIBLE
+        ]
+        idle.sort(key=itemgetter(0))
+        for _, borrower, loan in idle:
+            held = borrower.held()
+            if loan.room - held > _NEGLIGIBLE:
+                loan.room = held
+                loan.reduced = True
+                borrower.lend(0)
+                return True
+        if idle:
+            idle[0][1].call_in()
+        return bool(idle)

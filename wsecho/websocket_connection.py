@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from wsecho.worker import Services
 
 _PING_SIZE = 8
+# What the transport keeps beside the bytes of each piece that waits: two objects and their place, 120 bytes measured.
+_PIECE_COST = 128
+# What pieces without a loan may cost: a client can have single bytes echoed.
+_MOST_FOR_PIECES = 256 << 10
 _FAREWELLS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
 
 
@@ -29,6 +33,7 @@ class WebSocketConnection:
 
     __slots__ = (
         *(
+            "_crowded",
             "_cut",
             "_echo",
             "_has_loan",
@@ -38,7 +43,9 @@ class WebSocketConnection:
             "_log",
             "_opened",
             "_paused",
+            "_pieces_before",
             "_pinged",
+            "_room",
             "_services",
             "_share",
             "_span",
@@ -86,6 +93,11 @@ class WebSocketConnection:
         self._lifetime = Lifetime(services.limits, self._opened, random())
         self.sweep: int | None = None
         self._has_loan = False
+        # Bytes above which nothing more is read; whether fewer are too many, because of the pieces they are in; and the
+        # pieces written before those.
+        self._room = services.config.write_buffer_limit
+        self._crowded = False
+        self._pieces_before = 0
         # Whether it was told to go, or will be at the end of the frame that is being forwarded; which limit of time it
         # has reached, if one.
         self._leaves = False
@@ -193,6 +205,8 @@ class WebSocketConnection:
         if self._echo.state == CLOSED:
             half_close(self._transport)
         self._services.loans.unblock(self)
+        if self._crowded:
+            self._limit_unsent()
         if not self._has_loan:
             self._unwatch()
 
@@ -227,19 +241,55 @@ class WebSocketConnection:
         return echo.messages if echo.state == OPEN and echo.message_opcode != CONTINUATION else None
 
     def lend(self, room: int) -> None:
-        """Allow `room` unsent bytes before reading stops; 0: no more than without a loan. The stall limit goes on."""
+        """Allow to keep `room` bytes before reading stops; 0: no more than without a loan. The stall limit goes on."""
         self._has_loan = room > 0
-        if room:
-            # The transport finds itself below the low mark and calls resume_writing.
-            self._transport.set_write_buffer_limits(high=room, low=room)
-        else:
-            self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
-            if not self.unsent():
-                self._unwatch()
+        self._room = room or self._services.config.write_buffer_limit
+        self._limit_unsent()
+        if not room and not self.unsent():
+            self._unwatch()
+
+    def _limit_unsent(self) -> None:
+        """Let the transport stop us at what there is room for. It finds at once on which side of that it is."""
+        self._crowded = False
+        # A loan is for going on as soon as there is room; else a peer first has most of what waits to read.
+        self._transport.set_write_buffer_limits(high=self._room, low=self._room if self._has_loan else None)
+
+    def give_time(self) -> None:
+        """The peer sends on what it was lent room for, and may read later."""
+        if self._stays():
+            self._watch(self._services.config.stall_timeout)
+
+    def call_in(self) -> None:
+        """Others need the memory that the peer has been lent, and does not use."""
+        if not self._limit:
+            self._services.ledger.timeout("loan")
+        self.abort()
+
+    def many_pieces_written(self) -> None:
+        """Stop reading, too, where what waits is little, and in so many pieces that it costs much."""
+        cost = self._cost_of_pieces()
+        if cost > (self._room - self.unsent() if self._has_loan else _MOST_FOR_PIECES):
+            self._crowded = True
+            self._transport.set_write_buffer_limits(high=self.unsent() - 1)
+
+    def _cost_of_pieces(self) -> int:
+        """Return what the pieces that wait take beside their bytes, at most."""
+        unsent = self.unsent()
+        if not unsent:
+            self._pieces_before = self._wire.pieces
+        return min(self._wire.pieces - self._pieces_before, unsent) * _PIECE_COST
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
         return self._transport.get_write_buffer_size()
+
+    def held(self) -> int:
+        """Return what is kept of memory for these."""
+        return self.unsent() + self._cost_of_pieces()
+
+    def moved(self) -> int:
+        """Return the bytes that have come from the peer and that it has taken."""
+        return self._echo.bytes_received + self.taken()
 
     def taken(self) -> int:
         """Return the bytes of frames that the peer has taken."""

@@ -10,19 +10,23 @@ from wsecho.echo import CLOSED, OPEN, Echo
 if TYPE_CHECKING:
     from wsecho.websocket_connection import WebSocketConnection
 
+# After so many pieces the connection is asked what they cost, if they wait.
+MANY_PIECES = 512
+
 
 class Wire(asyncio.BufferedProtocol):
     """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
 
-    __slots__ = ("_connection", "_echo", "_memory", "_transport", "written")
+    __slots__ = ("_connection", "_echo", "_memory", "_transport", "pieces", "written")
 
     def __init__(self, echo: Echo, transport: asyncio.Transport, connection: WebSocketConnection) -> None:
         self._echo = echo
         self._transport = transport
         self._connection = connection
         self._memory = memoryview(echo.buffer.data)
-        # Bytes handed to the transport.
+        # Bytes handed to the transport, and in how many pieces.
         self.written = 0
+        self.pieces = 0
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to: the landing of the shared buffer."""
@@ -49,7 +53,10 @@ class Wire(asyncio.BufferedProtocol):
             # Counted first, so that whoever has read an echo is in the books, whatever happens to this process.
             echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
             self.written += echo.stop - echo.start
+            self.pieces += 1
             self._transport.write(self._memory[echo.start : echo.stop])
+            if self.pieces % MANY_PIECES == 0:
+                self._connection.many_pieces_written()
 
     def eof_received(self) -> None:
         """Let the connection know; returning None lets the transport close."""

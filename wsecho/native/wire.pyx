@@ -12,9 +12,11 @@ from wsecho.native.echo cimport Echo
 
 from wsecho.echo import CLOSED as _CLOSED
 from wsecho.echo import OPEN as _OPEN
+from wsecho.wire import MANY_PIECES as _MANY_PIECES
 
 cdef int CLOSED = _CLOSED
 cdef int OPEN = _OPEN
+cdef int MANY_PIECES = _MANY_PIECES
 
 
 @cython.final
@@ -23,6 +25,7 @@ cdef class Wire(Protocol):
     cdef Transport transport
     cdef object connection
     cdef readonly int64_t written
+    cdef readonly int64_t pieces
 
     def __init__(self, Echo echo, Transport transport, connection):
         self.echo = echo
@@ -54,7 +57,10 @@ cdef class Wire(Protocol):
         if echo.stop > echo.start:
             echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
             self.written += echo.stop - echo.start
+            self.pieces += 1
             self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
+            if self.pieces % MANY_PIECES == 0:
+                self.connection.many_pieces_written()
 
     cpdef Py_ssize_t get_local_write_buffer_size(self) except -1:
         return 0

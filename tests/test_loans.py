@@ -1,0 +1,214 @@
+"""The lender, on a clock that the test turns: who gets room, and who loses it to others."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from wsecho.loans import Loans
+
+MIB = 1 << 20
+
+
+class Loop:
+    """Calls back when the test lets time pass."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self._due: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> None:
+        self._due.append((self.now + delay, call))
+
+    def run(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self._due and min(self._due, key=lambda due: due[0])[0] <= end:
+            due = min(self._due, key=lambda due: due[0])
+            self._due.remove(due)
+            self.now = due[0]
+            due[1]()
+        self.now = end
+
+
+class Client:
+    """A connection in the midst of its first message, which has sent more than is kept without a loan."""
+
+    def __init__(self, loans: Loans, unsent: int = 1000) -> None:
+        self._loans = loans
+        self.waiting = unsent
+        self.pieces_cost = 0
+        self.arrived = unsent
+        self.read = 0
+        self.message: int | None = 0
+        self.room = 0
+        self.given_time = 0
+        self.is_cut = False
+        loans.block(self)
+
+    def send(self, size: int) -> None:
+        if self.held() >= self.room:
+            return  # it is not read from
+        self.arrived += size
+        self.waiting += size
+        if self.held() >= self.room:
+            self._loans.block(self)
+
+    def fill(self) -> None:
+        """Send as much as there is room for."""
+        if self.room > self.waiting:
+            self.send(self.room - self.waiting)
+
+    def take(self, size: int) -> None:
+        self.waiting -= size
+        self.read += size
+
+    def unsent(self) -> int:
+        return self.waiting
+
+    def held(self) -> int:
+        return self.waiting + self.pieces_cost
+
+    def moved(self) -> int:
+        return self.arrived + self.read
+
+    def message_in_progress(self) -> int | None:
+        return self.message
+
+    def lend(self, room: int) -> None:
+        self.room = room
+        if room == 0 and self.waiting:
+            self._loans.block(self)
+
+    def give_time(self) -> None:
+        self.given_time += 1
+
+    def call_in(self) -> None:
+        self.is_cut = True
+        self._loans.forget(self)
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+def lender(loop: Loop, limit: int) -> Loans:
+    stand_in: Any = loop
+    return Loans(limit, stand_in)
+
+
+def test_who_is_stuck_is_lent_as_much_again_and_again(loop: Loop) -> None:
+    client = Client(lender(loop, 64 * MIB))
+    loop.run(1.9)
+    assert client.room == 0
+    loop.run(0.2)
+    assert client.room == 1000 + 4 * MIB
+    rooms = []
+    for _ in range(4):
+        client.fill()
+        loop.run(0.6)
+        rooms.append(client.room)
+    assert rooms == sorted(set(rooms))
+    assert rooms[-1] == 64 * MIB
+
+
+def test_a_loan_in_use_gives_time_and_one_that_drips_does_not(loop: Loop) -> None:
+    loans = lender(loop, 64 * MIB)
+    busy, dripping = Client(loans), Client(loans)
+    loop.run(3)
+    assert (busy.given_time, dripping.given_time) == (1, 1)
+    for _ in range(60):
+        busy.send(20 << 10)
+        dripping.send(1)
+        loop.run(1)
+    assert busy.given_time >= 10
+    assert dripping.given_time == 1
+    # Nobody else needs its room.
+    assert dripping.room > 0
+
+
+def test_room_that_is_not_used_is_taken_back_where_somebody_needs_it(loop: Loop) -> None:
+    loans = lender(loop, 64 * MIB)
+    dripping = [Client(loans) for _ in range(16)]
+    for _ in range(30):
+        loop.run(0.25)
+        for client in dripping:
+            client.send(1)
+    assert sum(client.room for client in dripping) >= 63 * MIB
+    honest = Client(loans)
+    for _ in range(60):
+        honest.fill()
+        loop.run(0.25)
+        for client in dripping:
+            client.send(1)
+    assert honest.waiting >= 20 * MIB
+    assert not any(client.is_cut for client in dripping)
+
+
+def test_who_fills_a_loan_and_does_not_read_loses_it_to_who_needs_it(loop: Loop) -> None:
+    loans = lender(loop, 16 * MIB)
+    greedy = [Client(loans), Client(loans)]
+    for _ in range(20):
+        loop.run(0.25)
+        for client in greedy:
+            client.fill()
+    assert sum(client.room for client in greedy) == 16 * MIB
+    # Reading some of it now and then is not giving it back.
+    honest = Client(loans)
+    for _ in range(40):
+        for client in greedy:
+            client.take(1000)
+        honest.fill()
+        loop.run(0.25)
+    assert any(client.is_cut for client in greedy)
+    assert honest.waiting >= 4 * MIB
+    assert not honest.is_cut
+
+
+def test_who_gives_back_what_was_lent_keeps_it_until_then(loop: Loop) -> None:
+    loans = lender(loop, 8 * MIB)
+    reading = Client(loans)
+    for _ in range(10):
+        loop.run(0.25)
+        reading.fill()
+    loop.run(1)
+    reading.fill()
+    assert reading.waiting == 8 * MIB
+    # Its message has come to its end.
+    reading.message = None
+    waiting = Client(loans)
+    while reading.waiting > 4 * MIB:
+        reading.take(100 << 10)
+        loop.run(1)
+    assert not reading.is_cut
+    # What it has read is free, while the rest still counts.
+    assert 0 < waiting.room <= 8 * MIB - reading.waiting
+
+
+def test_what_pieces_cost_is_charged(loop: Loop) -> None:
+    loans = lender(loop, 16 * MIB)
+    client = Client(loans)
+    client.pieces_cost = 15 * MIB
+    loop.run(3)
+    assert client.room == 16 * MIB
+    other = Client(loans)
+    loop.run(3)
+    assert other.room == 0
+
+
+def test_a_mistake_with_one_does_not_end_the_looks(loop: Loop) -> None:
+    class Broken(Client):
+        def message_in_progress(self) -> int | None:
+            raise MemoryError
+
+    loans = lender(loop, 16 * MIB)
+    broken = Broken(loans)
+    with pytest.raises(MemoryError):
+        loop.run(3)
+    loans.forget(broken)
+    client = Client(loans)
+    loop.run(3)
+    assert client.room > 0
