@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
+import structlog
 
 from docs.tables import README
 from tests.conftest import Serve
 from tests.test_launch import run
-from wsecho import environment, worker
+from wsecho import environment, tls, worker
 from wsecho.cli import main
 from wsecho.config import OPTIONS, Config, Option, OptionError, check, parse_port, parse_size
 
@@ -155,6 +156,13 @@ def test_an_error_in_a_file_says_where_its_name_came_from() -> None:
     result = run("-m", "wsecho", "--port", "0", WSECHO_AUTH_TOKEN_FILE="/no/such")
     named = "--auth-token-file (from the variable WSECHO_AUTH_TOKEN_FILE) /no/such"
     assert (result.returncode, result.stderr) == (2, f"wsecho: {named}: No such file or directory\n")
+
+
+def test_a_python_that_cannot_speak_tls_is_told_with_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsecho.tls.openssl_compat.OPENSSL_DYN_LIBS", None)
+    for config, option in ((Config(tls_cert="x"), "--tls-cert"), (Config(tls_self_signed=True), "--tls-self-signed")):
+        with pytest.raises(OptionError, match=f"^{option} needs a Python"):
+            tls.configured(config, structlog.get_logger())
 
 
 def test_a_host_that_others_have_set_is_told_from_one_that_was_meant() -> None:

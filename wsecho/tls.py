@@ -89,7 +89,7 @@ class Tls:
             transport.close()
             raise
         finally:
-            # The transport keeps the error, whose traceback keeps this frame: a cycle that only the collector would find.
+            # The transport keeps the error, whose traceback keeps this frame: a cycle for the collector to find.
             del transport, protocol
 
     async def _refuse(self, accepted: socket.socket, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
@@ -170,7 +170,8 @@ def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tl
     if not (config.tls_cert or config.tls_self_signed):
         return None
     if openssl_compat.OPENSSL_DYN_LIBS is None:
-        raise OptionError("TLS needs a Python that is linked dynamically against OpenSSL, and this one is not")
+        option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"
+        raise OptionError(f"{option} needs a Python that is linked dynamically against OpenSSL, and this one is not")
     return Tls(config, log)
 
 
