@@ -1,13 +1,15 @@
 """Plain HTTP on the port: pages, refusals, limits, keep-alive, through real sockets."""
 
+import contextlib
 import json
 import re
 
 import pytest
 
 from tests.conftest import Serve
+from tests.processes import wait_until
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.server import RunningServer
+from tests.server import PATIENCE, RunningServer
 
 
 def exchange(server: RunningServer, request: bytes) -> bytes:
@@ -172,8 +174,74 @@ def test_bytes_do_not_extend_the_deadline_of_the_handshake(serve: Serve) -> None
         assert slow.receive_all().startswith(b"TTP/1.1 408 ")
 
 
-def test_idle_keep_alive_connections_are_closed(serve: Serve) -> None:
-    server = serve("--handshake-timeout", "1s")
+GET_HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def is_answered(connection: RawConnection) -> bool:
+    """Ask how the server is, on a connection that stays, and tell whether there is an answer."""
+    connection.send(GET_HEALTH)
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nok\n") and (more := connection.receive(1)):
+        answer += more
+    return answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"ok\n")
+
+
+def timeouts(server: RunningServer) -> dict[str, float]:
+    """Return how many connections each limit of time has ended, without those that have ended none."""
+    counted = re.compile(r'websocket_timeouts_total\{limit="(\w+)"\}')
+    return {match[1]: count for name, count in server.metrics().items() if (match := counted.match(name)) and count}
+
+
+def test_a_connection_between_requests_has_a_time_of_its_own(serve: Serve) -> None:
+    server = serve("--handshake-timeout", "60s", "--keep-alive-timeout", "1s")
     with RawConnection(server.port) as connection:
-        connection.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert connection.receive_all().startswith(b"HTTP/1.1 200 ")
+        assert is_answered(connection)
+        assert connection.receive_all() == b""
+        assert timeouts(server) == {"keep_alive": 1}
+
+
+def test_a_connection_between_requests_may_be_silent_for_longer_than_a_handshake_takes(serve: Serve) -> None:
+    """As balancers need it, which keep connections for a minute or ten, and rely on them."""
+    server = serve("--handshake-timeout", "500ms")
+    with RawConnection(server.port) as idle:
+        assert is_answered(idle)
+        for _ in range(2):
+            with RawConnection(server.port) as silent:
+                assert silent.receive_all() == b""
+        assert is_answered(idle)
+
+
+@pytest.mark.parametrize("dripping", [False, True])
+def test_a_further_request_has_the_time_of_a_handshake_from_its_first_byte_on(serve: Serve, dripping: bool) -> None:
+    server = serve("--handshake-timeout", "1s", "--keep-alive-timeout", "60s")
+    with RawConnection(server.port) as connection:
+        assert is_answered(connection)
+        connection.send(b"GET / HTTP/1.1\r\nX: ")
+        connection.socket.settimeout(0.1)
+        answer = b""
+        while not answer:
+            with contextlib.suppress(TimeoutError):
+                answer = connection.receive(12)
+            if dripping and not answer:
+                connection.send(b"x")
+        assert answer == b"HTTP/1.1 408"
+        connection.socket.settimeout(PATIENCE)
+        connection.receive_all()
+        assert timeouts(server) == {"handshake": 1}
+
+
+def test_who_reads_no_answers_is_not_idle_but_stalls(serve: Serve) -> None:
+    server = serve("--stall-timeout", "1s", "--keep-alive-timeout", "60s")
+    with RawConnection(server.port, receive_buffer=4096) as connection:
+        # More than the system's buffers take.
+        connection.send(b"GET /static/client.js HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
+        wait_until(lambda: timeouts(server) == {"stall": 1})
+
+
+@pytest.mark.parametrize("behind", [b"", GET_HEALTH, b"GET / HT"])
+def test_who_has_asked_for_the_last_time_has_the_end_right_behind_the_answer(serve: Serve, behind: bytes) -> None:
+    server = serve("--handshake-timeout", "60s", "--keep-alive-timeout", "60s")
+    with RawConnection(server.port) as connection:
+        connection.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" + behind)
+        connection.half_close()
+        assert connection.receive_all().count(b"HTTP/1.1 200 OK\r\n") == (2 if behind == GET_HEALTH else 1)

@@ -320,14 +320,16 @@ def test_what_the_start_says_is_not_in_a_text_log_that_nobody_watches() -> None:
 @pytest.mark.parametrize(
     ("address", "url"),
     [
-        (("0.0.0.0", 8080), "http://localhost:8080"),
-        (("::", 8080, 0, 0), "http://localhost:8080"),
-        (("192.0.2.1", 80), "http://192.0.2.1:80"),
-        (("::1", 8080, 0, 0), "http://[::1]:8080"),
+        (("0.0.0.0", 8080), "ws://localhost:8080"),
+        (("::", 8080, 0, 0), "ws://localhost:8080"),
+        (("192.0.2.1", 80), "ws://192.0.2.1:80"),
+        (("::1", 8080, 0, 0), "ws://[::1]:8080"),
+        ("/run/echo.sock", "unix:/run/echo.sock"),
+        (b"\0echo", "unix:@echo"),
     ],
 )
-def test_an_address_is_shown_as_it_can_be_opened(address: tuple[str | int, ...], url: str) -> None:
-    assert orders._url("http", address) == url
+def test_an_address_is_shown_as_it_can_be_opened(address: tuple[str | int, ...] | str | bytes, url: str) -> None:
+    assert orders._url("ws", address) == url
 
 
 def test_the_reason_is_what_comes_first() -> None:

@@ -344,7 +344,14 @@ class Config:
         "10s",
         parse_time,
         "TIME",
-        "From accept to the end of the handshake, and for each further request on a connection.",
+        "From accept to the end of the handshake, and for each further request from its first byte on.",
+        at_least=0.001,
+    )
+    keep_alive_timeout: float = _option(
+        "75s",
+        parse_time,
+        "TIME",
+        "How long an HTTP connection may be silent between requests: longer than a load balancer in front keeps it.",
         at_least=0.001,
     )
     close_timeout: float = _option(

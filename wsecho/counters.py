@@ -65,7 +65,7 @@ _ACCEPTED = HANDSHAKES.index(("accepted", "1xx", "accepted"))
 REFUSALS = ("descriptors", "capacity", "address", "proxy_header")
 
 # The limits of time that end connections.
-TIMEOUTS = ("handshake", "close", "stall", "loan", "ping", "idle", "lifetime")
+TIMEOUTS = ("handshake", "keep_alive", "close", "stall", "loan", "ping", "idle", "lifetime")
 
 # HTTP requests by method, route and status. An empty route is a path that nothing is at.
 METHODS = ("GET", "HEAD", "_OTHER")

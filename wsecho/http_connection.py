@@ -51,6 +51,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         # Of the request that has begun to arrive.
         self._reader: RequestReader | None = None
         self._unread = b""
+        # The peer has said all that it will say.
+        self._heard_all = False
         self._written = 0
         self._answered = False
         self._deferred: asyncio.Task[None] | None = None
@@ -81,6 +83,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """The peer closed its side; the transport sends what is left and closes ours, or waits for us to do so."""
         self._watch(self._services.config.close_timeout)
+        self._heard_all = True
         has_more_to_say = self._deferred is not None or bool(self._unread)
         if has_more_to_say and not self._transport.can_write_eof():
             raise tls.AnswerPendingError
@@ -118,11 +121,25 @@ class HttpConnection(asyncio.BufferedProtocol):
         """No complete request in time, or no end after the last answer."""
         if not self._answered:
             self._services.ledger.handshake("timeout")
-        self._services.ledger.timeout("close" if self._ended else "handshake")
+        self._services.ledger.timeout(self._lacking)
         if self._has_begun and not self._ended:
             self._refuse(plain(408, "the request took too long", close=True))
         else:
             self._transport.abort()
+
+    @property
+    def _lacking(self) -> str:
+        """What the peer has not done in time, as the limit for it is counted."""
+        if self._ended:
+            return "close"
+        if self.unsent():
+            return "stall"
+        return "keep_alive" if self._is_idle else "handshake"
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether the last request was answered, and nothing of another one has come."""
+        return self._answered and not (self._reader or self._unread or self._deferred)
 
     @property
     def _has_begun(self) -> bool:
@@ -141,13 +158,17 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._transport.close()
 
     def _take(self, data: bytes) -> None:
+        if self._is_idle:
+            self._watch(self._services.config.handshake_timeout)
         reader = self._reader or RequestReader()
         try:
             request = reader.feed(data)
         except RequestError as error:
             self._refuse(plain(error.status, str(error), close=True))
             return
-        if request is None:
+        if request is None and self._heard_all:
+            self._transport.close()
+        elif request is None:
             self._reader = reader
             abort_if_reset(self._transport)
         else:
@@ -201,7 +222,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             )
         must_go = self._services.routes.draining or self._services.capacity.is_full()
         self._caller.answered()
-        must_go = must_go or self._caller.has_too_many
+        must_go = must_go or self._caller.has_too_many or (self._heard_all and not unread)
         stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
@@ -221,6 +242,13 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport.resume_reading()
         if unread:
             self._take(unread)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """The peer may take its time until it asks again, but not to read what it was answered."""
+        config = self._services.config
+        self._watch(config.stall_timeout if self.unsent() else config.keep_alive_timeout)
 
     def _refuse(self, response: Response) -> None:
         """Answer what never became a request, and end the connection."""
@@ -235,7 +263,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._written += len(answer)
         self._transport.write(answer)
         if keep_alive:
-            self._watch(self._services.config.handshake_timeout)
+            self._rest()
         else:
             # Half-close and wait for the peer: closing at once could reset the connection and take the answer with it.
             self._ended = True

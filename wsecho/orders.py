@@ -126,11 +126,10 @@ def announce(foundation: Foundation, sockets: Sockets, **facts: Any) -> None:
     public = sockets.public[0].getsockname()
     admin = sockets.admin[0].getsockname() if sockets.admin else None
     url = _url(f"http{secure}", public)
-    if isinstance(public, tuple):
-        facts = {"host": public[0], "port": public[1], **facts}
+    place = dict(zip(("host", "port"), public[:2], strict=True)) if isinstance(public, tuple) else {}
     if admin:
         facts["admin_port"] = admin[1] if isinstance(admin, tuple) else _url("http", admin)
-    foundation.log.info("listening", url=url, codec=foundation.codec.name, **facts)
+    foundation.log.info("listening", url=url, **place, codec=foundation.codec.name, **facts)
     sees_all = foundation.config.log_level == "debug"
     logs.tell_who_watches(
         f"    test client   {url}",

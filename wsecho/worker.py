@@ -331,7 +331,7 @@ def _guarded(look: Callable[[], None], connection: Connection | Scheduled, servi
 def _sweep_interval(config: Config) -> float:
     """Once a second, more often only where a limit is shorter than that."""
     times = (
-        *(config.handshake_timeout, config.close_timeout, config.stall_timeout),
+        *(config.handshake_timeout, config.keep_alive_timeout, config.close_timeout, config.stall_timeout),
         *(config.ping_interval, config.ping_timeout, config.idle_timeout, config.max_lifetime),
     )
     return min(1.0, *(time / 2 for time in times if time))
