@@ -64,6 +64,11 @@ COLUMNS = {
 # What figures are divided by: the floor where that is a bound, which it is for CPU time.
 OTHERS = {kind: (FLOOR, WSECHO) if key == "cpu_us" else (WSECHO,) for kind, key in FIGURES.items()} | {"turns": ()}
 
+MULTIPLES = (
+    "A multiple (x floor, x wsecho) is the median of those within each round, not the quotient of the medians in the "
+    "table: a machine that changes its speed moves both sides of a round."
+)
+
 
 def report(results: Results) -> str:
     """Everything: the machine, the servers, a table a workload, the bars."""
@@ -77,6 +82,7 @@ def report(results: Results) -> str:
     lines += ["", "## Servers", ""]
     lines += [f"- {facts['title']}: {facts['version']}" for facts in results.servers.values()]
     lines += [f"- {name}: not there: {reason}" for name, reason in results.missing.items()]
+    lines += ["", MULTIPLES]
     for workload in results.workloads:
         lines += ["", f"## {workload.title}", "", conditions(workload), "", *workload_table(results, workload)]
     if judged := verdicts(results):

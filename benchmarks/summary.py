@@ -36,11 +36,34 @@ ROUNDS_OF_PERCENTILES = 3
 def summary(results: Results, name: str) -> str:
     """The README's table of `name`, the report beside it, with what has to be known to read it."""
     servers = [name for name in results.servers if not BY_NAME[name].like]
-    lines = header(["workload", *(results.servers[server]["title"] for server in servers)])
+    lines = multiples(results)
+    lines += header(["workload", *(results.servers[server]["title"] for server in servers)])
     for workload, title in ROWS.items():
         if results.workload(workload):
             lines.append(row([title, *(cell(results, workload, server) for server in servers)]))
     return "\n".join([*lines, "", *legend(results, name)])
+
+
+def multiples(results: Results) -> list[str]:
+    """What multiples are, with the one that a reader who divides the figures beside it would take for a slip."""
+    examples = []
+    for workload in ROWS:
+        ratio = results.ratio(workload, WSECHO, FLOOR)
+        if ratio and counts_cpu(results, workload):
+            ours, floor = (results.median(workload, server) or 0.0 for server in (WSECHO, FLOOR))
+            examples.append((abs(ours / floor / ratio - 1), workload, ours, floor, ratio))
+    if not examples:
+        return []
+    _, workload, ours, floor, ratio = max(examples)
+    said = "Figures are medians over the rounds. A multiple is the median of those within each round"
+    if times(ours / floor) == times(ratio):
+        return [f"{said}.", ""]
+    figures = [figure_text(results, workload, value) for value in (ours, floor)]
+    return [
+        f"{said}, as a machine that is slow for a while is so to both sides of it; it need not be their quotient: "
+        f"{figures[0]} beside {figures[1]} is {times(ratio)}, not {times(ours / floor)}.",
+        "",
+    ]
 
 
 def cell(results: Results, workload: str, server: str) -> str:

@@ -1,5 +1,6 @@
 """What the documentation says must be so."""
 
+import os
 import re
 import subprocess
 import sys
@@ -81,6 +82,29 @@ def test_the_readmes_cloud_commands_are_those_that_are_tested() -> None:
     ]
     assert blocks[0]
     assert set(blocks[0]) <= set(blocks[1])
+
+
+@pytest.mark.parametrize("interactive", [True, False], ids=["pasted", "as a script"])
+def test_where_no_project_is_chosen_the_cloud_commands_do_nothing(tmp_path: Path, interactive: bool) -> None:
+    """In a shell that goes on after a line that failed, too; and where the first commands were run in another shell."""
+    for program, body in {"gcloud": 'echo "$*" >>"$CALLS"', "curl": ":", "python3": ":"}.items():
+        (tmp_path / program).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / program).chmod(0o755)
+    calls = tmp_path / "calls"
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/cloud-run.md").read_text(), re.DOTALL)
+    for block in blocks:
+        subprocess.run(
+            ["bash", "--norc", *(["-i"] if interactive else [])],
+            input=block,
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(calls)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            start_new_session=True,  # without a terminal that it could take
+        )
+    assert {line.split()[0] for line in calls.read_text().splitlines()} <= {"config", "auth"}
 
 
 def test_nothing_was_left_to_be_filled_in() -> None:
