@@ -475,7 +475,7 @@ class Config:
         "auto", one_of("auto", "json", "text"), "FORMAT", "'json', 'text', or 'auto': text on a terminal, else JSON."
     )
     # Where the values came from, by the names of options; nothing for what was given on the command line.
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def with_sources(self, line: str) -> str:
         """Return a line for the user, with the source of each option's value behind its name."""
