@@ -1,0 +1,58 @@
+"""The health probe asks where the server listens."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import Serve
+from tests.free_port import free_port
+from tests.server import PATIENCE, ROOT, _environment
+
+
+def probe(**variables: str) -> tuple[int, str]:
+    """Return exit code and words of the probe in such an environment."""
+    command = [sys.executable, "-m", "wsecho.health_probe"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=_environment() | variables, capture_output=True, text=True, timeout=PATIENCE
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "host"),
+    [
+        ("127.0.0.1", ""),
+        ("127.0.0.1", "0.0.0.0"),
+        ("127.0.0.1", "::"),
+        ("::1", "::"),
+        ("::1", "::1"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("127.0.0.1", "localhost"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["WSECHO_HOST", "HOST"])
+def test_it_asks_where_the_server_listens(serve: Serve, listens_on: str, host: str, variable: str) -> None:
+    """The server is not on all addresses, because that would be reached from beyond this machine."""
+    server = serve("--host", listens_on, "--port", "0", default_address=False)
+    assert probe(**{variable: host, "WSECHO_PORT": str(server.port)}) == (0, "")
+
+
+def test_it_asks_nobody_else(serve: Serve) -> None:
+    server = serve("--host", "127.0.0.2", "--port", "0", default_address=False)
+    code, words = probe(WSECHO_PORT=str(server.port))
+    assert (code, words.count("\n"), words.split(":")[0]) == (1, 1, "ConnectionRefusedError")
+
+
+@pytest.mark.parametrize(("host", "encryption"), [("::1", "WSECHO_TLS_SELF_SIGNED"), ("127.0.0.2", "")])
+def test_it_asks_there_by_tls_too(serve: Serve, host: str, encryption: str) -> None:
+    server = serve("--tls-self-signed", "--host", host, "--port", "0", default_address=False)
+    told = {encryption: "on"} if encryption else {}
+    assert probe(WSECHO_HOST=host, WSECHO_PORT=str(server.port), **told) == (0, "")
+
+
+@pytest.mark.parametrize("variables", [{"PORT": "http"}, {"HOST": "no such host"}, {"HOST": "no-such-host.invalid"}])
+def test_what_cannot_be_asked_is_one_line(variables: dict[str, str]) -> None:
+    code, words = probe(**{"PORT": str(free_port())} | variables)
+    assert (code, words.count("\n")) == (1, 1)
+    assert "Traceback" not in words
