@@ -72,7 +72,7 @@ RINGS = {
             "remote_keys",
             "fetch",
         ),
-        *("tls", "self_signed", "peek"),
+        *("tls", "tls_messages", "self_signed", "peek"),
         *("cli", "__main__", "start", "health_probe"),
     },
 }

@@ -22,6 +22,7 @@ from wsecho.peek import Peek
 from wsecho.request import TlsFacts
 from wsecho.response import plain
 from wsecho.self_signed import make_certificate
+from wsecho.tls_messages import MessageLimit
 
 # The one protocol that is spoken here (RFC 7301 section 6).
 _PROTOCOL = "http/1.1"
@@ -58,6 +59,7 @@ class Tls:
         self._config = config
         self._log = log
         self._peek = Peek(client_hello.LONGEST, client_hello.bytes_needed)
+        self._message_limit = MessageLimit()
         self._context = self._load()
 
     def reload(self) -> None:
@@ -82,7 +84,7 @@ class Tls:
             await self._refuse(accepted, _NO_APPLICATION_PROTOCOL, loop)
             raise RefusedError("the client does not offer http/1.1")
         protocol = make_protocol(hello.server_name)
-        transport = _Transport(accepted, protocol, self._context, self._config, loop)
+        transport = _Transport(accepted, protocol, self._context, self._config, loop, self._tell_why)
         try:
             await transport.handshake
         except BaseException:
@@ -91,6 +93,12 @@ class Tls:
         finally:
             # The transport keeps the error, whose traceback keeps this frame: a cycle for the collector to find.
             del transport, protocol
+
+    def _tell_why(self, peer: object) -> None:
+        """Say why a connection ends, if we made it end."""
+        if self._message_limit.has_ended:
+            self._message_limit.has_ended = False
+            self._log.info("connection cut", peer=peer, reason="too many messages of TLS that are no data")
 
     async def _refuse(self, accepted: socket.socket, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
         """Send `answer`, end our side, and read to the peer's end, so that no reset can destroy the answer."""
@@ -112,6 +120,7 @@ class Tls:
             _load_certificate(context, config.tls_cert or "", config.tls_key or "")
             self._try_certificate(context)
         context.verify_mode = ssl.CERT_REQUIRED if config.tls_client_ca else ssl.CERT_NONE
+        self._message_limit.watch(context)
         return context
 
     def _try_certificate(self, context: ssl.SSLContext) -> None:
@@ -138,8 +147,11 @@ class _Transport(SSLTransport_Socket):  # type: ignore[misc]  # it comes without
         context: ssl.SSLContext,
         config: Config,
         loop: asyncio.AbstractEventLoop,
+        will_end: Callable[[object], None],
     ) -> None:
+        """`will_end` is told the peer when the connection is about to be cut."""
         self._event_loop = loop
+        self._will_end = will_end
         self._has_alerted = False
         self.handshake: asyncio.Future[None] = loop.create_future()
         timeouts = config.handshake_timeout, config.close_timeout
@@ -162,6 +174,7 @@ class _Transport(SSLTransport_Socket):  # type: ignore[misc]  # it comes without
         if isinstance(error, ssl.SSLError) and not self.handshake.done() and not self._has_alerted:
             self._has_alerted = True
             self._write_ready()
+        self._will_end(self.get_extra_info("peername"))
         super()._force_close(error)
 
 
