@@ -1,6 +1,7 @@
 """Several worker processes behind one port: one truth in the metrics, deaths and replacements, signals, the drain."""
 
 import asyncio
+import json
 import os
 import pty
 import signal
@@ -199,23 +200,44 @@ def test_who_waits_to_be_accepted_by_a_worker_that_dies_is_served_by_the_next(se
     assert take_out(server, "worker died") == ["worker died"]
 
 
-def test_workers_that_keep_dying_end_the_server_and_the_others_say_goodbye() -> None:
-    server = RunningServer("--workers", "6")
+def kill(server: RunningServer, pid: int) -> int:
+    """Kill a worker, and return its number."""
+    os.kill(pid, signal.SIGKILL)
+    while (died := server.wait_for_log("worker died"))["pid"] != pid:
+        pass
+    return int(died["worker"])
+
+
+def test_a_worker_that_keeps_dying_ends_the_server_and_the_others_say_goodbye() -> None:
+    server = RunningServer("--workers", "2")
     with RawConnection(server.port).open() as client:
         workers = children(server.pid)
         survivor = next(pid for pid in workers if held_by(server, pid, [client]))
-        for pid in workers:
-            if pid != survivor:
-                os.kill(pid, signal.SIGKILL)
-        assert server.wait_for_log("giving up: workers keep dying")["deaths"] == 5
+        for _ in range(5):
+            wait_until(lambda: len(children(server.pid)) == 2)
+            (victim,) = set(children(server.pid)) - {survivor}
+            number = kill(server, victim)
+        told = server.wait_for_log("giving up: workers keep dying")
+        assert (told["worker"], told["deaths"]) == (number, 5)
         part(client)
         assert server.wait() == 3
     assert not any(is_running(pid) for pid in workers)
     assert is_free(server.port)
-    told = take_out(server, "worker died", "giving up: workers keep dying")
-    assert told.count("worker died") >= 5
-    assert told.count("giving up: workers keep dying") == 1
+    events = take_out(server, "worker died", "giving up: workers keep dying")
+    assert (events.count("worker died"), events.count("giving up: workers keep dying")) == (5, 1)
     server.close()
+
+
+def test_one_blow_to_many_workers_ends_nothing(serve: Serve) -> None:
+    """As when memory ends on the machine: all are replaced, and at once."""
+    server = serve("--workers", "6")
+    for pid in children(server.pid):
+        os.kill(pid, signal.SIGKILL)
+    assert {server.wait_for_log("worker replaced")["worker"] for _ in range(6)} == set(range(6))
+    with clients(server, 30) as connections:
+        assert all(echoes(connection) for connection in connections)
+    assert server.stop() == 0
+    assert take_out(server, "worker died") == ["worker died"] * 6
 
 
 def patched(change: str) -> list[str]:
@@ -231,8 +253,11 @@ def test_workers_that_cannot_begin_end_the_server_with_backing_off() -> None:
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (3, "")
     assert '"listening"' not in out
-    assert out.count("giving up: workers keep dying") == 1
-    assert out.count("worker died") == 5
+    lines = [json.loads(line) for line in out.splitlines()]
+    (given_up,) = (line for line in lines if line["event"] == "giving up: workers keep dying")
+    died = [line["worker"] for line in lines if line["event"] == "worker died"]
+    assert died.count(given_up["worker"]) == 5
+    assert max(map(died.count, died)) == 5
 
 
 def test_nothing_is_left_of_a_server_whose_supervisor_is_killed() -> None:

@@ -31,7 +31,7 @@ from wsecho.push_process import PushProcess
 from wsecho.terminal import Terminal, ignores_hangups
 from wsecho.worker import Foundation
 
-# So many deaths in so many seconds are no accident that a new worker could repair.
+# So many deaths of one worker and its replacements in so many seconds are no accident that another one could repair.
 _MOST_DEATHS = 5
 _DEATHS_WITHIN = 30.0
 # The first replacement comes at once, the second after so many seconds, each further one after twice as many.
@@ -131,7 +131,8 @@ class _Supervisor:
         self._running: dict[int, int] = {}
         # Workers that are to be started, and when.
         self._due: dict[int, float] = dict.fromkeys(range(len(bound)), 0.0)
-        self._deaths: deque[float] = deque()
+        # When each worker's processes died.
+        self._deaths: list[deque[float]] = [deque() for _ in bound]
         self._announced = False
         self._stopping = False
         # When the drain must be over, and from when on no worker is waited for any more.
@@ -232,12 +233,13 @@ class _Supervisor:
 
     def _replace(self, number: int) -> None:
         now = monotonic()
-        self._deaths.append(now)
-        while self._deaths[0] <= now - _DEATHS_WITHIN:
-            self._deaths.popleft()
-        deaths = len(self._deaths)
+        times = self._deaths[number]
+        times.append(now)
+        while times[0] <= now - _DEATHS_WITHIN:
+            times.popleft()
+        deaths = len(times)
         if deaths >= _MOST_DEATHS:
-            self._log.critical("giving up: workers keep dying", deaths=deaths, seconds=_DEATHS_WITHIN)
+            self._log.critical("giving up: workers keep dying", worker=number, deaths=deaths, seconds=_DEATHS_WITHIN)
             self._exit_code = _EXIT_WORKERS_DIE
             self._stop()
         else:
