@@ -11,7 +11,8 @@ from tests.faults.patched import patched
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.processes import wait_until
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.test_compressed_echo import Compressor, compressed_frame, compressed_reply
+from tests.server import RunningServer
+from tests.test_compressed_echo import EMPTY_TABLES, Compressor, compressed_frame, compressed_reply
 
 OFFER = HANDSHAKE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
 
@@ -160,10 +161,71 @@ def test_what_waits_for_its_turn_behind_a_handshake_comes_back_whole_and_in_orde
         assert client.receive(len(expected)) == expected
 
 
+# A server on which no turn comes, once one has to be waited for: what was read by then was read in one.
+TURNLESS = "from wsecho import turns; turns.Turns.wait = lambda self, go_on: None"
+# One on whose clock a millisecond passes from each look to the next.
+SLOW = "from itertools import count; turns.monotonic_ns = count(0, 1_000_000).__next__"
+
+
+def look_twice(server: RunningServer, metric: str, least: int) -> float:
+    """Return what a metric comes to, `least` or more; require that it does not grow while others are served."""
+    wait_until(lambda: server.metrics()[metric] >= least)
+    seen = server.metrics()[metric]
+    with RawConnection(server.port).open() as other:
+        for _ in range(20):
+            other.send(client_frame(PING, b"x"))
+            assert other.receive(3) == server_frame(PONG, b"x")
+    assert server.metrics()[metric] == seen
+    return seen
+
+
+@pytest.mark.parametrize("handshake", [HANDSHAKE, OFFER], ids=["plain", "deflate"])
+def test_of_many_frames_no_more_than_one_read_is_taken_in_a_turn(
+    serve: Serve, codec_name: str, handshake: bytes
+) -> None:
+    server = serve("--codec", codec_name, command=patched(TURNLESS))
+    flood = client_frame(TEXT, b"", fin=False) + client_frame(CONTINUATION, b"", fin=False) * 50_000
+    with RawConnection(server.port) as client:
+        client.send(handshake)
+        client.socket.recv(1000)
+        client.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.socket.send(flood)
+        received = look_twice(server, 'websocket_frames_received_total{opcode="continuation"}', 1024)
+        # It can take two: the first one may have come in parts of fewer frames.
+        assert received <= 2 * (60 << 10) // 6
+
+
+def test_of_what_takes_long_to_inflate_to_nothing_little_is_read_in_a_turn(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, command=patched(f"{TURNLESS}; {SLOW}"))
+    with RawConnection(server.port) as client:
+        client.send(OFFER)
+        client.socket.recv(1000)
+        client.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.socket.send(compressed_frame(BINARY, EMPTY_TABLES * 20_000))
+        # Three reads of a millisecond each, or more of them that were shorter.
+        assert look_twice(server, "websocket_compressed_bytes_total", 1) <= 3 * (16 << 10)
+        assert server.metrics()["websocket_inflated_bytes_total"] == 0
+
+
+@pytest.mark.parametrize("handshake", [HANDSHAKE, OFFER], ids=["plain", "deflate"])
+def test_a_flood_that_waits_for_its_turns_comes_back_whole(serve: Serve, codec_name: str, handshake: bytes) -> None:
+    server = serve("--codec", codec_name)
+    frames = [(TEXT, b"a", False), *[(CONTINUATION, b"", False)] * 30_000, (CONTINUATION, b"z", True)]
+    flood = b"".join(client_frame(opcode, payload, fin=fin) for opcode, payload, fin in frames)
+    expected = b"".join(server_frame(opcode, payload, fin=fin) for opcode, payload, fin in frames)
+    with RawConnection(server.port) as client:
+        client.send(handshake)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += client.receive(1)
+        client.send(flood)
+        assert client.receive(len(expected)) == expected
+
+
 def test_who_waits_for_its_turn_is_not_silent(serve: Serve) -> None:
-    # A server on which that turn never comes.
-    command = patched("from wsecho import turns; turns.Turns.wait = lambda self, go_on: None")
-    server = serve("--ping-interval", "200ms", "--ping-timeout", "200ms", command=command)
+    server = serve("--ping-interval", "200ms", "--ping-timeout", "200ms", command=patched(f"{TURNLESS}; {SLOW}"))
     with RawConnection(server.port) as waiting:
         waiting.send(OFFER + compressed_frame(BINARY, Compressor()(bytes(3 << 20))))
         server.wait_for_metrics(websocket_inflated_bytes_total=3 << 20)

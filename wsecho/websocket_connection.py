@@ -74,12 +74,12 @@ class WebSocketConnection:
         self._span = span
         self._transport = transport
         codec = services.codec
-        # Whether so much was inflated that others have their turn first.
+        # Whether what was read took so long that others have their turn first.
         self._waits = False
         self._unread = b""
         memory = services.inflater_memory
         turn = services.turns.turn
-        make_inflater = partial(codec.Inflater, agreement, memory, turn, self._wait) if agreement else None
+        make_inflater = partial(codec.Inflater, agreement, memory, turn, self.wait) if agreement else None
         self._echo = codec.Echo(
             services.receive_buffer,
             services.tally,
@@ -210,8 +210,8 @@ class WebSocketConnection:
         if not self._has_loan:
             self._unwatch()
 
-    def _wait(self) -> None:
-        """Too much was inflated for one turn of the loop: read on when others have had theirs."""
+    def wait(self) -> None:
+        """What was read took too much of one turn of the loop: read on when others have had theirs."""
         if not self._waits:
             self._waits = True
             self._transport.pause_reading()

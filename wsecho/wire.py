@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 MANY_PIECES = 512
 
 
+# Frames in one read after which others have their turn: a millisecond's work at most, and far more than those who wait for
+# echoes have under way.
+MANY_FRAMES = 1024
+
+
 class Wire(asyncio.BufferedProtocol):
     """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
 
@@ -37,12 +42,15 @@ class Wire(asyncio.BufferedProtocol):
         """Echo what was just read; after the closing handshake it is read only to be dropped."""
         echo = self._echo
         if echo.state < CLOSED:
+            frames = echo.frames
             echo.receive(received)
             self.send()
             if echo.state != OPEN:
                 self._connection.echo_closes()
             if echo.ponged:
                 self._connection.pong_received()
+            if echo.frames - frames > MANY_FRAMES:
+                self._connection.wait()
         if echo.stop == echo.start:
             self._connection.nothing_to_send()
 

@@ -12,10 +12,12 @@ from wsecho.native.echo cimport Echo
 
 from wsecho.echo import CLOSED as _CLOSED
 from wsecho.echo import OPEN as _OPEN
+from wsecho.wire import MANY_FRAMES as _MANY_FRAMES
 from wsecho.wire import MANY_PIECES as _MANY_PIECES
 
 cdef int CLOSED = _CLOSED
 cdef int OPEN = _OPEN
+cdef int64_t MANY_FRAMES = _MANY_FRAMES
 cdef int MANY_PIECES = _MANY_PIECES
 
 
@@ -42,13 +44,17 @@ cdef class Wire(Protocol):
 
     cpdef buffer_updated(self, Py_ssize_t received):
         cdef Echo echo = self.echo
+        cdef int64_t frames
         if echo.state < CLOSED:
+            frames = echo.frames
             echo.receive(received)
             self.send()
             if echo.state != OPEN:
                 self.connection.echo_closes()
             if echo.ponged:
                 self.connection.pong_received()
+            if echo.frames - frames > MANY_FRAMES:
+                self.connection.wait()
         if echo.stop == echo.start:
             self.connection.nothing_to_send()
 
