@@ -1,5 +1,6 @@
 """The health probe asks where the server listens."""
 
+import shutil
 import subprocess
 import sys
 
@@ -42,6 +43,35 @@ def test_it_asks_nobody_else(serve: Serve) -> None:
     server = serve("--host", "127.0.0.2", "--port", "0", default_address=False)
     code, words = probe(WSECHO_PORT=str(server.port))
     assert (code, words.count("\n"), words.split(":")[0]) == (1, 1, "ConnectionRefusedError")
+
+
+WITHOUT_IPV4 = "ip address del 127.0.0.1/8 dev lo"
+WITHOUT_IPV6 = "for each in all lo; do echo 1 >/proc/sys/net/ipv6/conf/$each/disable_ipv6; done"
+# A server and whoever asks it, in a network of their own.
+SERVED_AND_ASKED = """
+ip link set lo up
+{}
+"$@" --port 8080 &
+until "$1" -m wsecho.health_probe; do kill -0 $! || exit; done
+kill $!
+wait $!
+"""
+
+
+@pytest.mark.parametrize(
+    ("network", "host"),
+    [(WITHOUT_IPV4, ""), (WITHOUT_IPV6, ""), (WITHOUT_IPV6, "localhost"), (":", "")],
+)
+def test_the_server_is_found_with_either_family_alone_and_with_both(network: str, host: str) -> None:
+    needed = ["unshare", "--net", "ip", "link"]
+    if not shutil.which("unshare") or subprocess.run(needed, capture_output=True).returncode:
+        pytest.skip("needs the right to make a namespace of networks, and the packages util-linux and iproute2")
+    script = SERVED_AND_ASKED.format(network)
+    command = ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, "-m", "wsecho"]
+    environment = _environment() | {"WSECHO_HOST": host}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert '"stopped"' in done.stdout
 
 
 @pytest.mark.parametrize(("host", "encryption"), [("::1", "WSECHO_TLS_SELF_SIGNED"), ("127.0.0.2", "")])

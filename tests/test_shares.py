@@ -3,7 +3,7 @@
 import pytest
 
 from tests.test_forwarded import request
-from wsecho.addresses import Address
+from wsecho.addresses import Address, unmapped
 from wsecho.caller import Caller
 from wsecho.proxies import Proxies, parse_trusted
 from wsecho.proxy_header import ProxyHeader
@@ -147,3 +147,18 @@ def test_one_that_is_far_too_many_is_known() -> None:
     callers.pop().leave()
     assert not callers[0].has_far_too_many
     assert callers[0].has_too_many
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        (("::ffff:192.0.2.1", 443, 0, 0), ("192.0.2.1", 443)),
+        (("::ffff:0:1", 443, 0, 0), ("::ffff:0:1", 443, 0, 0)),
+        (("2001:db8::1", 443, 0, 0), ("2001:db8::1", 443, 0, 0)),
+        (("fe80::1%eth0", 443, 0, 2), ("fe80::1%eth0", 443, 0, 2)),
+    ],
+)
+def test_a_peer_by_ipv4_is_the_same_on_a_socket_of_both_families(peer: Address, expected: Address) -> None:
+    assert unmapped(peer) == expected
+    shares = Shares(5)
+    assert shares.take(unmapped(peer)) == shares.take(peer) == shares.take(expected)
