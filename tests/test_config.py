@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from wsecho.config import OPTIONS, Config, parse_count, parse_host, parse_port, parse_size, parse_time
+from wsecho.config import OPTIONS, Config, parse_count, parse_greeting, parse_host, parse_port, parse_size, parse_time
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,16 @@ def test_ports_and_hosts() -> None:
             parse_port(text)
     with pytest.raises(ValueError, match="is not an address"):
         parse_host("a b")
+
+
+def test_a_greeting_is_short_and_text() -> None:
+    assert parse_greeting("x" * 125) == b"x" * 125
+    assert parse_greeting("ü") == "ü".encode()
+    for text in ("", "x" * 126, "ü" * 63):
+        with pytest.raises(ValueError, match="1 to 125 can be sent"):
+            parse_greeting(text)
+    with pytest.raises(ValueError, match="not text in UTF-8"):
+        parse_greeting("\udcff")
 
 
 def test_one_rule_for_flags_and_environment() -> None:

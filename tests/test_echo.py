@@ -428,6 +428,17 @@ def test_our_ping_goes_out_between_frames_and_its_pong_is_noticed(chosen: Codec)
     assert bench.echo.ponged
 
 
+def test_a_greeting_is_a_message_that_was_sent_and_none_that_was_received(chosen: Codec) -> None:
+    for text in (b"x", "ü".encode() * 62):
+        bench = EchoBench(chosen)
+        bench.echo.greet(text)
+        assert (bench.echo.completed, bench.echo.payload, bench.echo.payload_sent) == (1, len(text), len(text))
+        assert bench._take_reply() == server_frame(TEXT, text)
+        assert (bench.echo.messages, bench.echo.payload_received) == (0, 0)
+        assert bench.feed(client_frame(TEXT, b"yes")) == server_frame(TEXT, b"yes")
+        assert (bench.echo.messages, bench.echo.payload_sent) == (1, len(text) + 3)
+
+
 def test_no_ping_goes_out_inside_a_long_frame_or_after_a_close(chosen: Codec) -> None:
     bench = EchoBench(chosen, hold_limit=64)
     frame = client_frame(BINARY, bytes(1000))

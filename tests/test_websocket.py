@@ -57,6 +57,33 @@ async def connected(server: RunningServer, **settings: Any) -> AsyncIterator[Cli
         yield client
 
 
+@pytest.mark.parametrize("compression", [None, "deflate"])
+def test_a_greeting_comes_first_and_is_counted_as_sent(serve: Serve, codec_name: str, compression: str | None) -> None:
+    server = serve("--greeting", "Request served by wsécho", "--codec", codec_name)
+
+    async def converse() -> None:
+        async with connected(server, compression=compression) as client:
+            assert await client.recv() == "Request served by wsécho"
+            for message in ("hello", "hello", b"bytes"):
+                await client.send(message)
+                assert await client.recv() == message
+
+    asyncio.run(converse())
+    with RawConnection(server.port) as client:
+        client.send(HANDSHAKE + client_frame(TEXT, b"early"))
+        answer = server_frame(TEXT, "Request served by wsécho".encode()) + server_frame(TEXT, b"early")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.receive(1)
+        assert client.receive(len(answer)) == answer
+    server.wait_for_metrics(
+        websocket_active_connections=0, websocket_messages_received_total=4, websocket_messages_sent_total=6
+    )
+    payload = 25 * 2 + 15 + 5
+    if compression is None:
+        server.wait_for_metrics(websocket_sent_bytes_total=payload, websocket_received_bytes_total=payload - 25 * 2)
+
+
 def test_the_websockets_client_gets_back_what_it_sends(shared_server: RunningServer) -> None:
     async def converse() -> None:
         async with connected(shared_server) as client:

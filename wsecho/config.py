@@ -30,6 +30,8 @@ _PUBLIC_KEY_ALGORITHMS = (
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
 _ADMIN_HOST = "127.0.0.1"
+# What has room behind every receive buffer, as the payload of a ping does.
+_LONGEST_GREETING = 125
 _FLAG = re.compile(r"--[a-z][a-z-]*")
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
@@ -109,6 +111,17 @@ def parse_file(text: str) -> str:
     if not text:
         raise ValueError("it is empty")
     return text
+
+
+def parse_greeting(text: str) -> bytes:
+    """Return a message's bytes, 1 to 125 of them. Raises ValueError."""
+    try:
+        message = text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    if not 0 < len(message) <= _LONGEST_GREETING:
+        raise ValueError(f"it is {len(message)} bytes long: 1 to {_LONGEST_GREETING} can be sent")
+    return message
 
 
 def parse_algorithm(text: str) -> str:
@@ -458,6 +471,12 @@ class Config:
         parse_subprotocol_policy,
         "POLICY",
         "Which offered subprotocol is spoken: 'first', 'none', or the first match of a list of names.",
+    )
+    greeting: bytes | None = _option(
+        "",
+        parse_greeting,
+        "TEXT",
+        "First message to every client, at most 125 bytes; it counts as sent. Without it nothing is said unasked.",
     )
     codec: str = _option(
         "auto",

@@ -224,6 +224,15 @@ class Echo:
             self.stop += 2 + len(payload)
             self.pinged = payload
 
+    def greet(self, text: bytes) -> None:
+        """Send a message that echoes none, before any other: the reply is now `text`, of 1 to 125 bytes of UTF-8."""
+        self._begin_reply()
+        self.buffer.place(self.start, bytes((FIN | TEXT, len(text))) + text)
+        self.stop += 2 + len(text)
+        self.completed = 1
+        self.payload = len(text)
+        self.payload_sent += len(text)
+
     def _short_messages(self, read: int, end: int) -> int:
         """Echo a run of whole, short messages in one frame each: what most reads bring, without the general steps.
 

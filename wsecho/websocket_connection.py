@@ -109,13 +109,16 @@ class WebSocketConnection:
         self._pinged = 0.0
 
     def open(self, answer: bytes) -> None:
-        """Take over the transport and write `answer`, the 101."""
+        """Take over the transport and write `answer`, the 101, and the greeting if there is one."""
         services = self._services
         services.connections.add(self)
         self._transport.set_protocol(self._wire)
         # First, so that whoever has read a 101 is in the books, whatever happens to this process.
         services.ledger.connection_opened()
         self._transport.write(answer)
+        if services.config.greeting:
+            self._echo.greet(services.config.greeting)
+            self._wire.send()
         self._look_again(self._opened)
 
     def take(self, unread: bytes) -> None:

@@ -68,6 +68,7 @@ cdef class Echo:
     cpdef close(self, int code, bytes reason)
     cdef void _begin_reply(self) noexcept
     cpdef ping(self, bytes payload)
+    cpdef greet(self, bytes text)
     @cython.locals(
         data=uchar_pointer, stop=Py_ssize_t, longest=int64_t, count=Py_ssize_t, payload=int64_t, opcode=int, size=int
     )
