@@ -12,8 +12,10 @@ from opentelemetry import propagate
 
 from tests.collectors import OtelTap
 from tests.conftest import Serve
+from tests.faults.patched import patched
+from tests.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.json_web_keys import public_pem
-from tests.raw import HANDSHAKE, RawConnection
+from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
 from tests.test_http1 import head, read
 from tests.test_traces import SAMPLED
@@ -206,3 +208,20 @@ def test_no_field_makes_a_head_cost_more_than_a_few_milliseconds(
     )
     assert not [found for field in fields for found in too_dear(server, heads(field))]
     assert not too_dear(server, queries())
+
+
+@pytest.mark.parametrize("options", [[], ["--tls-self-signed"]], ids=["plain", "TLS"])
+def test_heads_that_wait_for_a_later_turn_are_all_answered(serve: Serve, options: list[str]) -> None:
+    server = serve(*options, command=patched("from wsecho import turns; turns._HEADS_SECONDS = 0"))
+    health = head("GET /health HTTP/1.1", "Host: a")
+    echo = server_frame(TEXT, b"a") + server_close(1000, "")
+    clients = [RawConnection(server.port, tls=server.client_tls) for _ in range(20)]
+    for client in clients:
+        client.send(health * 3 + health[:20])
+    for client in clients:
+        client.send(health[20:] + HANDSHAKE + client_frame(TEXT, b"a") + client_frame(CLOSE, b"\x03\xe8"))
+    for client in clients:
+        with client:
+            answers = client.receive_all()
+            assert answers.count(b"HTTP/1.1 200 OK") == 4
+            assert answers.endswith(SWITCHED + echo)

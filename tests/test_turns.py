@@ -1,11 +1,12 @@
 """Turns of the loop: who takes much of one by inflating waits, and a crowd of them gets little room."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from tests.echoing import CODECS
-from wsecho.turns import Turns
+from wsecho.turns import Heads, Turns
 
 MILLISECOND = 1_000_000
 
@@ -36,5 +37,56 @@ def test_those_that_wait_go_on_one_a_turn_in_the_order_of_their_coming() -> None
             await asyncio.sleep(0)
             assert len(seen) == count
         assert seen == ["a", "b", "c"]
+
+    asyncio.run(go_round())
+
+
+def test_heads_share_a_turn_for_a_while_and_then_go_on_in_the_order_of_their_coming() -> None:
+    async def go_round() -> None:
+        heads = Heads(asyncio.get_running_loop())
+        seen: list[str] = []
+
+        def take(name: str, seconds: float) -> None:
+            seen.append(name)
+            heads.spend(seconds)
+
+        assert not heads.must_wait()
+        take("first", 0.9e-3)
+        assert not heads.must_wait()
+        take("second", 0.9e-3)
+        assert heads.must_wait()
+        for name, seconds in (("dear", 2e-3), ("cheap", 0.4e-3), ("as cheap", 0.4e-3), ("late", 0.4e-3), ("last", 0)):
+            heads.wait(partial(take, name, seconds))
+        await asyncio.sleep(0)
+        assert seen == ["first", "second", "dear"]
+        await asyncio.sleep(0)
+        assert seen[3:] == ["cheap", "as cheap", "late"]
+        # Who comes later waits behind those that wait already.
+        assert heads.must_wait()
+        await asyncio.sleep(0)
+        assert seen[6:] == ["last"]
+        await asyncio.sleep(0)
+        assert not heads.must_wait()
+
+    asyncio.run(go_round())
+
+
+def test_a_head_that_fails_keeps_no_other_waiting() -> None:
+    async def go_round() -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[object] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+        heads = Heads(loop)
+        seen: list[int] = []
+        error = ValueError()
+
+        def fail() -> None:
+            raise error
+
+        for go_on in (fail, fail, partial(seen.append, 1)):
+            heads.wait(go_on)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert (failures, seen) == ([error, error], [1])
 
     asyncio.run(go_round())

@@ -77,8 +77,12 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Take what was just read; after the last answer it is read only to be dropped."""
         if self._ended:
             abort_if_reset(self._transport)
+            return
+        data = bytes(self._services.request_buffer[:received])
+        if self._services.heads.must_wait():
+            self._wait(data)
         else:
-            self._take(bytes(self._services.request_buffer[:received]))
+            self._take(data)
 
     def eof_received(self) -> bool:
         """The peer closed its side; the transport sends what is left and closes ours, or waits for us to do so."""
@@ -152,12 +156,25 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def drain(self) -> None:
         """Refuse a request that has begun; close an idle connection."""
-        if self._has_begun and not self._ended:
+        if (self._has_begun or self._unread) and not self._ended:
             self._refuse(stopping())
         elif not self._ended and not self._deferred:
             self._transport.close()
 
+    def _wait(self, unread: bytes) -> None:
+        """Go on with what has come in a later turn of the loop, when others have had theirs."""
+        self._unread = unread
+        self._transport.pause_reading()
+        self._services.heads.wait(self._continue)
+
     def _take(self, data: bytes) -> None:
+        began = time.perf_counter()
+        try:
+            self._read(data)
+        finally:
+            self._services.heads.spend(time.perf_counter() - began)
+
+    def _read(self, data: bytes) -> None:
         if self._is_idle:
             self._watch(self._services.config.handshake_timeout)
         reader = self._reader or RequestReader()
@@ -228,9 +245,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
         if stays and unread:
             # One request at a time, and other connections in between.
-            self._unread = unread
-            self._transport.pause_reading()
-            self._services.loop.call_soon(self._continue)
+            self._wait(unread)
 
     def _continue(self) -> None:
         """Go on with what came in behind the last request, unless the peer must read first or has gone."""

@@ -1,4 +1,4 @@
-"""Turns of the event loop: connections whose reads cost much go on one in each, so that a crowd costs as one does."""
+"""Turns of the event loop: what costs much goes on a little in each, so that a crowd costs as one does."""
 
 import asyncio
 from collections import deque
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from time import monotonic_ns
 
 from wsecho.codec import Codec
+
+# What requests' heads may take of one turn, in seconds: some of what an ordinary one takes.
+_HEADS_SECONDS = 1e-3
 
 
 class Turns:
@@ -35,3 +38,42 @@ class Turns:
             if self._waiting:
                 self._await_next()
             go_on()
+
+
+class Heads:
+    """Lets requests be read and answered for a while in each turn, and the others in later ones, as they came."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._next_is_awaited = False
+        self._spent = 0.0
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def must_wait(self) -> bool:
+        """Tell whether this turn's time is up, or others have waited longer."""
+        return bool(self._waiting) or self._spent >= _HEADS_SECONDS
+
+    def wait(self, go_on: Callable[[], None]) -> None:
+        """Call `go_on` in a later turn."""
+        self._waiting.append(go_on)
+        self._await_next()
+
+    def spend(self, seconds: float) -> None:
+        """Count what was done in this turn."""
+        self._spent += seconds
+        self._await_next()
+
+    def _await_next(self) -> None:
+        if not self._next_is_awaited:
+            self._next_is_awaited = True
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._next_is_awaited = False
+        self._spent = 0.0
+        if self._waiting:
+            # Also for those behind one that fails.
+            self._await_next()
+            self._waiting.popleft()()
+        while self._waiting and self._spent < _HEADS_SECONDS:
+            self._waiting.popleft()()

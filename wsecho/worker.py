@@ -41,7 +41,7 @@ from wsecho.stats import Stats
 from wsecho.tally import Tally
 from wsecho.telemetry import Telemetry
 from wsecho.tls import Tls
-from wsecho.turns import Turns
+from wsecho.turns import Heads, Turns
 
 # A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
 _REQUEST_BUFFER_SIZE = 16 * 1024
@@ -74,6 +74,7 @@ class Services:
     limits: Limits
     loans: Loans
     turns: Turns
+    heads: Heads
     inflater_memory: InflaterMemory
     receive_buffer: ReceiveBuffer
     request_buffer: memoryview
@@ -214,6 +215,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
         ),
         loans=Loans(config.loan_limit, loop),
         turns=Turns(loop, foundation.codec),
+        heads=Heads(loop),
         inflater_memory=inflater_memory,
         receive_buffer=foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
