@@ -369,6 +369,24 @@ def test_the_admin_port_has_the_metrics_and_the_public_one_has_not(serve: Serve,
     assert handshake(server.listening["admin_port"], bearer(TOKEN))[0] == 404
 
 
+def test_an_admin_port_of_this_machine_is_for_no_page_whose_name_leads_here(serve: Serve) -> None:
+    """DNS rebinding: a page at a name of its owner's, which now leads to 127.0.0.1, reads what is there."""
+    server = serve("--admin-port", "0")
+    server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"
+    for path in ("/metrics", "/info", "/health"):
+        for host in ("evil.example", "evil.example:9000", "localhost.evil.example"):
+            status, _, body = server.get(path, Host=host)
+            assert (status, body.decode().partition(",")[0]) == (403, "this port answers to addresses")
+        for host in ("127.0.0.1", "[::1]:9000", "10.1.2.3:9000", "localhost:1", "wsecho.localhost"):
+            assert server.get(path, Host=host)[0] == 200
+
+
+def test_an_admin_port_for_others_goes_by_any_name(serve: Serve) -> None:
+    server = serve("--admin-port", "0", "--admin-host", "0.0.0.0")
+    server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"
+    assert server.get("/metrics", Host="wsecho.monitoring.svc:9000")[0] == 200
+
+
 def test_the_admin_port_wants_the_token_of_the_metrics_if_there_is_one(serve: Serve) -> None:
     server = serve("--admin-port", "0", "--auth-token", TOKEN, "--metrics-auth", METRICS_TOKEN)
     server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"

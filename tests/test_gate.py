@@ -15,7 +15,7 @@ from wsecho import auth, credentials
 from wsecho.auth import PENDING, Authentication, Gate, Secrets, Verdict, digest
 from wsecho.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
 from wsecho.handshake import _TOKEN
-from wsecho.origins import Origins, parse_origin
+from wsecho.origins import Origins, may_be_rebound, parse_origin
 from wsecho.request import Request
 from wsecho.response import Response, Upgrade
 
@@ -384,6 +384,19 @@ def test_who_may_come_from_where(
 )
 def test_a_page_is_ours_however_a_proxy_writes_our_host(origin: str, host: str | None, verdict: bool) -> None:
     assert (not Origins((), guarded=True).refusal(request(Host=host, Origin=origin))) is verdict
+
+
+@pytest.mark.parametrize(
+    ("authority", "verdict"),
+    [
+        *((host, False) for host in ("", "127.0.0.1", "127.0.0.1:9000", "[::1]:9000", "10.0.0.7:80", "localhost")),
+        *((host, False) for host in ("LOCALHOST:9000", "localhost.", "a.localhost:1")),
+        *((host, True) for host in ("evil.example", "evil.example:9000", "localhost.evil.example", "notlocalhost")),
+        *((host, True) for host in ("127.0.0.1.evil.example", "127.0.0.1:1:2", "[::1", "127.1", ":9000")),
+    ],
+)
+def test_a_name_that_somebody_may_own_can_be_rebound(authority: str, verdict: bool) -> None:
+    assert may_be_rebound(authority) is verdict
 
 
 @pytest.mark.parametrize("origin", ["null", "file://"])

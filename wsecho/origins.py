@@ -1,7 +1,7 @@
 """Which pages of the web may connect (RFC 6454, RFC 6455 section 10.2)."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from wsecho.request import Request
 
@@ -115,6 +115,24 @@ def _is_own(origin: str, authority: str) -> bool:
     page_port, asked_port = int(page[3] or default), int(asked[2] or 0)
     is_same_port = asked_port == page_port or (page_port == default and asked_port in (0, *_DEFAULT_PORTS.values()))
     return is_same_port and _comparable(page[2]) == _comparable(asked[1])
+
+
+def may_be_rebound(authority: str) -> bool:
+    """Tell whether a page could have come by the host that a request asks for.
+
+    Whoever owns a name can make it lead to any address after the page was loaded (DNS rebinding), and browsers then
+    take what is there for the page's own. An address leads nowhere else, nor does localhost (RFC 6761 section 6.3). Who
+    names no host is no browser.
+    """
+    match = _AUTHORITY.fullmatch(authority.lower())
+    host = match[1].removesuffix(".") if match else ""
+    if not authority or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return True
+    return False
 
 
 def _comparable(host: str) -> str:

@@ -10,6 +10,7 @@ from wsecho import __version__, handshake
 from wsecho.assets import Assets
 from wsecho.auth import Authentication, Gate
 from wsecho.credentials import redacted
+from wsecho.origins import may_be_rebound
 from wsecho.request import Request
 from wsecho.response import Deferred, Response, Upgrade, plain
 
@@ -43,7 +44,8 @@ def stopping(*, refusal: str = "") -> Response:
 class Routes:
     """The table of paths. `draining` is set once the server has begun to stop.
 
-    `has_admin_port`: the metrics are served there, and nowhere else.
+    `has_admin_port`: the metrics are served there, and nowhere else. `admin_name` is given where only this machine
+    reaches that port: whoever asks there for another name is a page of somebody who owns it.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Routes:
         is_full: Callable[[], bool],
         is_crowded: Callable[[str], bool],
         has_admin_port: bool,
+        admin_name: str | None = None,
     ) -> None:
         self.draining = False
+        self._admin_name = admin_name
         self._metrics_page = metrics_page
         self._gate = gate
         self._instance_id = instance_id
@@ -112,7 +116,20 @@ class Routes:
         """Answer one request on the admin port."""
         if handshake.is_attempted(request):
             return plain(404, "no WebSocket is served on this port", close=True)
+        if self._is_misled(request.authority):
+            line = "this port answers to addresses, localhost and the name in --admin-host, not to other names"
+            return plain(403, line, close=True)
         return _page(request, self._admin_pages, self._no_admin_page)
+
+    def _is_misled(self, authority: str) -> bool:
+        """Tell whether somebody's name leads to an admin port that is for this machine alone."""
+        if (
+            self._admin_name is None
+            or authority.rpartition(":")[0] == self._admin_name
+            or authority == self._admin_name
+        ):
+            return False
+        return may_be_rebound(authority)
 
     def route_of(self, request: Request, answer: Response | Upgrade) -> str:
         """Return the route that a request is counted under (`wsecho.counters.ROUTES`): no peer can invent another."""

@@ -6,6 +6,7 @@ import gc
 import os
 import resource
 import signal
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from wsecho.assets import Assets
 from wsecho.caller import Caller
 from wsecho.capacity import Capacity
 from wsecho.codec import Codec
-from wsecho.config import Config, OptionError
+from wsecho.config import Config, OptionError, is_loopback
 from wsecho.connections import Connection, Connections
 from wsecho.exports import Exports
 from wsecho.http_connection import HttpConnection
@@ -200,6 +201,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             is_full=capacity.is_full,
             is_crowded=shares.is_exceeded,
             has_admin_port=bool(sockets.admin),
+            admin_name=config.admin_host if _are_local(sockets.admin) else None,
         ),
         connections=connections,
         capacity=capacity,
@@ -275,6 +277,11 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
     exports.shutdown(0.0 if stop.hurried else deadline - monotonic())
     # The loop takes its handlers with it, and by default a late signal would kill what is ending well.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+
+
+def _are_local(listening: list[socket.socket]) -> bool:
+    """Tell whether only this machine can connect."""
+    return all(is_loopback(str(one.getsockname()[0])) for one in listening)
 
 
 def _calm_garbage_collector() -> None:
