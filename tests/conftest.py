@@ -1,6 +1,7 @@
 """Servers for tests, and the rule that nothing is skipped where nothing may be."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,12 @@ Serve = Callable[..., RunningServer]
 # An example is not wrong because the machine was elsewhere for a fifth of a second, nor are they slow to make.
 settings.register_profile("without time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("without time")
+
+
+# Whoever runs the tests in the background may have had these ignored, which servers inherit. Handlers they do not.
+for number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.hookimpl(wrapper=True)

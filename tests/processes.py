@@ -42,6 +42,12 @@ def open_files(pid: int) -> Iterator[str]:
             continue  # closed in the meantime
 
 
+def used_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until `condition()` holds; it fails if that takes too long."""
     for _ in range(int(seconds / 0.01)):

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 # How long anything may take that should take a moment, on a machine that is busy with ten other things. Reaching it is
 # a failure, never a way to wait.
 PATIENCE = 60.0
+# As much have servers, unless a test wants their limits: no ping comes in between where the machine is slow.
+UNHURRIED = {"WSECHO_PING_INTERVAL": "0", "WSECHO_HANDSHAKE_TIMEOUT": "1m", "WSECHO_STALL_TIMEOUT": "1m"}
 
 
 class RunningServer:
@@ -42,7 +44,7 @@ class RunningServer:
         self.process = subprocess.Popen(
             [*command, *address, *options],
             cwd=cwd,
-            env=_environment() | (environment or {}),
+            env=_environment() | UNHURRIED | (environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -159,15 +161,8 @@ class RunningServer:
 
 @contextmanager
 def started(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a command in the project's folder, with SIGINT as it is by default, and leave nothing of it behind."""
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        text=True,
-        # Whoever runs the tests in the background may have had SIGINT ignored, which is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **settings,
-    )
+    """Start a command in the project's folder, and leave nothing of it behind."""
+    process = subprocess.Popen(command, cwd=ROOT, text=True, **settings)
     with process:
         try:
             yield process

@@ -207,7 +207,7 @@ def admin_metrics(server: RunningServer) -> dict[str, float]:
 @pytest.mark.parametrize("sent", [b"", LINE[:-1], BINARY[:20], LINE])
 def test_a_header_that_does_not_come_is_waited_for_no_longer_than_a_handshake(serve: Serve, sent: bytes) -> None:
     server = serve(
-        *("--trusted-proxy", "127.0.0.1", "--proxy-protocol", "--admin-port", "0", "--handshake-timeout", "100ms"),
+        *("--trusted-proxy", "127.0.0.1", "--proxy-protocol", "--admin-port", "0", "--handshake-timeout", "1s"),
     )
     with RawConnection(server.port, preface=sent) as client, suppress(ConnectionResetError):
         assert client.receive_all() == b""

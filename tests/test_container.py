@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 from tests.container.images import ROOT, Images, why_impossible
 from tests.container.processes import Container, Process
 from tests.free_port import free_port
+from tests.server import PATIENCE
 
 # A first run makes the base image, too.
 pytestmark = pytest.mark.timeout(600)
@@ -90,7 +91,7 @@ def address(server: Container) -> str:
 
 
 def get(server: Container, path: str) -> tuple[int, str, str]:
-    with urllib.request.urlopen(f"http://{address(server)}{path}", timeout=10) as response:
+    with urllib.request.urlopen(f"http://{address(server)}{path}", timeout=PATIENCE) as response:
         return response.status, response.headers["Content-Type"], response.read().decode()
 
 
@@ -166,7 +167,7 @@ def test_it_serves(server: Container) -> None:
     with connect(f"ws://{address(server)}/", compression=None) as client:
         for message in ("text \N{SNOWMAN}", b"\x00\xff" * 50_000, ""):
             client.send(message)
-            assert client.recv(timeout=10) == message
+            assert client.recv(timeout=PATIENCE) == message
     assert "websocket_messages_sent_total 3.0" in get(server, "/metrics")[2].splitlines()
 
 
@@ -181,14 +182,13 @@ def test_it_is_process_1_and_not_root(server: Container, config: dict[str, Any])
 def test_sigterm_says_goodbye_and_ends_it(server: Container) -> None:
     with connect(f"ws://{address(server)}/") as client:
         client.send("here")
-        assert client.recv(timeout=10) == "here"
+        assert client.recv(timeout=PATIENCE) == "here"
         server.terminate()
         with pytest.raises(ConnectionClosed) as closed:
-            client.recv(timeout=10)
+            client.recv(timeout=PATIENCE)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
-    # Cloud Run waits 10 seconds, then kills.
-    assert server.wait(timeout=8) == 0
+    assert server.wait(PATIENCE) == 0
 
 
 def test_the_health_check_follows_the_server(
@@ -197,9 +197,9 @@ def test_the_health_check_follows_the_server(
     command = health_check(config)
     assert server.run_inside(command) == 0
     server.terminate()
-    assert server.wait(timeout=8) == 0
+    assert server.wait(PATIENCE) == 0
     with Container(folder, config, tmp_path / "check", command=command, PORT=server.env["PORT"]) as check:
-        assert check.wait(timeout=10) == 1
+        assert check.wait(PATIENCE) == 1
         assert "ConnectionRefusedError" in check.output
 
 
@@ -214,13 +214,13 @@ def test_the_health_check_asks_the_port_that_the_server_prefers(
 
 def test_arguments_are_options_of_the_server(config: dict[str, Any], folder: Path, log: Path) -> None:
     with Container(folder, config, log, arguments=["--port", "no number"]) as server:
-        assert server.wait(timeout=20) == 2
+        assert server.wait(PATIENCE) == 2
         assert "--port" in server.output
 
 
 def test_it_holds_what_json_web_tokens_need(config: dict[str, Any], folder: Path, log: Path) -> None:
     with Container(folder, config, log, arguments=["--jwt-key-file", "/dev/null"]) as server:
-        assert server.wait(timeout=20) == 2
+        assert server.wait(PATIENCE) == 2
         assert "it holds no public key in PEM format" in server.output
 
 
@@ -275,10 +275,10 @@ def test_the_procfile_starts_a_server_that_gets_sigterm(log: Path) -> None:
         server.wait_for_event("listening")
         with connect(f"ws://127.0.0.1:{port}/") as client:
             client.send("here")
-            assert client.recv(timeout=10) == "here"
+            assert client.recv(timeout=PATIENCE) == "here"
         # The number is the shell's, which would not pass the signal on: the server must have taken its place.
         server.terminate()
-        assert server.wait(timeout=8) == 0
+        assert server.wait(PATIENCE) == 0
 
 
 @pytest.mark.skipif(shutil.which("gcloud") is None, reason="needs gcloud")

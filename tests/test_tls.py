@@ -25,7 +25,7 @@ from tests.certificates import DAY, Authority, Certificate, strict_client
 from tests.conftest import Serve
 from tests.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.memory import peak_memory, resident_memory
-from tests.processes import wait_until
+from tests.processes import used_seconds, wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
 from tests.test_resets import descriptors
@@ -389,12 +389,6 @@ def test_rubbish_is_answered_with_the_end_and_nobody_else_notices(
         threading.Event().wait(0.1)
         # Nothing spins: that would use all of the time.
         assert used_seconds(tls_server.pid) - processor_seconds < 0.06
-
-
-def used_seconds(pid: int) -> float:
-    """Return the processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_resets_in_the_middle_of_handshakes_leave_nothing_behind(

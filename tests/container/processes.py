@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.server import PATIENCE
+
 LAUNCHER = Path(__file__).with_name("as_process_1.sh")
 
 
@@ -48,7 +50,7 @@ class Process:
         except (TypeError, ValueError):
             raise AssertionError(f"not one JSON object a line:\n{self.output}") from None
 
-    def wait_for_event(self, name: str, timeout: float = 20) -> dict[str, Any]:
+    def wait_for_event(self, name: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Return the first log line whose event is `name`."""
         deadline = time.monotonic() + timeout
         while True:
