@@ -98,6 +98,21 @@ def test_nothing_moves_a_deadline_that_stands(connections: Connections) -> None:
     assert connections.expired(110) == [peer]
 
 
+def test_one_that_cannot_be_asked_keeps_no_other_from_its_end(connections: Connections) -> None:
+    class Broken(Peer):
+        def taken(self) -> int:
+            if self.waiting:
+                raise MemoryError
+            return 0
+
+    broken, peer = Broken(), Peer()
+    connections.watch(broken, 10, now=100)
+    connections.watch(peer, 10, now=100)
+    broken.waiting = 1
+    assert connections.expired(101) == [broken]
+    assert connections.expired(110) == [peer]
+
+
 def test_who_did_what_it_was_watched_for_has_all_the_time(connections: Connections) -> None:
     peer = Peer()
     connections.watch(peer, 10, now=100)
@@ -188,6 +203,29 @@ def test_one_goodbye_that_fails_does_not_keep_the_others_from_theirs(connections
     assert [str(error) for error in asyncio.run(drain())] == ["broken", "broken"]
 
 
+def test_who_cannot_be_cut_off_holds_up_no_end(connections: Connections) -> None:
+    class Undead(Peer):
+        def drain(self) -> None:
+            raise MemoryError
+
+        def abort(self) -> None:
+            raise MemoryError
+
+    class Deaf(Peer):
+        """Is cut off, but its end is never reported."""
+
+    async def drain() -> list[object]:
+        errors: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context["place"]))
+        for peer in (Undead(), Deaf(), Undead()):
+            connections.add(peer)
+        async with asyncio.timeout(PATIENCE):
+            assert await connections.drain(0.01) == 3
+        return errors
+
+    assert set(asyncio.run(drain())) == {"drain"}
+
+
 def test_a_hurry_ends_every_wait(connections: Connections) -> None:
     class Stubborn(Peer):
         def abort(self) -> None:
@@ -217,6 +255,7 @@ def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
         connection = SimpleNamespace(look=lambda now: looked.append(turn))
         due = iter([[connection] * 100])
         services: Any = SimpleNamespace(
+            loop=loop,
             ledger=SimpleNamespace(loop_lag=lambda seconds: None),
             connections=SimpleNamespace(expired=lambda now: []),
             schedule=SimpleNamespace(due=lambda now: next(due, [])),
@@ -231,3 +270,50 @@ def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
 
     looked = asyncio.run(sweep())
     assert max(looked.count(turn) for turn in looked) <= 25
+
+
+def test_a_sweep_survives_whatever_fails_in_it() -> None:
+    """Its parts, a connection's look, and even the end of that."""
+
+    async def sweep() -> tuple[list[str], list[str]]:
+        loop = asyncio.get_running_loop()
+        errors: list[str] = []
+        loop.set_exception_handler(lambda loop, context: errors.append(context["place"]))
+        looked: list[str] = []
+        failures = iter(["expired", "due", "look", "handler", ""])
+        failing = ""
+
+        def expired(now: float) -> list[Any]:
+            nonlocal failing
+            failing = next(failures, "")
+            if failing == "expired":
+                raise MemoryError
+            return []
+
+        def due(now: float) -> list[Any]:
+            if failing == "due":
+                raise MemoryError
+            return [broken, good]
+
+        def fail(*arguments: object) -> None:
+            raise MemoryError
+
+        broken = SimpleNamespace(look=fail, abort=fail)
+        good = SimpleNamespace(look=lambda now: looked.append(failing))
+        services: Any = SimpleNamespace(
+            loop=loop,
+            ledger=SimpleNamespace(loop_lag=lambda seconds: None),
+            connections=SimpleNamespace(expired=expired),
+            schedule=SimpleNamespace(due=due),
+        )
+        sweeping = asyncio.create_task(worker._sweep(services, 0.001))
+        async with asyncio.timeout(PATIENCE):
+            while len(looked) < 3:
+                await asyncio.sleep(0)
+        sweeping.cancel()
+        return looked, errors
+
+    looked, errors = asyncio.run(sweep())
+    assert looked[:3] == ["look", "handler", ""]
+    assert set(errors) == {"sweep"}
+    assert len(errors) >= 2 + 2 * 3

@@ -1,9 +1,12 @@
 """What is due when, on a clock that the test turns."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from wsecho.lifetime import Lifetime, Limits
-from wsecho.schedule import Schedule
+from wsecho.schedule import Schedule, Scheduled
 
 NONE = Limits(ping_interval=0, ping_timeout=0, idle_timeout=0, max_lifetime=0, max_frame_rate=0, max_byte_rate=0)
 MIDDLE = 0.5  # a jitter that changes no ping interval
@@ -120,3 +123,25 @@ def test_the_schedule_yields_each_at_the_first_sweep_after_its_time() -> None:
     # A sweep that comes late finds what several should have.
     assert schedule.due(120.0) == [later]
     assert (later.sweep, gone.sweep) == (None, None)
+
+
+def test_the_schedule_loses_nobody_where_memory_ends() -> None:
+    class Failing(dict[int, set[Scheduled]]):
+        """Ends after the first sweep was looked up."""
+
+        failed = False
+
+        def get(self, sweep: int, default: object = None) -> Any:
+            if sweep > 102 and not self.failed:
+                self.failed = True
+                raise MemoryError
+            return super().get(sweep, default)  # type: ignore[call-overload]
+
+    schedule = Schedule(100.0, 1.0)
+    schedule._waiting = Failing()
+    first, second = Waiting(), Waiting()
+    schedule.put(first, 101.0)
+    schedule.put(second, 102.0)
+    with pytest.raises(MemoryError):
+        schedule.due(104.0)
+    assert schedule.due(104.0) == [first, second]

@@ -57,6 +57,7 @@ RINGS = {
             "capacity",
             "loans",
             "schedule",
+            "mishaps",
             "transports",
             "websocket_connection",
             "http_connection",

@@ -90,3 +90,20 @@ def test_a_head_that_fails_keeps_no_other_waiting() -> None:
         assert (failures, seen) == ([error, error], [1])
 
     asyncio.run(go_round())
+
+
+def test_a_turn_that_there_was_no_memory_for_comes_with_the_next_who_waits() -> None:
+    async def go_round() -> None:
+        loop = asyncio.get_running_loop()
+        turns = Turns(loop, CODECS["python"])
+        seen: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(turns, "_loop", None)
+            with pytest.raises(AttributeError):
+                turns.wait(lambda: seen.append("a"))
+        turns.wait(lambda: seen.append("b"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert seen == ["a", "b"]
+
+    asyncio.run(go_round())

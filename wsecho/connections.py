@@ -5,10 +5,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
+from wsecho.mishaps import tell
+
 # A batch keeps the loop from everyone else for some milliseconds.
 _GOODBYES_AT_ONCE = 100
 _PAUSE_BETWEEN_GOODBYES = 0.01
 _MOST_SECONDS_OF_GOODBYES = 2.0
+# Turns of the loop in which those that were cut off report their end; one or two is what it takes.
+_TURNS_TO_END = 100
 # Bytes a second that who reads at all must take, on the average of its limit. Kestrel demands as much of its clients.
 LEAST_RATE = 240
 
@@ -91,9 +95,13 @@ class Connections:
         """Return those whose time is over, and watch them no longer."""
         over = []
         for connection, watch in self._watched.items():
-            if not watch.stands and _has_progressed(connection, watch):
-                watch.deadline = now + watch.limit
-            elif now >= watch.deadline:
+            try:
+                if not watch.stands and _has_progressed(connection, watch):
+                    watch.deadline = now + watch.limit
+                elif now >= watch.deadline:
+                    over.append(connection)
+            except Exception:
+                # One that cannot even be asked; the others still can.
                 over.append(connection)
         for connection in over:
             del self._watched[connection]
@@ -115,10 +123,12 @@ class Connections:
         await self._say_goodbyes(min(_MOST_SECONDS_OF_GOODBYES, seconds / 2))
         await _wait(self._drained, deadline - loop.time())
         cut_off = len(self._open)
-        # An aborted transport reports its end on the next turn of the loop.
-        while self._open:
-            for connection in list(self._open):
-                connection.abort()
+        for connection in list(self._open):
+            _cut_off(connection)
+        # An aborted transport reports its end on the next turn of the loop. One whose end failed never does.
+        for _ in range(_TURNS_TO_END):
+            if not self._open:
+                break
             await asyncio.sleep(0)
         return cut_off
 
@@ -139,8 +149,15 @@ class Connections:
             connection.drain()
         except Exception as error:
             # Whatever happened to this one, the others are to be told.
-            asyncio.get_running_loop().call_exception_handler({"message": "drain failed", "exception": error})
-            connection.abort()
+            tell(asyncio.get_running_loop(), "drain", error)
+            _cut_off(connection)
+
+
+def _cut_off(connection: Connection) -> None:
+    try:
+        connection.abort()
+    except Exception as error:
+        tell(asyncio.get_running_loop(), "drain", error)
 
 
 def _has_progressed(connection: Connection, watch: _Watch) -> bool:

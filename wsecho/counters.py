@@ -67,6 +67,9 @@ REFUSALS = ("descriptors", "capacity", "address", "proxy_header")
 # The limits of time that end connections.
 TIMEOUTS = ("handshake", "keep_alive", "close", "stall", "loan", "ping", "idle", "lifetime")
 
+# Where something of ours failed, and was survived: in a place that all depend on, in one connection, or elsewhere.
+PLACES = ("accept", "sweep", "loans", "drain", "log", "connection", "callback")
+
 # HTTP requests by method, route and status. An empty route is a path that nothing is at.
 METHODS = ("GET", "HEAD", "_OTHER")
 ROUTES = ("/", "/{asset}", "/metrics", "/info", "/health", "/ready", "/{websocket}", "")
@@ -125,6 +128,7 @@ class Counters(ctypes.Structure):
         ("loop_lag_nanoseconds", ctypes.c_int64),
         ("loop_lags", buckets(LOOP_LAG_BOUNDS)),
         ("log_lines_dropped", ctypes.c_int64),
+        ("internal_errors", ctypes.c_int64 * len(PLACES)),
         ("requests", RequestCounters * len(STATUSES) * len(ROUTES) * len(METHODS)),
     ]
 

@@ -61,9 +61,15 @@ class HttpConnection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The first request may begin, and must be there in the time that is left since accept."""
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
-        self._services.connections.add(self)
-        self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
+        try:
+            self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
+            self._services.connections.add(self)
+            self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
+        except Exception:
+            # The transport would go on, and nothing would ever end it. Not now: it is about to begin to read.
+            self._ended = True
+            self._services.loop.call_soon(self._transport.abort)
+            raise
 
     def is_buffered_protocol(self) -> bool:
         """Answer what aiofastnet asks first; without an answer it has an exception to catch for each connection."""
@@ -95,11 +101,12 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
+        # First what others would miss, should the rest fail.
+        self._caller.leave()
+        self._services.connections.remove(self)
         self._ended = True
         if self._deferred:
             self._deferred.cancel()  # nobody waits for that answer any more
-        self._caller.leave()
-        self._services.connections.remove(self)
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: take no more requests."""
@@ -294,8 +301,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         log.debug("websocket opened", peer=request.peer, path=request.path)
         share = self._caller.share
         connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)
-        self._caller.passed_on()
         connection.open(encode_upgrade(upgrade))
+        # Not before: as long as we are the transport's protocol, we are told of its end.
+        self._caller.passed_on()
         return connection
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:

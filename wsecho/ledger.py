@@ -9,6 +9,7 @@ from wsecho.counters import (
     INITIATORS,
     LOOP_LAG_BOUNDS,
     METHODS,
+    PLACES,
     REFUSALS,
     REQUEST_DURATION_BOUNDS,
     ROUND_TRIP_BOUNDS,
@@ -26,6 +27,7 @@ _INITIATORS = {name: index for index, name in enumerate(INITIATORS)}
 _VIOLATIONS = {reason: index for index, reason in enumerate(REASONS)}
 _REFUSALS = {reason: index for index, reason in enumerate(REFUSALS)}
 _TIMEOUTS = {limit: index for index, limit in enumerate(TIMEOUTS)}
+_PLACES = {place: index for index, place in enumerate(PLACES)}
 _METHODS = {name: index for index, name in enumerate(METHODS)}
 _ROUTES = {name: index for index, name in enumerate(ROUTES)}
 _STATUSES = {status: index for index, status in enumerate(STATUSES)}
@@ -92,6 +94,10 @@ class Ledger:
     def log_lines_dropped(self, count: int) -> None:
         """Count log lines that could not be written in time."""
         self.row.log_lines_dropped += count
+
+    def internal_error(self, place: str) -> None:
+        """Count an error of ours that was survived. `place` is one of `PLACES`."""
+        self.row.internal_errors[_PLACES[place]] += 1
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered HTTP request. `route` is one of `ROUTES`, `status` one of `STATUSES`."""

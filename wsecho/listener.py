@@ -20,6 +20,7 @@ from wsecho.caller import Caller
 from wsecho.config import Config
 from wsecho.ledger import Ledger
 from wsecho.listening_socket import ListeningSocket
+from wsecho.mishaps import tell
 from wsecho.peek import Peek
 from wsecho.proxies import Proxies
 from wsecho.proxy_header import ProxyHeader, ProxyHeaderError
@@ -251,7 +252,11 @@ class Listener:
                 self._turn_away(listening, error)
                 self._hold()
                 return
-            self._adopt(accepted, peer)
+            try:
+                self._adopt(accepted, peer)
+            except Exception as error:
+                # The socket closes with its last reference, which a transport that is half made may have.
+                tell(self._loop, "accept", error)
 
     def _adopt(self, accepted: socket.socket, peer: Any) -> None:
         if self._announcers and not self._announcers.have_peer(peer):
@@ -283,13 +288,14 @@ class Listener:
         """Give the socket to a transport, as aiofastnet's own function does, but without a task to wait for it."""
         try:
             SelectorSocketTransport(self._loop, accepted, make_protocol(None))
-        except OSError as error:
-            caller.leave()
-            self._lost(accepted, error)
-        else:
             # Its protocol hears of it in this turn of the loop, and nobody counts it before.
-            self._unborn += 1
             self._loop.call_soon(self._is_born)
+            self._unborn += 1
+        except Exception as error:
+            caller.leave()
+            if not isinstance(error, OSError):
+                raise
+            self._lost(accepted, error)
 
     def _is_born(self) -> None:
         self._unborn -= 1
@@ -322,6 +328,9 @@ class Listener:
             accepted.close()
         except asyncio.CancelledError:
             accepted.close()
+        except Exception as error:
+            accepted.close()
+            tell(self._loop, "accept", error)
         finally:
             if caller:
                 caller.leave()

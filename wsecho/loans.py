@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
+from wsecho.mishaps import tell
+
 # How often the blocked are looked at, in seconds.
 _INTERVAL = 0.25
 # Who has read nothing for so many seconds is stuck, and not only slow. Where other blocked clients do read, this one
@@ -101,8 +103,10 @@ class Loans:
             now = self._loop.time()
             self._review_loans(now)
             self._serve_one(self._stuck(now), now)
-        finally:
-            self._keep_looking()
+        except Exception as error:
+            tell(self._loop, "loans", error)
+        # Last, and whatever happened: nobody else would begin again while there are blocked ones.
+        self._keep_looking()
 
     def _review_loans(self, now: float) -> None:
         """End each loan with the message it was made for; what it holds counts until the peer has read it."""

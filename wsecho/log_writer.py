@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 
@@ -21,7 +22,8 @@ class LogWriter:
 
     A line that finds the queue full, or cannot be written, is lost and counted: `dropped` is told how many, in
     whichever thread notices. After a loss no line is taken until all that wait are out and `notice(lost)`, a line that
-    says how many are missing here, is out too: the gap is where the notice stands.
+    says how many are missing here, is out too: the gap is where the notice stands. `failed` is told, in that thread, of
+    whatever else went wrong there: it goes on.
 
     The thread starts with the first line, so every process that was forked has its own. `rest` ends it until the next
     line, so that a process can fork while it has no other thread.
@@ -29,6 +31,7 @@ class LogWriter:
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
         self.dropped: Callable[[int], None] = lambda lines: None
+        self.failed: Callable[[], None] = lambda: None
         self._descriptor = descriptor
         self._notice = notice
         self._start_anew()
@@ -42,6 +45,9 @@ class LogWriter:
         self._thread: threading.Thread | None = None
         self._lost = 0
         self._torn = False
+        # Whether the last write failed; lines that were taken and are neither written nor lost yet.
+        self._failing = False
+        self._unwritten = 0
 
     def put(self, line: bytes) -> None:
         """Take a line, its end included."""
@@ -87,21 +93,43 @@ class LogWriter:
     def _run(self) -> None:
         # Signals are for the main thread, whose sleep they must end.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        failing = False
         while True:
-            items = self._take()
-            for piece in pieces(item for item in items if isinstance(item, bytes)):
-                unwritten = piece.count(b"\n") if failing and not self._tell() else self._write(piece)
-                failing = unwritten > 0
-                if failing:
-                    self._lose(unwritten)
-            if self._queue.empty():
-                failing = not self._tell()
+            items: list[bytes | threading.Event | None] = []
+            try:
+                self._take(items)
+                self._write_all(items)
+            except Exception:
+                self._survive(items)
             for item in items:
                 if isinstance(item, threading.Event):
                     item.set()
             if None in items and self._steps_down():
                 return
+
+    def _write_all(self, items: list[bytes | threading.Event | None]) -> None:
+        self._unwritten = sum(item.count(b"\n") for item in items if isinstance(item, bytes))
+        for piece in pieces(item for item in items if isinstance(item, bytes)):
+            lines = piece.count(b"\n")
+            unwritten = lines if self._failing and not self._tell() else self._write(piece)
+            self._failing = unwritten > 0
+            self._unwritten -= lines
+            if unwritten:
+                self._lose(unwritten)
+        if self._queue.empty():
+            self._failing = not self._tell()
+
+    def _survive(self, items: list[bytes | threading.Event | None]) -> None:
+        """Go on after whatever it was, most likely an end of memory: what could not be written is lost."""
+        try:
+            self.failed()
+            if self._unwritten:
+                self._lose(self._unwritten)
+        except Exception:
+            self._failing = True
+        self._unwritten = 0
+        if not items:
+            # It cannot even wait for lines: let others have the memory, and the processor.
+            time.sleep(_RETRY_SECONDS)
 
     def _steps_down(self) -> bool:
         """Be no longer the thread, unless there is something to do already for which no other was started."""
@@ -111,24 +139,25 @@ class LogWriter:
                 self._thread = threading.current_thread()
             return self._thread is not threading.current_thread()
 
-    def _take(self) -> list[bytes | threading.Event | None]:
-        """Wait for something to do and return all of it."""
-        items: list[bytes | threading.Event | None] = []
+    def _take(self, items: list[bytes | threading.Event | None]) -> None:
+        """Wait for something to do, and put all of it into `items`."""
         with contextlib.suppress(Empty):
             items.append(self._queue.get(timeout=_RETRY_SECONDS if self._lost else None))
             while len(items) < MAX_LINES:
                 items.append(self._queue.get_nowait())
-        return items
 
     def _tell(self) -> bool:
         """Say how many lines were lost; tell whether nothing is left to be said."""
         with self._lock:
             lost, self._lost = self._lost, 0
-        if lost and self._write(self._notice(lost)):
+        unsaid = lost
+        try:
+            if lost and not self._write(self._notice(lost)):
+                unsaid = 0
+        finally:
             with self._lock:
-                self._lost += lost
-            return False
-        return True
+                self._lost += unsaid
+        return not unsaid
 
     def _write(self, lines: bytes) -> int:
         """Write lines; return how many could not be: the disk is full, the reader has gone, the stream is closed."""

@@ -128,6 +128,12 @@ def count_dropped(count: Callable[[int], None]) -> None:
         _output.writer.dropped = count
 
 
+def count_failures(count: Callable[[], None]) -> None:
+    """Let `count` be told when writing failed for want of memory, or worse, and goes on. It must not raise."""
+    if _output:
+        _output.writer.failed = count
+
+
 def tell_suppressed() -> None:
     """Say how many lines of which kind were left out; to be called every second or so."""
     if _output:

@@ -18,6 +18,7 @@ from wsecho.counters import (
     MESSAGE_SIZE_BOUNDS,
     METHODS,
     OPCODES,
+    PLACES,
     REFUSALS,
     REQUEST_DURATION_BOUNDS,
     ROUND_TRIP_BOUNDS,
@@ -117,6 +118,10 @@ def _refusals(totals: Totals) -> Observed:
 
 def _timeouts(totals: Totals) -> Observed:
     return [({"limit": limit}, count) for limit, count in zip(TIMEOUTS, totals.counters.timeouts, strict=True)]
+
+
+def _internal_errors(totals: Totals) -> Observed:
+    return [({"place": place}, count) for place, count in zip(PLACES, totals.counters.internal_errors, strict=True)]
 
 
 def _requests(totals: Totals) -> ObservedBuckets:
@@ -330,6 +335,14 @@ METRICS = (
         "Log lines lost because standard output did not take them in time.",
         _one(lambda totals: totals.counters.log_lines_dropped),
     ),
+    Metric(
+        "wsecho_internal_errors_total",
+        "counter",
+        "{error}",
+        "Errors of the server's own, an end of its memory included, each survived by all but the connection concerned.",
+        _internal_errors,
+        ("place",),
+    ),
 )
 HISTOGRAMS = (
     Histogram(
@@ -390,6 +403,7 @@ LABEL_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "websocket_protocol_errors_total": {"reason": REASONS},
     "websocket_timeouts_total": {"limit": TIMEOUTS},
     "websocket_refused_connections_total": {"reason": REFUSALS},
+    "wsecho_internal_errors_total": {"place": PLACES},
     "wsecho_worker_up": {"worker": ("0 to workers - 1",)},
     "wsecho_build_info": {
         "version": ("the release",),

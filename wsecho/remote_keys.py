@@ -1,7 +1,6 @@
 """A JSON Web Key Set at a URL: fetched before the server starts, and again, off the event loop, when it seems old."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Iterable
 from math import inf
@@ -54,9 +53,13 @@ class RemoteKeys:
 
     def _ask(self) -> None:
         if self._loop and not self._fetching and monotonic() - self._asked >= _PAUSE:
-            self._fetching = True
             self._asked = monotonic()
-            threading.Thread(target=self._fetch_for, args=(self._loop,), name="keys", daemon=True).start()
+            self._fetching = True
+            try:
+                threading.Thread(target=self._fetch_for, args=(self._loop,), name="keys", daemon=True).start()
+            except Exception as error:
+                # There is no thread to be had now, or no memory for one: the keys that are there have to do.
+                self._end_fetch(error)
 
     def _fetch_for(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run in a thread of its own, which the end of the process does not wait for."""
@@ -66,8 +69,11 @@ class RemoteKeys:
         except Exception as error:
             # Whatever it is, the next one must be able to try.
             result = error
-        with contextlib.suppress(RuntimeError):  # the loop has ended
+        try:
             loop.call_soon_threadsafe(self._end_fetch, result)
+        except Exception:
+            # The loop has ended, or there was no memory: then the next one must be able to try.
+            self._fetching = False
 
     def _end_fetch(self, result: KeySet | Exception) -> None:
         self._fetching = False

@@ -40,10 +40,12 @@ class Schedule:
 
     def due(self, now: float) -> list[Scheduled]:
         """Return those whose time has come, and forget them."""
-        found: list[Scheduled] = []
         last = int(now / self._interval)
-        for sweep in range(self._swept + 1, last + 1):
-            found += self._waiting.pop(sweep, ())
+        sweeps = range(self._swept + 1, last + 1)
+        # Nobody is forgotten before all are found, or an error on the way would lose them.
+        found = [connection for sweep in sweeps for connection in self._waiting.get(sweep, ())]
+        for sweep in sweeps:
+            self._waiting.pop(sweep, None)
         self._swept = last
         for connection in found:
             connection.sweep = None

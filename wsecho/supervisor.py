@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +37,8 @@ _MOST_DEATHS = 5
 _DEATHS_WITHIN = 30.0
 # The first replacement comes at once, the second after so many seconds, each further one after twice as many.
 _BACK_OFF = 0.5
+# How long it rests after an error, which may come again and again.
+_AFTER_ERROR = 0.1
 # What processes get beyond the time of their drain and their last exports before they are killed: the end of their log
 # may be late.
 _GRACE = logs.FLUSH_SECONDS + 0.5
@@ -146,15 +149,32 @@ class _Supervisor:
         gc.freeze()
         self._start_due()
         while self._running or self._due:
-            accepting, signals = self._inbox.wait(self._seconds_left())
-            self._note_accepting(accepting)
-            for number in signals:
-                self._on_signal(number)
-            self._bury()
-            self._start_due()
-            self._kill_the_late()
+            try:
+                self._look_after_all()
+            except Exception as error:
+                self._survive(error)
         self._end_push()
         return self._exit_code
+
+    def _look_after_all(self) -> None:
+        """Wait until there is something to do, and do it."""
+        accepting, signals = self._inbox.wait(self._seconds_left())
+        self._note_accepting(accepting)
+        for number in signals:
+            self._on_signal(number)
+        self._bury()
+        self._start_due()
+        self._kill_the_late()
+
+    def _survive(self, error: Exception) -> None:
+        """Go on after whatever it was, most likely an end of memory: with it would go all workers."""
+        with contextlib.suppress(Exception):
+            self._log.error("unexpected error", exc_info=error)
+        if not self._stopping:
+            # One that was found dead just then has still to be replaced.
+            for number in set(range(len(self._bound))) - set(self._running.values()) - self._due.keys():
+                self._due[number] = monotonic() + _BACK_OFF
+        time.sleep(_AFTER_ERROR)
 
     def _seconds_left(self) -> float | None:
         """Return how long there is nothing to do, None if only a signal could change that."""

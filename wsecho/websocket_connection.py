@@ -111,10 +111,11 @@ class WebSocketConnection:
     def open(self, answer: bytes) -> None:
         """Take over the transport and write `answer`, the 101, and the greeting if there is one."""
         services = self._services
-        services.connections.add(self)
+        # From here on we are told of the end, which gives everything back.
         self._transport.set_protocol(self._wire)
-        # First, so that whoever has read a 101 is in the books, whatever happens to this process.
+        # Before the answer, so that whoever has read a 101 is in the books, whatever happens to this process.
         services.ledger.connection_opened()
+        services.connections.add(self)
         self._transport.write(answer)
         if services.config.greeting:
             self._echo.greet(services.config.greeting)
@@ -166,7 +167,16 @@ class WebSocketConnection:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, however it did."""
+        try:
+            self._end()
+        finally:
+            # They refer to us: nothing of a connection is left to the garbage collector.
+            del self._wire
+            self._echo.make_inflater = self._echo.inflater = None
+
+    def _end(self) -> None:
         services = self._services
+        # First what others would miss, should the rest fail.
         services.connections.remove(self)
         services.schedule.discard(self)
         services.shares.give_back(self._share)
@@ -182,9 +192,6 @@ class WebSocketConnection:
         peer = self._transport.get_extra_info("peername")
         self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)
-        # They refer to us: nothing of a connection is left to the garbage collector.
-        del self._wire
-        self._echo.make_inflater = self._echo.inflater = None
 
     def _initiator(self) -> str:
         """Tell who sent the first Close or, without any, cut the connection."""
@@ -254,6 +261,8 @@ class WebSocketConnection:
     def _limit_unsent(self) -> None:
         """Let the transport stop us at what there is room for. It finds at once on which side of that it is."""
         self._crowded = False
+        if self._transport.is_closing():
+            return
         # A loan is for going on as soon as there is room; else a peer first has most of what waits to read.
         self._transport.set_write_buffer_limits(high=self._room, low=self._room if self._has_loan else None)
 
@@ -284,7 +293,8 @@ class WebSocketConnection:
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
-        return self._transport.get_write_buffer_size()
+        # A transport that has ended has no protocol, and would ask it all the same: that is a crash.
+        return self._transport.get_write_buffer_size() if self._transport.get_protocol() else 0
 
     def held(self) -> int:
         """Return what is kept of memory for these."""

@@ -31,6 +31,7 @@ from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
 from wsecho.listener import Listener, Sockets
 from wsecho.loans import Loans
+from wsecho.mishaps import tell
 from wsecho.orders import Alone, Orders, Stop
 from wsecho.proxies import Proxies
 from wsecho.receive_buffer import ReceiveBuffer
@@ -180,7 +181,8 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
         exports.push(stats)
     telemetry = Telemetry(stats, exports.resource)
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(partial(_on_loop_error, log))
+    ledger = Ledger(stats.rows[number])
+    loop.set_exception_handler(partial(_on_loop_error, ledger, log))
     connections = Connections()
     schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
@@ -222,12 +224,13 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
         receive_buffer=foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         tally=foundation.codec.Tally(stats.rows[number].echo),
-        ledger=Ledger(stats.rows[number]),
+        ledger=ledger,
         traces=exports.traces(),
         log=log,
         loop=loop,
     )
-    logs.count_dropped(services.ledger.log_lines_dropped)
+    logs.count_dropped(ledger.log_lines_dropped)
+    logs.count_failures(partial(ledger.internal_error, "log"))
     listeners = [
         Listener(
             sockets.public,
@@ -292,12 +295,18 @@ def _calm_garbage_collector() -> None:
 
 
 def _on_loop_error(
-    log: structlog.typing.FilteringBoundLogger, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ledger: Ledger, log: structlog.typing.FilteringBoundLogger, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 ) -> None:
     error = context.get("exception")
-    if isinstance(error, OSError) or tls.is_peers_doing(error):
+    place = context.get("place")
+    if not place and (isinstance(error, OSError) or tls.is_peers_doing(error)):
         # A peer that went at the wrong moment: its doing, not our error.
         log.debug("connection lost", cause=str(error))
+        return
+    # First: to say it may take memory that is not there.
+    ledger.internal_error(place or ("connection" if "transport" in context else "callback"))
+    if place and isinstance(error, MemoryError):
+        log.error("out of memory", place=place)
     elif isinstance(error, MemoryError):
         log.error("out of memory for a connection", cause=context["message"])
     else:
@@ -305,36 +314,49 @@ def _on_loop_error(
 
 
 async def _sweep(services: Services, interval: float) -> None:
-    """Look, once an interval, after every connection whose time has come."""
+    """Look, once an interval, after every connection whose time has come. Whatever fails, the next sweep comes."""
     was_late = False
     while True:
-        asked = monotonic()
-        await asyncio.sleep(interval)
-        now = monotonic()
-        lag = max(0.0, now - asked - interval)
-        services.ledger.loop_lag(lag)
-        logs.tell_suppressed()
-        was_late = lag > _LATE and not was_late
-        if was_late:
-            # The process was stopped, or starved. What its peers have sent meanwhile is still to be read. By the next
-            # sweep it has been: who keeps us late must not be spared for it.
-            continue
-        for connection in services.connections.expired(now):
-            _guarded(connection.expire, connection, services)
-        for number, scheduled in enumerate(services.schedule.due(now), start=1):
-            _guarded(partial(scheduled.look, now), scheduled, services)
-            if number % _LOOKS_AT_ONCE == 0:
-                # Hundreds of pings take milliseconds, in which the echoes of others have their turn.
-                await asyncio.sleep(0)
+        try:
+            was_late = await _sweep_once(services, interval, was_late)
+        except Exception as error:
+            tell(services.loop, "sweep", error)
+            # Not at once: it may have been the sleep that failed.
+            await asyncio.sleep(0)
+
+
+async def _sweep_once(services: Services, interval: float, was_late: bool) -> bool:
+    """Sleep, then look; tell whether that was so late that nobody was judged."""
+    asked = monotonic()
+    await asyncio.sleep(interval)
+    now = monotonic()
+    lag = max(0.0, now - asked - interval)
+    services.ledger.loop_lag(lag)
+    if lag > _LATE and not was_late:
+        # The process was stopped, or starved. What its peers have sent meanwhile is still to be read. By the next sweep
+        # it has been: who keeps us late must not be spared for it.
+        return True
+    for connection in services.connections.expired(now):
+        _guarded(connection.expire, connection, services)
+    for number, scheduled in enumerate(services.schedule.due(now), start=1):
+        _guarded(partial(scheduled.look, now), scheduled, services)
+        if number % _LOOKS_AT_ONCE == 0:
+            # Hundreds of pings take milliseconds, in which the echoes of others have their turn.
+            await asyncio.sleep(0)
+    logs.tell_suppressed()
+    return False
 
 
 def _guarded(look: Callable[[], None], connection: Connection | Scheduled, services: Services) -> None:
     """Whatever happens to this connection, all others depend on the sweep."""
     try:
         look()
-    except Exception:
-        services.log.exception("unexpected error")
-        connection.abort()
+    except Exception as error:
+        tell(services.loop, "sweep", error)
+        try:
+            connection.abort()
+        except Exception as another:
+            tell(services.loop, "sweep", another)
 
 
 def _sweep_interval(config: Config) -> float:

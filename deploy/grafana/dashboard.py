@@ -429,6 +429,12 @@ ROWS = {
             "cps",
             {"{{instance}}": rate("wsecho_log_lines_dropped_total", by="instance")},
         ),
+        graph(
+            "Internal errors",
+            "Errors of the server's own a second, ends of memory included, by where they were survived.",
+            "cps",
+            {"{{place}}": rate("wsecho_internal_errors_total", by="place")},
+        ),
     ],
 }
 

@@ -13,6 +13,7 @@ from tests.memory import virtual_memory
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.test_compressed_echo import Compressor, compressed_frame
 from tests.test_websocket import long_client_frame, send_until_cut_off
+from wsecho.counters import PLACES
 
 DEFLATE_HANDSHAKE = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\nX-Out-Of-Memory: 1\r\n\r\n"
 # Each fails for those that send the field above.
@@ -61,6 +62,143 @@ def test_memory_that_ends_in_one_connection_ends_that_one(serve: Serve, codec_na
     assert seen["websocket_connection_duration_seconds_count"] == seen["websocket_connections_total"]
     server.stop()
     assert take_out(server, "out of memory for a connection") == 5
+
+
+# Each fails for the first five connections, in the class that a place of its address was taken for.
+BIRTHS = {
+    "making a protocol": """
+made = http_connection.HttpConnection.__init__
+def fail(*arguments):
+    next(failures)
+    return made(*arguments)
+http_connection.HttpConnection.__init__ = fail
+""",
+    "making a transport": """
+from wsecho import tls
+def failing(base):
+    def fail(*arguments, **named):
+        next(failures)
+        return base(*arguments, **named)
+    return fail
+listener.SelectorSocketTransport = failing(listener.SelectorSocketTransport)
+tls._Transport = failing(tls._Transport)
+""",
+    "being told of the transport": """
+from wsecho.connections import Connections
+watch = Connections.watch
+def fail(*arguments, **named):
+    next(failures)
+    return watch(*arguments, **named)
+Connections.watch = fail
+""",
+    "opening the WebSocket": """
+from wsecho.connections import Connections
+from wsecho.websocket_connection import WebSocketConnection
+add = Connections.add
+def fail(connections, connection):
+    if isinstance(connection, WebSocketConnection):
+        next(failures)
+    return add(connections, connection)
+Connections.add = fail
+""",
+}
+FIVE_FAILURES = """
+class Failures:
+    left = 5
+    def __next__(self):
+        if self.left:
+            self.left -= 1
+            raise MemoryError
+failures = Failures()
+"""
+
+
+@pytest.mark.parametrize("transport", ["plain", "tls"])
+@pytest.mark.parametrize("birth", BIRTHS)
+def test_who_fails_to_begin_gives_its_place_back(serve: Serve, birth: str, transport: str) -> None:
+    options = ["--max-connections-per-address", "2", *(["--tls-self-signed"] if transport == "tls" else [])]
+    server = serve(*options, command=patched(FIVE_FAILURES + BIRTHS[birth]))
+    context = server.client_tls
+    for _ in range(5):
+        with contextlib.suppress(OSError), RawConnection(server.port, tls=context) as unlucky:
+            unlucky.send(HANDSHAKE)
+            assert unlucky.receive_all() == b""
+    for _ in range(3):
+        with (
+            RawConnection(server.port, tls=context).open() as first,
+            RawConnection(server.port, tls=context).open() as second,
+        ):
+            for client in (first, second):
+                client.send(client_frame(TEXT, b"here"))
+                assert client.receive(6) == server_frame(TEXT, b"here")
+        server.wait_for_metrics(websocket_active_connections=0)
+    seen = server.metrics()
+    errors = {place: seen[f'wsecho_internal_errors_total{{place="{place}"}}'] for place in PLACES}
+    assert sum(errors.values()) == 5
+    assert seen["websocket_connection_duration_seconds_count"] == seen["websocket_connections_total"]
+    assert server.stop() == 0
+    assert take_out(server, "out of memory") + take_out(server, "out of memory for a connection") == 5
+
+
+def test_a_log_that_had_no_memory_for_a_line_goes_on(serve: Serve) -> None:
+    change = """
+from wsecho.log_writer import LogWriter
+write = LogWriter._write
+failures = iter([False, True, False, True])
+def fail(writer, lines):
+    if b'handshake refused' in lines and next(failures, False):
+        raise MemoryError
+    return write(writer, lines)
+LogWriter._write = fail
+"""
+    server = serve(command=patched(change))
+    refused = HANDSHAKE.replace(b"Version: 13", b"Version: 12")
+    for _ in range(6):
+        with RawConnection(server.port) as client:
+            client.send(refused)
+            assert client.receive_all().startswith(b"HTTP/1.1 426 ")
+        # One at a time: lines that wait together are written together, and lost together.
+        server.metrics()
+    seen = server.metrics()
+    assert 1 <= seen['wsecho_internal_errors_total{place="log"}'] <= 2
+    server.wait_for_log("log lines lost")
+    server.stop()
+    server.wait_for_log("stopped")
+
+
+def test_timeouts_go_on_after_sweeps_that_had_no_memory(serve: Serve) -> None:
+    change = """
+from wsecho.connections import Connections
+expired = Connections.expired
+failures = iter([True] * 3)
+def fail(*arguments):
+    if next(failures, False):
+        raise MemoryError
+    return expired(*arguments)
+Connections.expired = fail
+"""
+    server = serve("--handshake-timeout", "500ms", command=patched(change))
+    with RawConnection(server.port) as silent:
+        assert silent.receive_all() == b""
+    assert server.metrics()['wsecho_internal_errors_total{place="sweep"}'] == 3
+    server.stop()
+    assert take_out(server, "out of memory") == 3
+
+
+def test_a_close_that_fails_does_not_hold_up_the_stop(serve: Serve, codec_name: str) -> None:
+    change = """
+from wsecho.websocket_connection import WebSocketConnection
+def fail(*arguments):
+    raise MemoryError
+WebSocketConnection.connection_lost = fail
+"""
+    server = serve("--codec", codec_name, "--drain-timeout", "1s", "--close-timeout", "200ms", command=patched(change))
+    for _ in range(3):
+        RawConnection(server.port).open().socket.close()
+    with RawConnection(server.port).open() as client:
+        assert server.stop() == 0
+        assert client.receive_all()[:1] == b"\x88"
+    assert take_out(server, "out of memory for a connection") == 4
 
 
 def test_memory_that_ends_when_a_turn_has_come_ends_who_waited_for_it(serve: Serve, codec_name: str) -> None:

@@ -1,0 +1,12 @@
+"""What fails in us, in a place that all connections depend on: it is told and counted, and the place goes on."""
+
+import asyncio
+
+
+def tell(loop: asyncio.AbstractEventLoop, place: str, error: Exception) -> None:
+    """Let the loop's handler know of an error that was survived. `place` is one of `counters.PLACES`. Never raises."""
+    try:
+        loop.call_exception_handler({"message": f"{place} failed", "exception": error, "place": place})
+    except Exception:
+        # Whoever has no memory even to say so must go on all the same.
+        return
