@@ -1,6 +1,7 @@
 """Turns of the loop: who takes much of one by inflating waits, and a crowd of them gets little room."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -92,10 +93,12 @@ def test_a_head_that_fails_keeps_no_other_waiting() -> None:
     asyncio.run(go_round())
 
 
-def test_a_turn_that_there_was_no_memory_for_comes_with_the_next_who_waits() -> None:
+@pytest.mark.parametrize("make", [lambda loop: Turns(loop, CODECS["python"]), Heads], ids=["turns", "heads"])
+def test_a_turn_that_there_was_no_memory_for_comes_with_the_next_who_waits(
+    make: Callable[[asyncio.AbstractEventLoop], Turns | Heads],
+) -> None:
     async def go_round() -> None:
-        loop = asyncio.get_running_loop()
-        turns = Turns(loop, CODECS["python"])
+        turns = make(asyncio.get_running_loop())
         seen: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(turns, "_loop", None)

@@ -27,8 +27,8 @@ class Turns:
 
     def _await_next(self) -> None:
         if not self._next_is_awaited:
+            # In this order: if there was no memory for it, whoever comes next has to be able to try.
             self._loop.call_soon(self._begin)
-            # Only then: if there was no memory for it, whoever comes next has to be able to try.
             self._next_is_awaited = True
 
     def _begin(self) -> None:
@@ -66,8 +66,9 @@ class Heads:
 
     def _await_next(self) -> None:
         if not self._next_is_awaited:
-            self._next_is_awaited = True
+            # In this order: if there was no memory for it, whoever comes next has to be able to try.
             self._loop.call_soon(self._begin)
+            self._next_is_awaited = True
 
     def _begin(self) -> None:
         self._next_is_awaited = False
