@@ -328,7 +328,7 @@ def test_a_small_run_measures_and_writes_what_it_found(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
         check=False,
     )
     if "is not installed" in run.stderr:

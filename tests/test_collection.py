@@ -37,7 +37,7 @@ def collect(folder: Path, *, seed: str, under: tuple[str, ...] = ()) -> list[tup
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=400,
     )
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr
     return [tuple(json.loads(line)) for line in names.read_text().splitlines()]

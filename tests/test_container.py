@@ -20,9 +20,6 @@ from tests.container.processes import Container, Process
 from tests.free_port import free_port
 from tests.server import PATIENCE
 
-# A first run makes the base image, too.
-pytestmark = pytest.mark.timeout(600)
-
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 ENVIRONMENT = "opt/wsecho"
 COMPILERS = re.compile(r"(.+-)?(cc|gcc|c\+\+|g\+\+|cpp|clang|ld|as|cc1)(-[\d.]+)?")

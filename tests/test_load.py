@@ -35,7 +35,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env=os.environ | {"CFLAGS": f"-Werror {os.environ.get('CFLAGS', '')}"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
         check=False,
     )
     if "is not installed" in built.stderr:

@@ -24,7 +24,7 @@ def make(*arguments: str, cwd: Path, **environment: str) -> subprocess.Completed
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=200,
+        timeout=400,
         check=False,
     )
 

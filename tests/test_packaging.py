@@ -83,7 +83,6 @@ def test_the_source_distribution_is_the_repository(tmp_path: Path) -> None:
     assert names - made == set(repository())
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("codec", ["compiled", "python"])
 def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_path: Path, codec: str) -> None:
     """In an environment that sees our dependencies, but not this folder."""
@@ -109,7 +108,6 @@ def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_pat
 BUILD = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("compiler", ["/bin/false", "no-such-compiler"])
 def test_without_a_compiler_the_build_ends_well_and_leaves_no_older_codec(tmp_path: Path, compiler: str) -> None:
     source = clone(tmp_path / "source")

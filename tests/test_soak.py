@@ -1,12 +1,9 @@
 """A short soak with smaller crowds, judged on truth alone: nothing lost, nothing left, nothing that grows."""
 
-import pytest
-
 from tests.soak.hostile import Mix
 from tests.soak.phases import Plan, soak
 
 
-@pytest.mark.timeout(300)
 def test_a_minute_of_everything_loses_nothing_and_leaves_nothing() -> None:
     mix = Mix(drippers=50, slow_readers=20, bombs=5, violations=5)
     report = soak(Plan(seconds=45, connections=500, churn_rate=50, mix=mix))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MANY_PIECES = 512
 
 
-# Frames in one read after which others have their turn: a millisecond's work at most, and far more than those who wait for
+# Frames in one read after which others have their turn: a millisecond of work, and far more than those who wait for
 # echoes have under way.
 MANY_FRAMES = 1024
 
