@@ -113,13 +113,16 @@ clean:
 	find benchmarks deploy docs fuzz tests wsecho \( -name __pycache__ -o -name node_modules -o -name '*.so' \) -prune \
 		-exec rm -r {} +
 
-# Looked at each time, and made anew where PYTHON is not of the version that made it.
+# Looked at each time, and made anew where PYTHON is not of the version that made it. Its own pip, if there is one, brings
+# the environment's in a quarter of the time that venv takes for that.
 $(VENV)/pyvenv.cfg: always
 	@$(PYTHON) -B -c 'from wsecho.__main__ import require_python; require_python()'
 	@version=$$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'); \
 	grep -qsxF "version = $$version" $@ || { \
 		echo "$(VENV) is made for Python $$version, and what is needed is installed there."; \
-		$(PYTHON) -m venv --clear $(VENV); \
+		{ $(PYTHON) -m venv --clear --without-pip $(VENV) \
+			&& $(PYTHON) -m pip --python $(BIN)/python install --quiet --no-compile pip 2>/dev/null; } \
+			|| $(PYTHON) -m venv --clear $(VENV); \
 	}
 
 # Python compiles what it imports when it does so, which is a small part of what is installed.

@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def interpreter(folder: Path, version: tuple[int, int, int]) -> Path:
-    """Make an interpreter that says it is of `version`, and makes no more of a virtual environment than its note."""
+    """Make an interpreter that says it is of `version`, has no pip, and makes little of a virtual environment."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(f"import sys\n\nsys.version_info = {version}\n")
     python = folder / "python3"
@@ -43,8 +43,11 @@ def interpreter(folder: Path, version: tuple[int, int, int]) -> Path:
     python.write_text(
         f"""#!/bin/sh
 if [ "$1 $2 $3" = "-m venv --clear" ]; then
-    rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; echo "version = {number}" >"$4/pyvenv.cfg"; exit
+    for folder; do :; done
+    rm -rf "$folder"; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python"
+    echo "version = {number}" >"$folder/pyvenv.cfg"; exit
 fi
+[ "$1 $2" != "-m pip" ] || exit 1
 PYTHONPATH={shlex.quote(str(folder))} exec {shlex.quote(sys.executable)} "$@"
 """
     )
