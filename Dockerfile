@@ -43,9 +43,12 @@ RUN WSECHO_REQUIRE_NATIVE=1 python3 -m pip --python /opt/wsecho/bin/python3 whee
          || python3 -m pip --python /opt/wsecho/bin/python3 install "$(echo /wheels/*.whl)[$EXTRAS]"; } \
     && python3 -m pip --python /opt/wsecho/bin/python3 check
 
-# The proof that the installed package has the compiled codec and that it loads: -I keeps the working directory off the
-# path, and a RuntimeWarning is how Cython says that a library is not the release it was compiled against.
-RUN /opt/wsecho/bin/python3 -I -W error::RuntimeWarning -c \
+# Process 1 is deaf to a signal that it has no handler for, as Python has none while it starts: so both are held back from
+# the first millisecond on, until the server can hear them. Then the proof that the installed package has the compiled
+# codec and that it loads: -I keeps the working directory off the path, and a RuntimeWarning is how Cython says that a
+# library is not the release it was compiled against.
+RUN sed --in-place '1s|^#!|#!/usr/bin/env -S --block-signal=TERM,INT |' /opt/wsecho/bin/wsecho \
+    && /opt/wsecho/bin/python3 -I -W error::RuntimeWarning -c \
     "import wsecho.native.echo as codec; assert codec.__file__.endswith('.so'), codec.__file__"
 
 
@@ -69,9 +72,9 @@ EXPOSE 8080
 # By number, because Kubernetes' runAsNonRoot cannot judge a name; it needs no entry in /etc/passwd.
 USER 65532:65532
 
-# In Python, because a slim image has no curl. It asks the port that the environment names, in the server's own order of
-# precedence, with TLS where the server speaks it; a port given as --port it cannot know. Cloud Run and Kubernetes
-# ignore it and use probes of their own.
+# In Python, because a slim image has no curl. It asks where the environment says that the server listens, in the server's
+# own order of precedence, with TLS where the server speaks it; what was given as --host or --port it cannot know. Cloud Run
+# and Kubernetes ignore it and use probes of their own.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["python3", "-I", "-m", "wsecho.health_probe"]
 
 LABEL org.opencontainers.image.title="wsecho" \

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +19,7 @@ from websockets.sync.client import connect
 from tests.container.images import ROOT, Images, why_impossible
 from tests.container.processes import Container, Process
 from tests.free_port import free_port
+from tests.processes import wait_until
 from tests.server import PATIENCE
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -186,6 +188,18 @@ def test_sigterm_says_goodbye_and_ends_it(server: Container) -> None:
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert server.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_right_behind_exec_is_not_lost(
+    config: dict[str, Any], folder: Path, log: Path, number: signal.Signals
+) -> None:
+    """Python has just begun to start, and no handler yet."""
+    with Container(folder, config, log, PORT=str(free_port())) as server:
+        wait_until(lambda: server.runs("python"))
+        os.kill(server.pid, number)
+        assert server.wait(PATIENCE) == 0
+        assert "Traceback" not in server.output
 
 
 def test_the_health_check_follows_the_server(

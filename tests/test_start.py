@@ -177,3 +177,18 @@ def test_a_hangup_that_was_ignored_at_the_start_stays_ignored(workers: int) -> N
     assert not server.complaints()
     assert "reloaded" not in [line["event"] for line in server.logs]
     server.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_with_signals_held_back_none_is_lost_from_exec_on(number: signal.Signals) -> None:
+    """As the image does it: Python has just begun to start, and cannot hear."""
+    line = [*as_process_1(), "env", "--block-signal=TERM,INT", *PACKAGE, "--host", "127.0.0.1", "--port", "0"]
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+        def python_runs() -> bool:
+            return any(Path(f"/proc/{pid}/exe").readlink().name.startswith("python") for pid in children(process.pid))
+
+        wait_until(python_runs)
+        os.kill(*children(process.pid), number)
+        out, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, errors) == (0, "", "")

@@ -107,6 +107,13 @@ class Container(Process):
         """The number that the container's process 1 has outside."""
         return int(self._children())
 
+    def runs(self, program: str) -> bool:
+        """Tell whether process 1 is already a program whose name begins so."""
+        try:
+            return Path(f"/proc/{self.pid}/exe").resolve().name.startswith(program)
+        except (FileNotFoundError, ValueError):
+            return False  # there is no process 1 yet
+
     def _children(self) -> str:
         outer = self._started.pid
         return Path(f"/proc/{outer}/task/{outer}/children").read_text()
