@@ -86,7 +86,11 @@ function connect() {
 
 // Newer browsers accept http: and relative URLs too; a typing error should not connect to this server.
 function isWebSocketUrl(text) {
-  return URL.canParse(text) && ["ws:", "wss:"].includes(new URL(text).protocol);
+  try {
+    return ["ws:", "wss:"].includes(new URL(text).protocol);
+  } catch {
+    return false;
+  }
 }
 
 function withoutPassword(url) {
@@ -158,7 +162,7 @@ function takeRoundTrip(data) {
   const now = performance.now();
   const index = state.awaited.findIndex(({ text }) => text === data);
   if (index < 0) return undefined;
-  return now - state.awaited.splice(0, index + 1).at(-1).sentAt;
+  return now - state.awaited.splice(0, index + 1).pop().sentAt;
 }
 
 function describe(data) {
@@ -249,8 +253,10 @@ view.composer.addEventListener("submit", (event) => {
   send();
 });
 view.message.addEventListener("keydown", (event) => {
-  // While an input method composes a character, Enter belongs to it.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  // While an input method composes a character, Enter belongs to it. Safari ends the composition before the Enter that
+  // does so, which only the code tells from another one.
+  const isComposing = event.isComposing || event.keyCode === 229;
+  if (event.key !== "Enter" || event.shiftKey || isComposing) return;
   event.preventDefault();
   send();
   view.message.select(); // Enter again repeats the message, typing replaces it
@@ -259,5 +265,7 @@ view.clear.addEventListener("click", () => view.log.replaceChildren());
 view.log.addEventListener("scroll", onLogScroll);
 new ResizeObserver(followLog).observe(view.log);
 
-view.url.value = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`;
+// Beside this page, wherever a proxy has put it.
+const folder = location.pathname.replace(/[^/]*$/, "");
+view.url.value = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${folder}ws`;
 showState();
