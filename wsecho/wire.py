@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 # After so many pieces the connection is asked what they cost, if they wait.
 MANY_PIECES = 512
 
-
 # Frames in one read after which others have their turn: a millisecond of work, and far more than those who wait for
 # echoes have under way.
 MANY_FRAMES = 1024
