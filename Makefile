@@ -65,6 +65,7 @@ fuzz: build $(VENV)/.dev
 	$(BIN)/python fuzz/http_request.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-http- fuzz/corpus/http_request
 	$(BIN)/python fuzz/proxies.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-proxies-
 	$(BIN)/python fuzz/frames.py -max_total_time=$(TIME) fuzz/corpus/frames
+	$(BIN)/python fuzz/deflate.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-deflate-
 	! command -v clang >/dev/null || $(MAKE) fuzz-bytes
 
 # The loops over payload bytes, in C alone; needs clang and its run-time library (Debian: clang, libclang-rt-14-dev).

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.deflate_model import judge
 from tests.echoing import CODECS, EchoBench, bytewise, cut
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from wsecho import inflate_state
@@ -498,3 +499,41 @@ def test_compressed_traffic_has_one_outcome_however_it_is_cut_and_on_either_buil
             assert outcome.error in (NOT_DEFLATE, NOT_TEXT, TOO_BIG, "text ends inside a UTF-8 character")
         else:
             assert outcome == plain
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> bytes:
+    """One compressed message, or what was one, or almost anything."""
+    message = draw(st.one_of(st.binary(max_size=300), st.text(max_size=100).map(str.encode))) * draw(st.integers(1, 4))
+    strategy = draw(st.sampled_from([zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY]))
+    compress = zlib.compressobj(draw(st.sampled_from([0, 1, 9])), zlib.DEFLATED, -15, 8, strategy)
+    flush = draw(st.sampled_from([zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH, zlib.Z_FINISH]))
+    payload = bytearray((compress.compress(message) + compress.flush(flush)).removesuffix(b"\x00\x00\xff\xff"))
+    for change in draw(st.lists(st.sampled_from(["flip", "cut", "add", "insert"]), max_size=2)):
+        at = draw(st.integers(0, len(payload)))
+        if change == "cut":
+            del payload[at:]
+        elif change == "add":
+            payload += draw(st.sampled_from([b"\x00\x00\xff\xff", b"\x00", b"\x01", EMPTY_TABLES, final(b"x")]))
+        elif change == "insert":
+            payload[at:at] = draw(st.binary(max_size=5))
+        elif at < len(payload):
+            payload[at] ^= 1 << draw(st.integers(0, 7))
+    return bytes(payload)
+
+
+def check_message(payload: bytes) -> None:
+    """Require that both builds take a first message for what the model says it is."""
+    verdict, inflated = judge(payload)
+    expected = {"whole": None, "unfinished": CUT_SHORT, "invalid": NOT_DEFLATE}[verdict]
+    for chosen in CODECS.values():
+        bench = bench_after([compressed_frame(BINARY, payload)], chosen, size=1 << 15)
+        assert (bench.error, bench.sent) == (expected, int(verdict == "whole"))
+        if verdict == "whole":
+            assert bench.row.message_bytes == inflated
+
+
+@given(payloads())
+@settings(derandomize=True, max_examples=250)
+def test_a_message_is_what_the_model_says(payload: bytes) -> None:
+    check_message(payload)
