@@ -308,7 +308,7 @@ def test_a_client_that_writes_a_long_message_before_it_reads_gets_it_back(
 
 
 def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str) -> None:
-    server = serve("--codec", codec_name, "--loan-limit", "16MiB", "--stall-timeout", "2s")
+    server = serve("--codec", codec_name, "--loan-limit", "16MiB", "--stall-timeout", "10s")
     message = long_client_frame(BINARY, bytes(48 << 20))
     before = resident_memory(server.pid)
     greedy = [RawConnection(server.port).open() for _ in range(4)]
