@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wsecho.worker import Services
 
 _PING_SIZE = 8
-# What the transport keeps beside the bytes of each piece that waits: two objects and their place, 120 bytes measured.
+# What the transport keeps beside the bytes of each piece that waits: two objects and their place, some 120 bytes.
 _PIECE_COST = 128
 # What pieces without a loan may cost: a client can have single bytes echoed.
 _MOST_FOR_PIECES = 256 << 10
