@@ -1,6 +1,7 @@
 """Turns of the event loop: what costs much goes on a little in each, so that a crowd costs as one does."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns
@@ -11,14 +12,13 @@ from wsecho.codec import Codec
 _HEADS_SECONDS = 1e-3
 
 
-class Turns:
-    """Keeps `turn`, what inflating took of the present one, and the queue of those that wait to be read from."""
+class _Queue(ABC):
+    """Those that wait for a later turn go on as they came: one in each turn, and more while it has time for them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._next_is_awaited = False
         self._waiting: deque[Callable[[], None]] = deque()
-        self.turn = codec.Turn(self._await_next, monotonic_ns)
 
     def wait(self, go_on: Callable[[], None]) -> None:
         """Call `go_on` in a later turn, when those that have waited longer have had theirs."""
@@ -33,49 +33,57 @@ class Turns:
 
     def _begin(self) -> None:
         self._next_is_awaited = False
-        self.turn.end()
-        if self._waiting:
-            go_on = self._waiting.popleft()
-            if self._waiting:
+        self._forget_last_turn()
+        has_time = True
+        while self._waiting and has_time:
+            if len(self._waiting) > 1:
+                # Before this one, which may fail.
                 self._await_next()
-            go_on()
+            self._waiting.popleft()()
+            has_time = self._has_time()
+
+    @abstractmethod
+    def _forget_last_turn(self) -> None:
+        """Another turn has begun."""
+
+    @abstractmethod
+    def _has_time(self) -> bool:
+        """Tell whether another one may go on in this turn."""
 
 
-class Heads:
-    """Lets requests be read and answered for a while in each turn, and the others in later ones, as they came."""
+class Turns(_Queue):
+    """Those that have inflated too much at once, and `turn`, what inflating took of the present one."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
+        super().__init__(loop)
+        self.turn = codec.Turn(self._await_next, monotonic_ns)
+
+    def _forget_last_turn(self) -> None:
+        self.turn.end()
+
+    def _has_time(self) -> bool:
+        # Each may take all of it.
+        return False
+
+
+class Heads(_Queue):
+    """Requests that wait to be read, because others have taken what there is of a turn for all of them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._next_is_awaited = False
+        super().__init__(loop)
         self._spent = 0.0
-        self._waiting: deque[Callable[[], None]] = deque()
 
     def must_wait(self) -> bool:
         """Tell whether this turn's time is up, or others have waited longer."""
-        return bool(self._waiting) or self._spent >= _HEADS_SECONDS
-
-    def wait(self, go_on: Callable[[], None]) -> None:
-        """Call `go_on` in a later turn."""
-        self._waiting.append(go_on)
-        self._await_next()
+        return bool(self._waiting) or not self._has_time()
 
     def spend(self, seconds: float) -> None:
         """Count what was done in this turn."""
         self._spent += seconds
         self._await_next()
 
-    def _await_next(self) -> None:
-        if not self._next_is_awaited:
-            # In this order: if there was no memory for it, whoever comes next has to be able to try.
-            self._loop.call_soon(self._begin)
-            self._next_is_awaited = True
-
-    def _begin(self) -> None:
-        self._next_is_awaited = False
+    def _forget_last_turn(self) -> None:
         self._spent = 0.0
-        if self._waiting:
-            # Also for those behind one that fails.
-            self._await_next()
-            self._waiting.popleft()()
-        while self._waiting and self._spent < _HEADS_SECONDS:
-            self._waiting.popleft()()
+
+    def _has_time(self) -> bool:
+        return self._spent < _HEADS_SECONDS
