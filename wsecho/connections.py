@@ -5,7 +5,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from wsecho.mishaps import tell
+from wsecho.mishaps import survive
 
 # A batch keeps the loop from everyone else for some milliseconds.
 _GOODBYES_AT_ONCE = 100
@@ -96,7 +96,7 @@ class Connections:
         over = []
         for connection, watch in self._watched.items():
             try:
-                if not watch.stands and _has_progressed(connection, watch):
+                if not watch.stands and _note_progress(connection, watch):
                     watch.deadline = now + watch.limit
                 elif now >= watch.deadline:
                     over.append(connection)
@@ -124,7 +124,7 @@ class Connections:
         await _wait(self._drained, deadline - loop.time())
         cut_off = len(self._open)
         for connection in list(self._open):
-            _cut_off(connection)
+            survive(loop, "drain", connection.abort)
         # An aborted transport reports its end on the next turn of the loop. One whose end failed never does.
         for _ in range(_TURNS_TO_END):
             if not self._open:
@@ -142,25 +142,18 @@ class Connections:
             for connection in everyone[start : start + _GOODBYES_AT_ONCE]:
                 # Some have gone by themselves before their turn.
                 if connection in self._open:
-                    self._say_goodbye(connection)
-
-    def _say_goodbye(self, connection: Connection) -> None:
-        try:
-            connection.drain()
-        except Exception as error:
-            # Whatever happened to this one, the others are to be told.
-            tell(asyncio.get_running_loop(), "drain", error)
-            _cut_off(connection)
+                    _say_goodbye(connection)
 
 
-def _cut_off(connection: Connection) -> None:
-    try:
-        connection.abort()
-    except Exception as error:
-        tell(asyncio.get_running_loop(), "drain", error)
+def _say_goodbye(connection: Connection) -> None:
+    """Whatever happens to this one, the others are to be told."""
+    loop = asyncio.get_running_loop()
+    if not survive(loop, "drain", connection.drain):
+        survive(loop, "drain", connection.abort)
 
 
-def _has_progressed(connection: Connection, watch: _Watch) -> bool:
+def _note_progress(connection: Connection, watch: _Watch) -> bool:
+    """Tell whether the peer has made progress, which counts from now on."""
     taken = connection.taken()
     has_caught_up = watch.is_behind and not connection.unsent()
     if has_caught_up or taken - watch.taken >= watch.limit * LEAST_RATE:

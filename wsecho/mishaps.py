@@ -1,6 +1,7 @@
 """What fails in us, in a place that all connections depend on: it is told and counted, and the place goes on."""
 
 import asyncio
+from collections.abc import Callable
 
 
 def tell(loop: asyncio.AbstractEventLoop, place: str, error: Exception) -> None:
@@ -10,3 +11,13 @@ def tell(loop: asyncio.AbstractEventLoop, place: str, error: Exception) -> None:
     except Exception:
         # Whoever has no memory even to say so must go on all the same.
         return
+
+
+def survive(loop: asyncio.AbstractEventLoop, place: str, step: Callable[[], None]) -> bool:
+    """Do `step`, and tell of an error; return whether there was none."""
+    try:
+        step()
+    except Exception as error:
+        tell(loop, place, error)
+        return False
+    return True

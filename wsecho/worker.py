@@ -31,7 +31,7 @@ from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
 from wsecho.listener import Listener, Sockets
 from wsecho.loans import Loans
-from wsecho.mishaps import tell
+from wsecho.mishaps import survive, tell
 from wsecho.orders import Alone, Orders, Stop
 from wsecho.proxies import Proxies
 from wsecho.receive_buffer import ReceiveBuffer
@@ -349,14 +349,8 @@ async def _sweep_once(services: Services, interval: float, was_late: bool) -> bo
 
 def _guarded(look: Callable[[], None], connection: Connection | Scheduled, services: Services) -> None:
     """Whatever happens to this connection, all others depend on the sweep."""
-    try:
-        look()
-    except Exception as error:
-        tell(services.loop, "sweep", error)
-        try:
-            connection.abort()
-        except Exception as another:
-            tell(services.loop, "sweep", another)
+    if not survive(services.loop, "sweep", look):
+        survive(services.loop, "sweep", connection.abort)
 
 
 def _sweep_interval(config: Config) -> float:
