@@ -112,6 +112,7 @@ def test_a_slash_at_the_end_opens_no_door() -> None:
 def test_the_admin_port_goes_by_the_name_that_it_was_given() -> None:
     routes = make_routes(has_admin_port=True)
     routes._admin_name = "box"
-    for host, status in (("box", 200), ("box:9000", 200), ("127.0.0.1:9000", 200), ("boxes", 403), ("a.box", 403)):
+    ours = ("box", "box:9000", "BOX:9000", "box.", "127.0.0.1:9000")
+    for host, status in (*((host, 200) for host in ours), ("boxes", 403), ("a.box", 403)):
         request = Request("GET", "/health", "/health", "", "1.1", (("Host", host),))
         assert made(routes.answer_admin(request)).status == status  # type: ignore[union-attr]

@@ -117,8 +117,8 @@ def _is_own(origin: str, authority: str) -> bool:
     return is_same_port and _comparable(page[2]) == _comparable(asked[1])
 
 
-def may_be_rebound(authority: str) -> bool:
-    """Tell whether a page could have come by the host that a request asks for.
+def may_be_rebound(authority: str, own_name: str = "localhost") -> bool:
+    """Tell whether a page could have come by the host that a request asks for, which may also be `own_name`.
 
     Whoever owns a name can make it lead to any address after the page was loaded (DNS rebinding), and browsers then
     take what is there for the page's own. An address leads nowhere else, nor does localhost (RFC 6761 section 6.3). Who
@@ -126,7 +126,8 @@ def may_be_rebound(authority: str) -> bool:
     """
     match = _AUTHORITY.fullmatch(authority.lower())
     host = match[1].removesuffix(".") if match else ""
-    if not authority or host == "localhost" or host.endswith(".localhost"):
+    own_names = ("localhost", own_name.lower().removesuffix("."))
+    if not authority or host in own_names or host.endswith(".localhost"):
         return False
     try:
         ip_address(host.strip("[]"))

@@ -116,20 +116,10 @@ class Routes:
         """Answer one request on the admin port."""
         if handshake.is_attempted(request):
             return plain(404, "no WebSocket is served on this port", close=True)
-        if self._is_misled(request.authority):
+        if self._admin_name is not None and may_be_rebound(request.authority, self._admin_name):
             line = "this port answers to addresses, localhost and the name in --admin-host, not to other names"
             return plain(403, line, close=True)
         return _page(request, self._admin_pages, self._no_admin_page)
-
-    def _is_misled(self, authority: str) -> bool:
-        """Tell whether somebody's name leads to an admin port that is for this machine alone."""
-        if (
-            self._admin_name is None
-            or authority.rpartition(":")[0] == self._admin_name
-            or authority == self._admin_name
-        ):
-            return False
-        return may_be_rebound(authority)
 
     def route_of(self, request: Request, answer: Response | Upgrade) -> str:
         """Return the route that a request is counted under (`wsecho.counters.ROUTES`): no peer can invent another."""
