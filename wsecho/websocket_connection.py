@@ -36,16 +36,15 @@ class WebSocketConnection:
             "_crowded",
             "_cut",
             "_echo",
-            "_has_loan",
             "_leaves",
             "_lifetime",
             "_limit",
+            "_loan",
             "_log",
             "_opened",
             "_paused",
             "_pieces_before",
             "_pinged",
-            "_room",
             "_services",
             "_share",
             "_span",
@@ -92,10 +91,9 @@ class WebSocketConnection:
         self._opened = services.now()
         self._lifetime = Lifetime(services.limits, self._opened, random())
         self.sweep: int | None = None
-        self._has_loan = False
-        # Bytes above which nothing more is read; whether fewer are too many, because of the pieces they are in; and the
-        # pieces written before those.
-        self._room = services.config.write_buffer_limit
+        # The bytes of its loan, 0 without one; whether fewer than there is room for are too many, because of the pieces
+        # they are in; and the pieces written before those.
+        self._loan = 0
         self._crowded = False
         self._pieces_before = 0
         # Whether it was told to go, or will be at the end of the frame that is being forwarded; which limit of time it
@@ -217,7 +215,7 @@ class WebSocketConnection:
         self._services.loans.unblock(self)
         if self._crowded:
             self._limit_unsent()
-        if not self._has_loan:
+        if not self._loan:
             self._unwatch()
 
     def wait(self) -> None:
@@ -252,8 +250,7 @@ class WebSocketConnection:
 
     def lend(self, room: int) -> None:
         """Allow to keep `room` bytes before reading stops; 0: no more than without a loan. The stall limit goes on."""
-        self._has_loan = room > 0
-        self._room = room or self._services.config.write_buffer_limit
+        self._loan = room
         self._limit_unsent()
         if not room and not self.unsent():
             self._unwatch()
@@ -264,7 +261,8 @@ class WebSocketConnection:
         if self._transport.is_closing():
             return
         # A loan is for going on as soon as there is room; else a peer first has most of what waits to read.
-        self._transport.set_write_buffer_limits(high=self._room, low=self._room if self._has_loan else None)
+        high = self._loan or self._services.config.write_buffer_limit
+        self._transport.set_write_buffer_limits(high=high, low=self._loan or None)
 
     def give_time(self) -> None:
         """The peer sends on what it was lent room for, and may read later."""
@@ -280,7 +278,7 @@ class WebSocketConnection:
     def many_pieces_written(self) -> None:
         """Stop reading, too, where what waits is little, and in so many pieces that it costs much."""
         cost = self._cost_of_pieces()
-        if cost > (self._room - self.unsent() if self._has_loan else _MOST_FOR_PIECES):
+        if cost > (self._loan - self.unsent() if self._loan else _MOST_FOR_PIECES):
             self._crowded = True
             self._transport.set_write_buffer_limits(high=self.unsent() - 1)
 
