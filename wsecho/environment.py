@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 
 from wsecho.config import OPTIONS, Option, parse_port
 
@@ -53,6 +52,9 @@ def ignored(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that `name` was probably meant to be, None if it is like none of them."""
+    # Imported late: most starts have no mistakes in them.
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(name, list(names), n=1)), None)
 
 

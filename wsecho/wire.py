@@ -10,9 +10,8 @@ from wsecho.echo import CLOSED, OPEN, Echo
 if TYPE_CHECKING:
     from wsecho.websocket_connection import WebSocketConnection
 
-# After so many pieces the connection is asked what they cost, if they wait.
+# After so many pieces, a power of two, the connection is asked what they cost, if they wait.
 MANY_PIECES = 512
-
 # Frames in one read after which others have their turn: a millisecond of work, and far more than those who wait for
 # echoes have under way.
 MANY_FRAMES = 1024
@@ -62,7 +61,7 @@ class Wire(asyncio.BufferedProtocol):
             self.written += echo.stop - echo.start
             self.pieces += 1
             self._transport.write(self._memory[echo.start : echo.stop])
-            if self.pieces % MANY_PIECES == 0:
+            if not self.pieces & (MANY_PIECES - 1):
                 self._connection.many_pieces_written()
 
     def eof_received(self) -> None:

@@ -65,7 +65,7 @@ cdef class Wire(Protocol):
             self.written += echo.stop - echo.start
             self.pieces += 1
             self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
-            if self.pieces % MANY_PIECES == 0:
+            if not self.pieces & (MANY_PIECES - 1):
                 self.connection.many_pieces_written()
 
     cpdef Py_ssize_t get_local_write_buffer_size(self) except -1:
