@@ -10,6 +10,7 @@ Network = IPv4Network | IPv6Network
 _MAPPED = "::ffff:"
 # All addresses of the machine, of both families.
 ALL = "::"
+ALL_OF_IPV4 = "0.0.0.0"
 
 # What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
 _IPV6_SHARE = 64

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsecho.addresses import ALL, Network
+from wsecho.addresses import ALL, ALL_OF_IPV4, Network
 from wsecho.auth import digest
 from wsecho.credentials import is_token
 from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR
@@ -598,7 +598,7 @@ def _check_addresses(config: Config) -> None:
 def _overlap(host: str, other: str) -> bool:
     """Tell whether both listen on one address, as far as their names tell."""
     pair = {host, other}
-    return host == other or ALL in pair or ("0.0.0.0" in pair and not any(":" in name for name in pair))
+    return host == other or ALL in pair or (ALL_OF_IPV4 in pair and not any(":" in name for name in pair))
 
 
 def _check_json_web_tokens(config: Config) -> None:

@@ -15,7 +15,7 @@ import structlog
 from aiofastnet.selector_transport import SelectorSocketTransport
 
 from wsecho import proxy_header, socket_activation
-from wsecho.addresses import ALL, Address
+from wsecho.addresses import ALL, ALL_OF_IPV4, Address
 from wsecho.caller import Caller
 from wsecho.config import Config
 from wsecho.ledger import Ledger
@@ -112,7 +112,7 @@ def _on_all(port: int) -> list[socket.socket]:
     except OSError as error:
         if error.errno not in _NOT_HERE:
             raise
-        return _on_one_port([(socket.AF_INET, ("0.0.0.0", 0))], port)
+        return _on_one_port([(socket.AF_INET, (ALL_OF_IPV4, 0))], port)
 
 
 def _on_one_port(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wsecho import logs
+from wsecho.addresses import ALL, ALL_OF_IPV4
 from wsecho.connections import Connections
 from wsecho.listener import Sockets
 from wsecho.terminal import Terminal, ignores_hangups
@@ -147,7 +148,7 @@ def _url(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
     if not isinstance(address, tuple):
         return f"unix:{os.fsdecode(address).replace(chr(0), '@', 1)}"
     host, port = address[:2]
-    if host in ("0.0.0.0", "::"):
+    if host in (ALL, ALL_OF_IPV4):
         host = "localhost"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
