@@ -60,8 +60,8 @@ def multiples(results: Results) -> list[str]:
         return [f"{said}.", ""]
     figures = [figure_text(results, workload, value) for value in (ours, floor)]
     return [
-        f"{said}, as a machine that is slow for a while is so to both sides of it; it need not be their quotient: "
-        f"{figures[0]} beside {figures[1]} is {times(ratio)}, not {times(ours / floor)}.",
+        f"{said}, because a slow spell of the machine slows both sides of a round. So it may differ from the quotient "
+        f"of the medians: {figures[0]} beside {figures[1]} is {times(ratio)}, not {times(ours / floor)}.",
         "",
     ]
 

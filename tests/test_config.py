@@ -34,8 +34,10 @@ def test_ports_and_hosts() -> None:
     for text in ("65536", "80a", "-1"):
         with pytest.raises(ValueError, match="is not a port"):
             parse_port(text)
-    with pytest.raises(ValueError, match="is not an address"):
-        parse_host("a b")
+    assert (parse_host("[::1]"), parse_host(" [::] "), parse_host("localhost")) == ("::1", "::", "localhost")
+    for text in ("a b", " "):
+        with pytest.raises(ValueError, match="is not an address"):
+            parse_host(text)
 
 
 def test_a_greeting_is_short_and_text() -> None:

@@ -366,6 +366,12 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
     assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
 
 
+@pytest.mark.parametrize("host", ["a..b", "xn--.."])
+def test_what_is_no_host_name_is_told_in_our_words(host: str) -> None:
+    with pytest.raises(OSError, match=r"^cannot listen on .* say: it is no host name$"):
+        listener.bind(host, 0, 5)
+
+
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".invalid"])
 def test_an_unknown_host_is_one_line_and_exit_code_1(host: str) -> None:
     result = run("-m", "wsecho", "--host", host)

@@ -284,6 +284,21 @@ def test_who_is_lost_is_shown_the_option_that_was_meant_and_the_help(
     assert complaint(argument) == f"{told} wsecho --help lists all options"
 
 
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--port", "--port needs a value: --port PORT"),
+        ("--jwt-jwks", "--jwt-jwks needs a value: --jwt-jwks FILE|URL"),
+        ("--public=yes", "--public takes no value"),
+        ("--help=yes", "--help takes no value"),
+    ],
+)
+def test_a_value_that_is_missing_or_too_much_is_told_in_our_words(
+    complaint: Callable[..., str], argument: str, told: str
+) -> None:
+    assert complaint(argument) == told
+
+
 def test_the_help_has_the_sections_of_the_readme_in_its_order() -> None:
     shown = [line for line in run("-m", "wsecho", "--help").stdout.splitlines() if line]
     headings = [line.removesuffix(":") for line in shown if not line.startswith(" ") and line.endswith(":")]

@@ -190,6 +190,12 @@ def _unknown(option: str, arguments: Sequence[str]) -> str:
     return _lost(f"there is no option {given}", next(of_letter, None) if len(name) == 1 else nearest(name, _NAMES))
 
 
+def _misused(option: str) -> str:
+    """Return what to say of an option that has no value and needs one, or has one and takes none."""
+    metavar = next((each.metavar for each in OPTIONS if each.flag == option), "")
+    return f"{option} needs a value: {option} {metavar}" if metavar else f"{option} takes no value"
+
+
 def _lost(line: str, meant: str | None) -> str:
     return line + (f": did you mean --{meant}?" if meant else ".") + " wsecho --help lists all options"
 
@@ -206,6 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(
             f"wsecho: {_unknown(error.option_name, sys.argv[1:] if arguments is None else arguments)}", file=sys.stderr
         )
+        return 2
+    except click.BadOptionUsage as error:
+        print(f"wsecho: {_misused(error.option_name)}", file=sys.stderr)
         return 2
     except click.ClickException as error:
         print(f"wsecho: {error.format_message()}", file=sys.stderr)

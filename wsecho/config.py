@@ -71,10 +71,13 @@ def parse_port(text: str) -> int:
 
 
 def parse_host(text: str) -> str:
-    """Return the address or name to listen on. Raises ValueError."""
-    if not text.strip() or any(char.isspace() for char in text.strip()):
+    """Return the address or name to listen on. IPv6 may be in brackets, as in URLs. Raises ValueError."""
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]") and ":" in host:
+        host = host[1:-1]
+    if not host or any(char.isspace() for char in host):
         raise ValueError(f"{text!r} is not an address or a host name")
-    return text.strip()
+    return host
 
 
 def parse_subprotocol_policy(text: str) -> str:

@@ -94,7 +94,8 @@ def bind(
             listening.listen(backlog)
     except (OSError, UnicodeError) as error:
         close([Sockets(sockets) for sockets in bound])
-        reason = getattr(error, "strerror", None) or str(error)
+        # The words of the codec for names are for whoever wrote it.
+        reason = "it is no host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
         raise OSError(f"cannot listen on {host} port {port}, as {options} say: {reason}") from None
     return bound
 

@@ -245,7 +245,8 @@ def _load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> No
         if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             raise OptionError(f"{keeper}: the private key is not that of the certificate in {certificate}") from None
         if error.reason is None:
-            raise OptionError(f"{keeper}: there is no private key in PEM format in it") from None
+            remedy = "" if key else ", and no --tls-key names another file"
+            raise OptionError(f"{keeper}: there is no private key in PEM format in it{remedy}") from None
         raise OptionError(f"--tls-cert {certificate}: {reason(error)}") from None
 
 
