@@ -224,7 +224,7 @@ class Config:
         ALL,
         parse_host,
         "ADDRESS",
-        "Address to listen on; :: is all, of IPv4 and, where there is one, IPv6.",
+        "Address to listen on; :: is all addresses, of IPv4 and, where the system has it, IPv6.",
         aliases=("HOST",),
     )
     port: int = _option(
@@ -307,7 +307,7 @@ class Config:
         "",
         parse_origin,
         "ORIGIN",
-        "Origin of pages that may connect, null, file:// or *; without any all may, but with credentials only our own.",
+        "Origin of pages that may connect, or null, file://, *. Without it all may; with credentials, only our own.",
     )
     metrics_auth: bytes | str | None = _option(
         "",
@@ -367,7 +367,7 @@ class Config:
         "75s",
         parse_time,
         "TIME",
-        "How long an HTTP connection may be silent between requests: longer than a load balancer in front keeps it.",
+        "How long an HTTP connection may be idle between requests; must be longer than a load balancer keeps it.",
         at_least=0.001,
     )
     close_timeout: float = _option(
@@ -377,7 +377,7 @@ class Config:
         "30s",
         parse_time,
         "TIME",
-        "How long a peer may not read what waits for it, or less than 240 bytes a second, before it is cut off.",
+        "A peer that for so long takes less than 240 bytes a second of what waits for it is cut off.",
         at_least=0.001,
     )
     ping_interval: float = _option(
@@ -479,7 +479,7 @@ class Config:
         "",
         parse_greeting,
         "TEXT",
-        "First message to every client, at most 125 bytes; it counts as sent. Without it nothing is said unasked.",
+        "First message to every client, at most 125 bytes; it counts as sent. Without it the client speaks first.",
     )
     codec: str = _option(
         "auto",
