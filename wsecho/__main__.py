@@ -10,14 +10,14 @@ OLDEST_PYTHON = (3, 11)
 
 def main():
     # type: () -> int
-    """Run the command and return its exit code: 1 also where this Python, or what is installed for it, will not do."""
+    """Run the command and return its exit code, which is also 1 if Python is too old or a dependency is missing."""
     require_python()
     # Imported late: an old Python does not get here.
     from wsecho import start
 
     start.begin()
     try:
-        # Later still: it takes most of the start, while signals must end us already, and needs what may be missing.
+        # Later still: it takes most of the start, which a signal must already end, and it needs the dependencies.
         from wsecho import cli
 
         return cli.main()

@@ -59,7 +59,7 @@ class Caller:
         request.share = self.share
 
     def tells_of_silence(self) -> bool:
-        """Tell, once of each proxy, that it has said nothing of whom the last request comes from."""
+        """Tell whether the proxy added no address to the last request, and this has not been told of it before."""
         return self._is_silent and self._proxies.is_news_of(self.source)
 
     def answered(self) -> None:

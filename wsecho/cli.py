@@ -37,7 +37,7 @@ class _Value(click.ParamType[Any]):
         option = self.option
         try:
             if value in _FLAGS:
-                # As where a shell put nothing in the value's place. It would do for a token.
+                # A shell put nothing in the value's place, so the next flag follows. It would pass for a token.
                 raise ValueError(f"it has no value: {value} is an option itself")
             return option.value(value if option.parse in _NAMES_OF_FILES else _utf8(value))
         except ValueError as error:
@@ -45,7 +45,7 @@ class _Value(click.ParamType[Any]):
 
 
 def _utf8(text: str) -> str:
-    """Return what the system took for text in the encoding of the user's locale, where it is in UTF-8."""
+    """Return text that the system decoded by the locale, decoded as UTF-8 instead where that can be."""
     try:
         return os.fsencode(text).decode()
     except UnicodeDecodeError:
@@ -166,7 +166,7 @@ def command(context: click.Context, /, **options: Any) -> int:
             return supervisor.run(config, workers)
         worker.run(config)
     except (OptionError, OSError, RuntimeError) as error:
-        # Where a value turned out to be no good only when it was used.
+        # Some values turn out to be wrong only when they are used.
         told = OptionError if isinstance(error, OptionError) else RuntimeError
         raise told(config.with_sources(str(error))) from error
     return 0

@@ -13,7 +13,7 @@ _PAUSE_BETWEEN_GOODBYES = 0.01
 _MOST_SECONDS_OF_GOODBYES = 2.0
 # Turns of the loop in which those that were cut off report their end; one or two is what it takes.
 _TURNS_TO_END = 100
-# Bytes a second that who reads at all must take, on the average of its limit. Kestrel demands as much of its clients.
+# Bytes a second, on average over its limit, that a peer must take to count as reading. Kestrel demands as much.
 LEAST_RATE = 240
 
 

@@ -15,7 +15,7 @@ BASIC = "basic"
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
 # RFC 6750 section 2.3: the query parameter.
 _PARAMETER = "access_token"
-# Its name in a query, where each character may be written as %XX; one pass over whatever stands around it.
+# Its name in a query, where each character may be written as %XX. The search is linear in the query's length.
 _NAME = "".join(f"(?:{character}|(?i:%{ord(character):02x}))" for character in _PARAMETER)
 _IN_QUERY = re.compile(rf"(?:^|&){_NAME}(?:=([^&]*))?(?![^&])", re.ASCII)
 _IN_TEXT = re.compile(rf"((?:^|[?&]){_NAME}=)[^?&]*", re.ASCII)

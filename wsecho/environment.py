@@ -44,7 +44,7 @@ def ignored(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
             reason = "it is the address of a Kubernetes Service, and no port"
             yield {"variable": variable, "reason": reason, "remedy": "enableServiceLinks: false in the pod"}
         elif not option and text and _is_meant_for_us(variable, text):
-            # Without what all of them begin with, by which all of them are alike.
+            # Without the prefix, which makes all names alike.
             meant = nearest(variable.upper().removeprefix(_PREFIX), (option.name.upper() for option in OPTIONS))
             line = {"variable": variable, "reason": "no option is called that"}
             yield line | ({"nearest": f"{_PREFIX}{meant}"} if meant else {})

@@ -1,4 +1,4 @@
-"""What some options need and is not always installed: the extras of the package, and the commands that bring them."""
+"""The extras of the package, which some options need, and the commands that install them."""
 
 import shlex
 import sys
@@ -31,5 +31,5 @@ def _command(extra: str) -> str:
     python, requirements = shlex.quote(sys.executable), shlex.join(REQUIREMENTS[extra])
     if find_spec("pip"):
         return f"{python} -m pip install {requirements}"
-    # As in our image, which is built and not installed into, and in environments that uv has made.
+    # There is no pip in our image, which is built anew instead, and in environments that uv has made.
     return f"uv pip install --python {python} {requirements}, or docker build --build-arg EXTRAS={extra}"

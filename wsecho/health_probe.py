@@ -13,7 +13,7 @@ from wsecho.config import parse_host, parse_port, parse_switch
 from wsecho.environment import text_of
 from wsecho.proxy_header import LOCAL_HEADER
 
-# Where a server on this machine is reached that listens on all addresses.
+# Addresses at which this machine reaches a server that listens on all of them.
 _LOOPBACK = {ALL: ("127.0.0.1", "::1"), ALL_OF_IPV4: ("127.0.0.1",)}
 _PATIENCE_SECONDS = 3.0
 _CERTIFICATE_REQUIRED = "TLSV13_ALERT_CERTIFICATE_REQUIRED"

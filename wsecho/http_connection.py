@@ -23,7 +23,7 @@ from wsecho.websocket_connection import WebSocketConnection
 if TYPE_CHECKING:
     from wsecho.worker import Services
 
-# Who is silent passes on what clients have written.
+# A proxy that adds nothing passes on what clients have written.
 _SILENCE_REMEDY = "a proxy that adds none must not be in --trusted-proxy: docs/proxies.md, Who the client is"
 
 
@@ -101,7 +101,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
-        # First what others would miss, should the rest fail.
+        # What others need back comes first, in case the rest fails.
         self._caller.leave()
         self._services.connections.remove(self)
         self._ended = True
@@ -268,7 +268,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._rest()
 
     def _rest(self) -> None:
-        """The peer may take its time until it asks again, but not to read what it was answered."""
+        """Wait for the next request, for as long as a connection may be idle; or first for the answer to be read."""
         config = self._services.config
         self._watch(config.stall_timeout if self.unsent() else config.keep_alive_timeout)
 

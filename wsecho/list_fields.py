@@ -14,7 +14,7 @@ class Bound:
     size: int = 4 * 1024
 
     def fault(self, values: Sequence[str]) -> str:
-        """Return what is wrong with a list that is longer, nothing where it is not. Its elements are not looked at."""
+        """Say by what a list exceeds this bound; nothing if it does not. Its elements are not looked at."""
         if sum(map(len, values)) > self.size:
             return f"is longer than {self.size} bytes"
         # Each field has one element more than commas.
@@ -23,13 +23,13 @@ class Bound:
         return ""
 
 
-# Every field whose elements are asked for, by its name in lower case.
+# Every field that is read as a list, by its name in lower case; `forwarded` has its own bounds.
 BOUNDS = {
     "accept": Bound(),
     "connection": Bound(),
     "if-none-match": Bound(),
     "sec-websocket-extensions": Bound(),
-    # Tokens come in it, too, which are long.
+    # It may carry a token, which is long.
     "sec-websocket-protocol": Bound(size=16 * 1024),
     "upgrade": Bound(),
 }

@@ -35,7 +35,7 @@ class Borrower(Protocol):
         """Return the bytes that wait for the peer to read."""
 
     def held(self) -> int:
-        """Return what is kept of memory for these."""
+        """Return the memory, in bytes, that `unsent` takes with what each piece of it costs."""
 
     def moved(self) -> int:
         """Return the bytes that have come from the peer and that it has taken; only differences count."""
@@ -47,10 +47,10 @@ class Borrower(Protocol):
         """Allow to keep `room` bytes before reading stops; 0: no more than without a loan."""
 
     def give_time(self) -> None:
-        """The peer does what the loan was made for, if it has not read."""
+        """Begin the stall limit anew: the peer has not read, but uses its loan."""
 
     def call_in(self) -> None:
-        """Others need what the peer keeps and does not use."""
+        """End the connection: others need the memory that its peer keeps and does not use."""
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class Loans:
                     borrower.give_time()
 
     def _stuck(self, now: float) -> list[Borrower]:
-        """Return those that have not read for long enough, who is to be served first in front."""
+        """Return those that have not read for long enough, in the order in which they are to be served."""
         unchanged: list[tuple[float, Borrower]] = []
         for borrower, (unsent_before, since) in self._blocked.items():
             unsent = borrower.unsent()
@@ -137,7 +137,7 @@ class Loans:
                 self._somebody_read = True
         patience = _PATIENCE_AMONG_READERS if self._somebody_read else _PATIENCE
         self._somebody_read = False
-        # Who uses a loan is known to write first and read later. It comes first, that it be done with it.
+        # Who uses a loan is known to write first and read later. It comes first, so that it finishes sooner.
         stuck = []
         for since, borrower in unchanged:
             loan = self._lent.get(borrower)

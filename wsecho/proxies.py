@@ -8,7 +8,7 @@ from wsecho.request import Request
 
 # Whoever connects is a proxy, and nobody else is: there is exactly one between us and the clients.
 ANYBODY = "*"
-# Proxies of which it is told that they are silent: behind a balancer of a cloud there are many addresses.
+# How many silent proxies are told of: a cloud's balancer may have many addresses.
 _MOST_TOLD_OF = 100
 
 
@@ -57,7 +57,7 @@ class Proxies:
         return client, scheme
 
     def is_news_of(self, proxy: Address | None) -> bool:
-        """Tell, the first time that it is asked about `proxy`, that it is; there is no news of very many."""
+        """Tell whether this is the first question about `proxy`, and not too many others were asked about before."""
         host = str(proxy[0]) if proxy else ""
         is_news = host not in self._told_of and len(self._told_of) < _MOST_TOLD_OF
         if is_news:

@@ -58,7 +58,7 @@ class RemoteKeys:
             try:
                 threading.Thread(target=self._fetch_for, args=(self._loop,), name="keys", daemon=True).start()
             except Exception as error:
-                # There is no thread to be had now, or no memory for one: the keys that are there have to do.
+                # No thread can be started now, perhaps for want of memory: the present keys have to do.
                 self._end_fetch(error)
 
     def _fetch_for(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -42,7 +42,7 @@ class Schedule:
         """Return those whose time has come, and forget them."""
         last = int(now / self._interval)
         sweeps = range(self._swept + 1, last + 1)
-        # Nobody is forgotten before all are found, or an error on the way would lose them.
+        # All are found before any is forgotten: an error in between would lose them.
         found = [connection for sweep in sweeps for connection in self._waiting.get(sweep, ())]
         for sweep in sweeps:
             self._waiting.pop(sweep, None)

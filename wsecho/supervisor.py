@@ -167,7 +167,7 @@ class _Supervisor:
         self._kill_the_late()
 
     def _survive(self, error: Exception) -> None:
-        """Go on after whatever it was, most likely an end of memory: with it would go all workers."""
+        """Go on after any error, most likely an end of memory: if the supervisor ended, so would all workers."""
         with contextlib.suppress(Exception):
             self._log.error("unexpected error", exc_info=error)
         if not self._stopping:

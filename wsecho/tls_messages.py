@@ -10,7 +10,7 @@ import time
 
 from aiofastnet.openssl_compat import OPENSSL_DYN_LIBS
 
-# What OpenSSL tells its steps by (SSL_CTX_set_info_callback): the first handshake is done.
+# The event of SSL_CTX_set_info_callback that says that a handshake is done.
 _HANDSHAKE_DONE = 0x20
 # SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN: the connection is over, nothing more is read.
 _OVER = 3

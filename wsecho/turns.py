@@ -8,7 +8,7 @@ from time import monotonic_ns
 
 from wsecho.codec import Codec
 
-# What requests' heads may take of one turn, in seconds: some of what an ordinary one takes.
+# Seconds of one turn that are for the heads of requests: a part of what an ordinary turn takes.
 _HEADS_SECONDS = 1e-3
 
 
@@ -27,7 +27,7 @@ class _Queue(ABC):
 
     def _await_next(self) -> None:
         if not self._next_is_awaited:
-            # In this order: if there was no memory for it, whoever comes next has to be able to try.
+            # In this order: if the call fails for want of memory, whoever comes next has to be able to try.
             self._loop.call_soon(self._begin)
             self._next_is_awaited = True
 

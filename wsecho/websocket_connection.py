@@ -174,7 +174,7 @@ class WebSocketConnection:
 
     def _end(self) -> None:
         services = self._services
-        # First what others would miss, should the rest fail.
+        # What others need back comes first, in case the rest fails.
         services.connections.remove(self)
         services.schedule.discard(self)
         services.shares.give_back(self._share)
@@ -270,7 +270,7 @@ class WebSocketConnection:
             self._watch(self._services.config.stall_timeout)
 
     def call_in(self) -> None:
-        """Others need the memory that the peer has been lent, and does not use."""
+        """End the connection: others need the memory that the peer was lent and does not use."""
         if not self._limit:
             self._services.ledger.timeout("loan")
         self.abort()
@@ -295,7 +295,7 @@ class WebSocketConnection:
         return self._transport.get_write_buffer_size() if self._transport.get_protocol() else 0
 
     def held(self) -> int:
-        """Return what is kept of memory for these."""
+        """Return the memory, in bytes, that `unsent` takes with what each piece of it costs."""
         return self.unsent() + self._cost_of_pieces()
 
     def moved(self) -> int:
@@ -383,6 +383,6 @@ class WebSocketConnection:
         self._services.connections.watch(self, limit, self._services.now(), stands=stands)
 
     def _unwatch(self) -> None:
-        """The peer has read; but who is about to leave has to go on with that."""
+        """The peer has read: drop its deadline, unless it has to leave."""
         if self._stays():
             self._services.connections.unwatch(self)
