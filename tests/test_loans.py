@@ -126,7 +126,8 @@ def test_a_loan_in_use_gives_time_and_one_that_drips_does_not(loop: Loop) -> Non
     assert (busy.given_time, dripping.given_time) == (1, 1)
     for _ in range(60):
         busy.send(20 << 10)
-        dripping.send(1)
+        # In the end enough, but not in so much time.
+        dripping.send(4 << 10)
         loop.run(1)
     assert busy.given_time >= 10
     assert dripping.given_time == 1

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from tests.conftest import Serve
 from tests.frames import BINARY, TEXT, client_frame, server_close, server_frame
 from tests.free_port import free_port
+from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
 from wsecho import log_writer, logs, orders
@@ -293,19 +294,32 @@ def test_what_the_start_says_is_true_with_tls_and_an_admin_port() -> None:
     assert "connections   one line below as each comes and goes\n" in text
 
 
+def answers(port: int) -> bool:
+    try:
+        with RawConnection(port) as connection:
+            connection.send(b"GET /health HTTP/1.0\r\n\r\n")
+            return connection.receive_all().endswith(b"ok\n")
+    except ConnectionError:
+        return False
+
+
 @pytest.mark.parametrize("options", [("--log-format", "JSON"), ("--log-level", "warn", "--log-format", "text")])
 def test_what_the_start_says_is_for_who_reads_it_at_once(options: tuple[str, ...]) -> None:
     terminal, its_end = pty.openpty()
-    with open(terminal, "rb", buffering=0) as screen, started([*WSECHO, *LOCAL, *options], stdout=its_end) as process:
+    port = free_port()
+    command = [*WSECHO, "--host", "127.0.0.1", "--port", str(port), *options]
+    with open(terminal, "rb", buffering=0) as screen, started(command, stdout=its_end) as process:
         os.close(its_end)
-        if "JSON" in options:
-            assert b"listening" in read_some(screen)
-        # Let nothing be shown that is not there yet.
-        threading.Event().wait(0.2)
+        # Whoever is answered comes after all that is said at the start.
+        wait_until(lambda: process.poll() is not None or answers(port))
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+        shown = b""
         with contextlib.suppress(OSError):
-            assert b"Ctrl+C" not in screen.read(4096)
+            while more := screen.read(4096):
+                shown += more
+    assert (b"listening" in shown) is ("JSON" in options)
+    assert b"Ctrl+C" not in shown
 
 
 def test_what_the_start_says_is_not_in_a_text_log_that_nobody_watches() -> None:

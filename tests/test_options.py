@@ -12,7 +12,7 @@ from docs.tables import README
 from tests.conftest import Serve
 from tests.test_launch import run
 from wsecho import environment, tls, worker
-from wsecho.cli import main
+from wsecho.cli import command, configured, main
 from wsecho.config import OPTIONS, Config, Option, OptionError, check, parse_port, parse_size
 
 # What a kubelet puts into every pod for the Service `wsecho`, which serves one port with a name and one by UDP.
@@ -175,8 +175,9 @@ def test_a_host_that_others_have_set_is_told_from_one_that_was_meant() -> None:
 
 
 def test_what_public_set_is_said_to_be_from_there() -> None:
-    config = Config(sources={"max_connections_per_address": "by --public"})
-    assert config.with_sources("--max-connections-per-address: no") == "--max-connections-per-address (by --public): no"
+    context = command.make_context("wsecho", ["--public"])
+    told = configured(context, context.params).with_sources("--max-connections-per-address: no")
+    assert told == "--max-connections-per-address (by --public): no"
 
 
 # What cannot mean what it says
@@ -199,7 +200,7 @@ def test_what_public_set_is_said_to_be_from_there() -> None:
         ),
         (["--allow-origin", "*,https://example.com"], "--allow-origin has others beside *"),
         (["--subprotocol", "first,chat"], "'first,chat' has 'first' or 'none' among names"),
-        (["--max-connections", "99999999"], "--max-connections: 99999999 need as many descriptors and"),
+        (["--max-connections", "9999999999"], "--max-connections: 9999999999 need as many descriptors and"),
     ],
 )
 def test_an_option_that_cannot_mean_what_it_says_is_refused(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.patched import patched
 from tests.frames import TEXT, client_frame, server_frame
 from tests.free_port import free_port
 from tests.processes import children, client_ports, wait_until
@@ -34,6 +35,8 @@ os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(descriptors
 os.execv(command[0], command)
 """
 PACKAGE = (sys.executable, "-m", "wsecho")
+# uvloop makes sockets non-blocking where it watches them, asyncio's own loop does not.
+WITHOUT_UVLOOP = tuple(patched("sys.modules['uvloop'] = None"))
 
 
 def opened(host: str = "127.0.0.1", *, listens: bool = True) -> socket.socket:
@@ -89,9 +92,10 @@ def test_a_socket_that_was_handed_over_takes_the_place_of_host_and_port(
             assert all(echoes(connection.socket) for connection in connections)
 
 
-def test_any_worker_accepts_from_a_socket_that_was_handed_over(serve: Serve) -> None:
+@pytest.mark.parametrize("command", [PACKAGE, WITHOUT_UVLOOP], ids=["uvloop", "asyncio"])
+def test_any_worker_accepts_from_a_socket_that_was_handed_over(serve: Serve, command: tuple[str, ...]) -> None:
     with opened() as ours, ExitStack() as stack:
-        server = serve("--workers", "2", **handing_over(ours))
+        server = serve("--workers", "2", **handing_over(ours, command=command))
         first, second = children(server.pid)
         # While the one is stopped, it is the other one that accepts.
         for stopped, other in ((first, second), (second, first)):

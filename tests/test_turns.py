@@ -62,12 +62,13 @@ def test_heads_share_a_turn_for_a_while_and_then_go_on_in_the_order_of_their_com
         assert seen == ["first", "second", "dear"]
         await asyncio.sleep(0)
         assert seen[3:] == ["cheap", "as cheap", "late"]
-        # Who comes later waits behind those that wait already.
-        assert heads.must_wait()
         await asyncio.sleep(0)
         assert seen[6:] == ["last"]
         await asyncio.sleep(0)
         assert not heads.must_wait()
+        # Who comes later waits behind those that wait already, though there is time.
+        heads.wait(partial(take, "behind all", 0))
+        assert heads.must_wait()
 
     asyncio.run(go_round())
 

@@ -7,7 +7,6 @@ import socket
 import ssl
 import sys
 
-from wsecho import start
 from wsecho.addresses import ALL, ALL_OF_IPV4
 from wsecho.config import parse_host, parse_port, parse_switch
 from wsecho.environment import text_of
@@ -71,7 +70,6 @@ def _is_on(switch: str) -> bool:
 
 def main() -> int:
     """Ask where the environment says that the server listens, as the server reads it, and return the exit code."""
-    start.open_standard_streams()
     host, port = text_of("host", os.environ), text_of("port", os.environ)
     try:
         encrypted = bool(text_of("tls_cert", os.environ)) or _is_on("tls_self_signed")
