@@ -17,7 +17,7 @@ from wsecho.request import Request
 from wsecho.response import Deferred, Response, Upgrade, plain
 from wsecho.routes import stopping
 from wsecho.spans import Span
-from wsecho.transports import abort_if_reset, half_close
+from wsecho.transports import abort_if_reset, half_close, unread
 from wsecho.websocket_connection import WebSocketConnection
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def taken(self) -> int:
         """Return the bytes of answers that the peer has taken."""
-        return self._written - self.unsent()
+        return self._written - unread(self._transport)
 
     def expire(self) -> None:
         """No complete request in time, or no end after the last answer."""

@@ -1,7 +1,13 @@
 """What the transports leave to us at the end of a connection."""
 
 import asyncio
+import fcntl
 import socket
+import sys
+import termios
+
+# Bytes written to a socket that the peer has not acknowledged (tcp(7): SIOCOUTQ, which is this).
+_UNACKNOWLEDGED = termios.TIOCOUTQ
 
 
 def half_close(transport: asyncio.Transport) -> None:
@@ -41,3 +47,21 @@ def abort_if_reset(transport: asyncio.Transport) -> None:
     peer: socket.socket | None = transport.get_extra_info("socket")
     if peer is not None and not transport.is_closing() and peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         transport.abort()
+
+
+def unread(transport: asyncio.Transport) -> int:
+    """Return the bytes that wait in the transport and, where there are such, those that the system still has of it.
+
+    The system's buffers hold megabytes, and take more only when a third of that is free: by the transport's bytes alone
+    a slow reader seems to stand still for a minute.
+    """
+    waiting = transport.get_write_buffer_size()
+    peer: socket.socket | None = transport.get_extra_info("socket") if waiting else None
+    if peer is None:
+        return waiting
+    try:
+        answer = fcntl.ioctl(peer.fileno(), _UNACKNOWLEDGED, bytes(4))
+    except (OSError, ValueError):
+        # Not every system tells, and none of a socket that is closed.
+        return waiting
+    return waiting + int.from_bytes(answer, sys.byteorder)

@@ -14,7 +14,7 @@ from wsecho.deflate import Agreement
 from wsecho.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
 from wsecho.lifetime import Lifetime
 from wsecho.spans import Span
-from wsecho.transports import abort_if_reset, half_close
+from wsecho.transports import abort_if_reset, half_close, unread
 from wsecho.violations import TOO_FAST, Violation
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ class WebSocketConnection:
 
     def taken(self) -> int:
         """Return the bytes of frames that the peer has taken."""
-        return self._wire.written - self.unsent()
+        return self._wire.written - (unread(self._transport) if self._transport.get_protocol() else 0)
 
     def expire(self) -> None:
         """The peer neither read nor closed in time."""

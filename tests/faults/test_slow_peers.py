@@ -3,8 +3,9 @@
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.conftest import Serve
 from tests.faults.bystander import undisturbed
@@ -148,3 +149,25 @@ def test_who_reads_slowly_but_reads_stays(serve: Serve) -> None:
         assert got == reply
     wait_until(lambda: server.metrics()["websocket_messages_sent_total"])
     assert server.metrics()['websocket_timeouts_total{limit="stall"}'] == 0
+
+
+def test_who_reads_slowly_out_of_large_buffers_stays(serve: Serve) -> None:
+    # The kernel's buffers hold so much that nothing moves in the server for much longer than a stall may last.
+    server = serve("--stall-timeout", "4s", "--loan-limit", "0")
+    with RawConnection(server.port).open() as slow:
+        words = client_frame(BINARY, bytes(60_000)) * 400
+        sending = threading.Thread(target=send_until_ended, args=(slow, words))
+        sending.start()
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            # More than a window is opened by at once, in a second.
+            assert len(slow.receive(16_384)) == 16_384
+            threading.Event().wait(0.2)
+        assert server.metrics()['websocket_timeouts_total{limit="stall"}'] == 0
+        slow.socket.shutdown(socket.SHUT_RDWR)
+        sending.join()
+
+
+def send_until_ended(connection: RawConnection, words: bytes) -> None:
+    with suppress(OSError):
+        connection.send(words)
