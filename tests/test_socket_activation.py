@@ -260,6 +260,7 @@ def test_a_descriptor_that_is_not_there_is_one_line_and_exit_code_1() -> None:
 def test_a_count_that_is_none_is_one_line_and_exit_code_1() -> None:
     with opened() as ours:
         assert "LISTEN_FDS is 'two'" in refused(ours, LISTEN_FDS="two")
+        assert "LISTEN_FDS is '999" in refused(ours, LISTEN_FDS="9" * 5000)
 
 
 def test_the_variables_are_not_left_to_children(monkeypatch: pytest.MonkeyPatch) -> None:

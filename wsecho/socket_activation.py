@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from wsecho.listening_socket import ListeningSocket
 
 _FIRST = 3
+# More files than that no process has open.
+_MOST_DIGITS = 9
 _ADMIN = "admin"
 _FAMILIES = {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}
 
@@ -34,7 +36,7 @@ def take(environment: MutableMapping[str, str], backlog: int) -> HandedOver:
     handed = HandedOver()
     if pid != str(os.getpid()) or not count:
         return handed  # meant for a process that has started us, which left its variables behind
-    if not count.isascii() or not count.isdecimal():
+    if not count.isascii() or not count.isdecimal() or len(count) > _MOST_DIGITS:
         raise OSError(f"LISTEN_FDS is {count!r}, not the number of sockets that were handed over")
     named = names.split(":")
     for number in range(int(count)):
