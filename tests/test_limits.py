@@ -192,8 +192,9 @@ def test_of_many_frames_no_more_than_one_read_is_taken_in_a_turn(
         with contextlib.suppress(BlockingIOError):
             client.socket.send(flood)
         received = look_twice(server, 'websocket_frames_received_total{opcode="continuation"}', 1024)
-        # It can take two: the first one may have come in parts of fewer frames.
-        assert received <= 2 * (60 << 10) // 6
+        # It can take two: the first one may have come in parts of fewer frames. The plain codec, which takes some
+        # microseconds for each of them, reads less at once.
+        assert received <= 2 * (8 << 10 if codec_name == "python" else 60 << 10) // 6
 
 
 def test_of_what_takes_long_to_inflate_to_nothing_little_is_read_in_a_turn(serve: Serve, codec_name: str) -> None:

@@ -16,6 +16,10 @@ MANY_PIECES = 512
 # echoes have under way.
 MANY_FRAMES = 1024
 
+# Bytes that are read at once, unless they are the rest of one frame: more can be ten thousand frames, which take this
+# codec a tenth of a second.
+_ROOM = 8 << 10
+
 
 class Wire(asyncio.BufferedProtocol):
     """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
@@ -34,7 +38,8 @@ class Wire(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to: the landing of the shared buffer."""
         landing = self._echo.buffer.landing
-        return self._memory[landing : landing + self._echo.room()]
+        room = min(self._echo.room(), max(self._echo.rest, _ROOM))
+        return self._memory[landing : landing + room]
 
     def buffer_updated(self, received: int) -> None:
         """Echo what was just read; after the closing handshake it is read only to be dropped."""
