@@ -7,6 +7,8 @@ from contextlib import nullcontext
 
 import pytest
 import structlog
+from aiofastnet import utils
+from aiofastnet.openssl_compat import OpenSSLDynLibs
 
 from docs.tables import README
 from tests.conftest import Serve
@@ -163,6 +165,14 @@ def test_a_python_that_cannot_speak_tls_is_told_with_the_option(monkeypatch: pyt
     for config, option in ((Config(tls_cert="x"), "--tls-cert"), (Config(tls_self_signed=True), "--tls-self-signed")):
         with pytest.raises(OptionError, match=f"^{option} needs a Python"):
             tls.configured(config, structlog.get_logger())
+
+
+def test_a_library_that_is_not_openssl_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Some shared library that has nothing of the kind.
+    another = utils.__file__
+    monkeypatch.setattr("wsecho.tls_messages.OPENSSL_DYN_LIBS", OpenSSLDynLibs(another, another))
+    with pytest.raises(OptionError, match=r"^--tls-self-signed needs OpenSSL, and this Python has .*SSL_get_ex_data"):
+        tls.configured(Config(tls_self_signed=True), structlog.get_logger())
 
 
 def test_a_host_that_others_have_set_is_told_from_one_that_was_meant() -> None:

@@ -54,12 +54,12 @@ class AnswerPendingError(OSError):
 class Tls:
     """One server's TLS. `reload` changes what later connections get, and nothing about those that are open."""
 
-    def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger, message_limit: MessageLimit) -> None:
         """Raises OptionError with a line for the user."""
         self._config = config
         self._log = log
         self._peek = Peek(client_hello.LONGEST, client_hello.bytes_needed)
-        self._message_limit = MessageLimit()
+        self._message_limit = message_limit
         self._context = self._load()
 
     def reload(self) -> None:
@@ -182,10 +182,14 @@ def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tl
     """Return the TLS that the options ask for, if they ask for it. Raises OptionError with a line for the user."""
     if not (config.tls_cert or config.tls_self_signed):
         return None
+    option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"
     if openssl_compat.OPENSSL_DYN_LIBS is None:
-        option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"
         raise OptionError(f"{option} needs a Python that is linked dynamically against OpenSSL, and this one is not")
-    return Tls(config, log)
+    try:
+        message_limit = MessageLimit()
+    except AttributeError as error:
+        raise OptionError(f"{option} needs OpenSSL, and this Python has {ssl.OPENSSL_VERSION}: {error}") from None
+    return Tls(config, log, message_limit)
 
 
 def is_peers_doing(error: object) -> bool:

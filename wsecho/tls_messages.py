@@ -30,6 +30,7 @@ class MessageLimit:
     """
 
     def __init__(self) -> None:
+        """Raises AttributeError where the library that Python has in OpenSSL's place does not offer this."""
         assert OPENSSL_DYN_LIBS is not None
         self.has_ended = False
         self._library = ctypes.CDLL(OPENSSL_DYN_LIBS.libssl)
