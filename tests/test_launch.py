@@ -78,6 +78,16 @@ def test_without_what_it_needs_one_line_names_the_ways_to_install(
     assert "'pip install -r requirements.txt'" in result.stderr
 
 
+@pytest.mark.parametrize("launcher", LAUNCHERS, ids=" ".join)
+def test_a_library_that_cannot_be_used_with_this_python_says_so_in_one_line(
+    launcher: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "aiofastnet.py").write_text("raise ImportError('there is no OpenSSL here')")
+    result = run(*launcher, "--port", "0", PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"wsecho: there is no OpenSSL here ({sys.executable})\n"
+
+
 def test_what_an_old_python_reads_it_can_read() -> None:
     """Nothing newer than its first releases: else it would end in the traceback of a SyntaxError."""
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match, ast.AsyncFunctionDef)

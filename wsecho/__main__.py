@@ -22,7 +22,10 @@ def main():
 
         return cli.main()
     except ImportError as error:
-        if (error.name or "wsecho").split(".")[0] == "wsecho":
+        if error.name is None:
+            # A library says itself why it cannot be used here.
+            sys.exit("wsecho: " + str(error) + " (" + sys.executable + ")")
+        if error.name.split(".")[0] == "wsecho":
             raise
         remedies = (
             "'make run', or 'pip install -r requirements.txt' in a virtual environment, in the folder of wsecho.py"
