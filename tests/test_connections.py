@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.server import PATIENCE
-from wsecho import worker
 from wsecho.connections import LEAST_RATE, Connections
+from wsecho.sweep import sweep
 
 
 class Peer:
@@ -242,7 +242,7 @@ def test_a_hurry_ends_every_wait(connections: Connections) -> None:
 
 
 def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
-    async def sweep() -> list[int]:
+    async def looks() -> list[int]:
         loop = asyncio.get_running_loop()
         turn = 0
         looked: list[int] = []
@@ -261,21 +261,21 @@ def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
             schedule=SimpleNamespace(due=lambda now: next(due, [])),
         )
         count_turns()
-        sweeping = asyncio.create_task(worker._sweep(services, 0.001))
+        sweeping = asyncio.create_task(sweep(services, 0.001))
         async with asyncio.timeout(PATIENCE):
             while len(looked) < 100:
                 await asyncio.sleep(0)
         sweeping.cancel()
         return looked
 
-    looked = asyncio.run(sweep())
+    looked = asyncio.run(looks())
     assert max(looked.count(turn) for turn in looked) <= 25
 
 
 def test_a_sweep_survives_whatever_fails_in_it() -> None:
     """Its parts, a connection's look, and even the end of that."""
 
-    async def sweep() -> tuple[list[str], list[str]]:
+    async def looks() -> tuple[list[str], list[str]]:
         loop = asyncio.get_running_loop()
         errors: list[str] = []
         loop.set_exception_handler(lambda loop, context: errors.append(context["place"]))
@@ -306,14 +306,14 @@ def test_a_sweep_survives_whatever_fails_in_it() -> None:
             connections=SimpleNamespace(expired=expired),
             schedule=SimpleNamespace(due=due),
         )
-        sweeping = asyncio.create_task(worker._sweep(services, 0.001))
+        sweeping = asyncio.create_task(sweep(services, 0.001))
         async with asyncio.timeout(PATIENCE):
             while len(looked) < 3:
                 await asyncio.sleep(0)
         sweeping.cancel()
         return looked, errors
 
-    looked, errors = asyncio.run(sweep())
+    looked, errors = asyncio.run(looks())
     assert looked[:3] == ["look", "handler", ""]
     assert set(errors) == {"sweep"}
     assert len(errors) >= 2 + 2 * 3

@@ -21,7 +21,7 @@ from tests.frames import TEXT, client_frame, server_frame
 from tests.free_port import free_port
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho import listener
+from wsecho import binding
 from wsecho.__main__ import OLDEST_PYTHON
 from wsecho.cli import main
 from wsecho.config import OPTIONS, Option
@@ -177,7 +177,7 @@ def test_ctrl_c_during_the_start_is_no_error() -> None:
 
 
 def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
-    from wsecho.listener import bind
+    from wsecho.binding import bind
 
     ((listening,),) = bind("127.0.0.1", 0, 321)
     with listening:
@@ -187,7 +187,7 @@ def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
 
 
 def test_what_is_sent_never_waits_for_an_acknowledgement() -> None:
-    from wsecho.listener import bind
+    from wsecho.binding import bind
 
     ((listening,),) = bind("127.0.0.1", 0, 1)
     with listening, socket.create_connection(listening.getsockname(), PATIENCE):
@@ -215,7 +215,7 @@ def test_a_flag_beats_its_variable_and_its_variable_an_alias(serve: Serve) -> No
 
 def test_two_colons_are_all_addresses_of_both_families() -> None:
     # Not a server, because that would be reached from beyond this machine, if only for a moment.
-    ((listening,),) = listener.bind("::", 0, backlog=5)
+    ((listening,),) = binding.bind("::", 0, backlog=5)
     with listening:
         port = listening.getsockname()[1]
         for host in ("127.0.0.1", "::1"):
@@ -237,9 +237,9 @@ def test_two_colons_are_all_addresses_of_ipv4_where_there_is_no_ipv6(
         assert address[0] == "0.0.0.0"
         return really(family, ("127.0.0.1", address[1]), shared=shared)
 
-    really = listener._bound
-    monkeypatch.setattr(listener, "_bound", bind)
-    ((listening,),) = listener.bind("::", 0, 5)
+    really = binding._bound
+    monkeypatch.setattr(binding, "_bound", bind)
+    ((listening,),) = binding.bind("::", 0, 5)
     with listening:
         assert listening.family == socket.AF_INET
 
@@ -258,9 +258,9 @@ NOT_HERE = [(socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::7"), 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_name_that_is_listed_twice_is_listened_on_once(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     name = name_of(monkeypatch, *[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")] * 2)
-    bound = listener.bind(name, 0, 5, workers)
+    bound = binding.bind(name, 0, 5, workers)
     addresses = [[each.getsockname() for each in sockets] for sockets in bound]
-    listener.close([listener.Sockets(sockets) for sockets in bound])
+    binding.close([binding.Sockets(sockets) for sockets in bound])
     port = addresses[0][0][1]
     assert addresses == [[("127.0.0.1", port), ("127.0.0.2", port)]] * workers
 
@@ -272,20 +272,20 @@ def test_an_address_that_the_system_does_not_have_is_left_out(
 ) -> None:
     here = (socket.AF_INET, "127.0.0.1")
     name = name_of(monkeypatch, *([missing, here] if is_first else [here, missing]))
-    bound = listener.bind(name, 0, 5, 2)
+    bound = binding.bind(name, 0, 5, 2)
     assert [[each.getsockname()[0] for each in sockets] for sockets in bound] == [["127.0.0.1"]] * 2
-    listener.close([listener.Sockets(sockets) for sockets in bound])
+    binding.close([binding.Sockets(sockets) for sockets in bound])
 
 
 def test_a_name_of_none_of_our_addresses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match=r"^cannot listen on some\.name port 80.* Cannot assign requested address$"):
-        listener.bind(name_of(monkeypatch, *NOT_HERE), 80, 5)
+        binding.bind(name_of(monkeypatch, *NOT_HERE), 80, 5)
 
 
 def test_a_port_in_use_for_one_of_the_addresses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     name = name_of(monkeypatch, (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
     with socket.create_server(("127.0.0.2", 0)) as other, pytest.raises(OSError, match="Address already in use"):
-        listener.bind(name, other.getsockname()[1], 5)
+        binding.bind(name, other.getsockname()[1], 5)
 
 
 def test_the_system_chooses_another_port_where_one_is_not_free_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,12 +298,12 @@ def test_the_system_chooses_another_port_where_one_is_not_free_for_all(monkeypat
             raise OSError(errno.EADDRINUSE, "")
         return really(family, address, shared=shared)
 
-    really = listener._bound
-    monkeypatch.setattr(listener, "_bound", bind)
-    ((first, second),) = listener.bind(name, 0, 5)
+    really = binding._bound
+    monkeypatch.setattr(binding, "_bound", bind)
+    ((first, second),) = binding.bind(name, 0, 5)
     assert first.getsockname()[1] == second.getsockname()[1]
     assert 0 not in taken
-    listener.close([listener.Sockets([first, second])])
+    binding.close([binding.Sockets([first, second])])
 
 
 def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:
@@ -379,7 +379,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
 @pytest.mark.parametrize("host", ["a..b", "xn--.."])
 def test_what_is_no_host_name_is_told_in_our_words(host: str) -> None:
     with pytest.raises(OSError, match=r"^cannot listen on .* say: it is no host name$"):
-        listener.bind(host, 0, 5)
+        binding.bind(host, 0, 5)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".invalid"])

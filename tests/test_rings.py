@@ -62,6 +62,8 @@ RINGS = {
             "websocket_connection",
             "http_connection",
             "listener",
+            "binding",
+            "sweep",
             "listening_socket",
             "socket_activation",
             "orders",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from wsecho import logs
 from wsecho.addresses import ALL, ALL_OF_IPV4
+from wsecho.binding import Sockets
 from wsecho.connections import Connections
-from wsecho.listener import Sockets
 from wsecho.terminal import Terminal, ignores_hangups
 
 if TYPE_CHECKING:

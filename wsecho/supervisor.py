@@ -22,10 +22,10 @@ from typing import NoReturn, Self
 
 from structlog.typing import FilteringBoundLogger
 
-from wsecho import listener, logs, worker
+from wsecho import binding, logs, worker
+from wsecho.binding import Sockets
 from wsecho.config import Config
 from wsecho.exports import last_export_seconds
-from wsecho.listener import Sockets
 from wsecho.opentelemetry_environment import exporter_names
 from wsecho.orders import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
 from wsecho.push_process import PushProcess
@@ -64,12 +64,12 @@ def run(config: Config, workers: int) -> int:
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
     foundation = worker.prepare(config, workers)
-    bound = listener.listen(config, workers)
+    bound = binding.listen(config, workers)
     try:
         with _Inbox() as inbox:
             return _Supervisor(foundation, bound, inbox).supervise()
     finally:
-        listener.close(bound)
+        binding.close(bound)
         logs.flush()
 
 
@@ -209,7 +209,7 @@ class _Supervisor:
         self._stopping = True
         self._due.clear()
         # A worker stops listening when it closes its own; these would keep the port open behind its back.
-        listener.close(self._bound)
+        binding.close(self._bound)
         self._drained_by = monotonic() + self._foundation.config.drain_timeout
         self._kill_at = self._drained_by + last_export_seconds(0.0) + _GRACE
         self._send(signal.SIGTERM)
@@ -343,11 +343,11 @@ class _Supervisor:
     def _work(self, number: int, foundation: Foundation) -> None:
         if self._push:
             self._push.close()
-        listener.close(self._bound[:number] + self._bound[number + 1 :])
+        binding.close(self._bound[:number] + self._bound[number + 1 :])
         worker.serve(foundation, number, self._bound[number], Supervised(foundation, self._inbox.report_to))
 
     def _push_metrics(self, push: PushProcess, foundation: Foundation) -> None:
-        listener.close(self._bound)
+        binding.close(self._bound)
         push.run()
 
 

@@ -16,30 +16,31 @@ from typing import Any
 
 import structlog
 
-from wsecho import assets, codec, environment, listener, logs, tls
+from wsecho import assets, binding, codec, environment, logs, tls
 from wsecho.access import Access
 from wsecho.assets import Assets
+from wsecho.binding import Sockets
 from wsecho.caller import Caller
 from wsecho.capacity import Capacity
 from wsecho.codec import Codec
 from wsecho.config import Config, OptionError, is_loopback
-from wsecho.connections import Connection, Connections
+from wsecho.connections import Connections
 from wsecho.exports import Exports
 from wsecho.http_connection import HttpConnection
 from wsecho.inflater import InflaterMemory
 from wsecho.ledger import Ledger
 from wsecho.lifetime import Limits
-from wsecho.listener import Listener, Sockets
+from wsecho.listener import Listener
 from wsecho.loans import Loans
-from wsecho.mishaps import survive, tell
 from wsecho.orders import Alone, Orders, Stop
 from wsecho.proxies import Proxies
 from wsecho.receive_buffer import ReceiveBuffer
 from wsecho.routes import Routes
-from wsecho.schedule import Schedule, Scheduled
+from wsecho.schedule import Schedule
 from wsecho.shares import Shares
 from wsecho.spans import Traces
 from wsecho.stats import Stats
+from wsecho.sweep import sweep, sweep_interval
 from wsecho.tally import Tally
 from wsecho.telemetry import Telemetry
 from wsecho.tls import Tls
@@ -56,10 +57,6 @@ _LEAST_DESCRIPTORS = 32
 _ADMIN_CONNECTIONS = 32
 # Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
 _GARBAGE_THRESHOLD = 10_000
-# Connections that a sweep looks at in one turn of the loop: half a millisecond's work if all are pinged.
-_LOOKS_AT_ONCE = 25
-# A sweep that comes later than that, in seconds, judges nobody.
-_LATE = 1.0
 
 
 @dataclass(slots=True)
@@ -150,12 +147,12 @@ def run(config: Config) -> None:
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
     foundation = prepare(config)
-    bound = listener.listen(config)
+    bound = binding.listen(config)
     foundation.stats.roster.started(0, os.getpid())
     try:
         serve(foundation, 0, bound[0], Alone(foundation))
     finally:
-        listener.close(bound)
+        binding.close(bound)
         logs.flush()
 
 
@@ -174,27 +171,56 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: Orders) -> None:
-    config, log, stats = foundation.config, foundation.log, foundation.stats
+    config, log = foundation.config, foundation.log
     exports = Exports(foundation.instance_id, log)
     exports.log_lines()
     if orders.is_alone:
-        exports.push(stats)
-    telemetry = Telemetry(stats, exports.resource)
+        exports.push(foundation.stats)
     loop = asyncio.get_running_loop()
-    ledger = Ledger(stats.rows[number])
+    services = _services(foundation, number, sockets, exports, loop)
+    connections, ledger = services.connections, services.ledger
     loop.set_exception_handler(partial(_on_loop_error, ledger, log))
+    logs.count_dropped(ledger.log_lines_dropped)
+    logs.count_failures(partial(ledger.internal_error, "log"))
+    listeners = _listeners(foundation, services, sockets)
+    stop = Stop(connections)
+    orders.obey(loop, stop)
+    foundation.access.start(loop)
+    sweeping = loop.create_task(sweep(services, sweep_interval(config)))
+    _calm_garbage_collector()
+    for accepting in listeners:
+        accepting.start()
+    orders.accepts(sockets)
+
+    await stop.asked.wait()
+    deadline = monotonic() + config.drain_timeout
+    log.info("draining", connections=len(connections))
+    services.routes.draining = True
+    await connections.linger(config.drain_delay)
+    for accepting in listeners:
+        accepting.close()
+    cut = await connections.drain(deadline - monotonic())
+    sweeping.cancel()
+    log.info("stopped", cut_off=cut)
+    exports.shutdown(0.0 if stop.hurried else deadline - monotonic())
+    # The loop takes its handlers with it, and by default a late signal would kill what is ending well.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+
+
+def _services(
+    foundation: Foundation, number: int, sockets: Sockets, exports: Exports, loop: asyncio.AbstractEventLoop
+) -> Services:
+    config, stats = foundation.config, foundation.stats
     connections = Connections()
-    schedule = Schedule(monotonic(), _sweep_interval(config))
     inflater_memory = InflaterMemory(config.inflater_memory)
     capacity = _capacity(connections, config.max_connections)
     shares = Shares(config.max_connections_per_address)
-    proxies = Proxies(config.trusted_proxy, config.forwarded_header)
-    services = Services(
+    return Services(
         config=config,
         codec=foundation.codec,
         routes=Routes(
             foundation.pages,
-            telemetry.page,
+            Telemetry(stats, exports.resource).page,
             foundation.access.gate,
             instance_id=foundation.instance_id,
             codec=foundation.codec.name,
@@ -208,7 +234,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
         connections=connections,
         capacity=capacity,
         shares=shares,
-        schedule=schedule,
+        schedule=Schedule(monotonic(), sweep_interval(config)),
         limits=Limits(
             ping_interval=config.ping_interval,
             ping_timeout=config.ping_timeout,
@@ -224,17 +250,21 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
         receive_buffer=foundation.codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit),
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         tally=foundation.codec.Tally(stats.rows[number].echo),
-        ledger=ledger,
+        ledger=Ledger(stats.rows[number]),
         traces=exports.traces(),
-        log=log,
+        log=foundation.log,
         loop=loop,
     )
-    logs.count_dropped(ledger.log_lines_dropped)
-    logs.count_failures(partial(ledger.internal_error, "log"))
+
+
+def _listeners(foundation: Foundation, services: Services, sockets: Sockets) -> list[Listener]:
+    """Return one for the public port and, if there is one, one for the admin port."""
+    config, log, capacity = foundation.config, foundation.log, services.capacity
+    proxies = Proxies(config.trusted_proxy, config.forwarded_header)
     listeners = [
         Listener(
             sockets.public,
-            partial(Caller, proxies, shares),
+            partial(Caller, proxies, services.shares),
             partial(HttpConnection, services, services.routes.answer),
             capacity.has_room,
             services.ledger,
@@ -258,28 +288,7 @@ async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: 
             config.handshake_timeout,
         )
         listeners.append(admin)
-    stop = Stop(connections)
-    orders.obey(loop, stop)
-    foundation.access.start(loop)
-    sweeping = loop.create_task(_sweep(services, _sweep_interval(config)))
-    _calm_garbage_collector()
-    for accepting in listeners:
-        accepting.start()
-    orders.accepts(sockets)
-
-    await stop.asked.wait()
-    deadline = monotonic() + config.drain_timeout
-    log.info("draining", connections=len(connections))
-    services.routes.draining = True
-    await connections.linger(config.drain_delay)
-    for accepting in listeners:
-        accepting.close()
-    cut = await connections.drain(deadline - monotonic())
-    sweeping.cancel()
-    log.info("stopped", cut_off=cut)
-    exports.shutdown(0.0 if stop.hurried else deadline - monotonic())
-    # The loop takes its handlers with it, and by default a late signal would kill what is ending well.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+    return listeners
 
 
 def _are_local(listening: list[socket.socket]) -> bool:
@@ -311,55 +320,6 @@ def _on_loop_error(
         log.error("out of memory for a connection", cause=context["message"])
     else:
         log.error("unexpected error", cause=context["message"], exc_info=error)
-
-
-async def _sweep(services: Services, interval: float) -> None:
-    """Look, once an interval, after every connection whose time has come. Whatever fails, the next sweep comes."""
-    was_late = False
-    while True:
-        try:
-            was_late = await _sweep_once(services, interval, was_late)
-        except Exception as error:
-            tell(services.loop, "sweep", error)
-            # Not at once: it may have been the sleep that failed.
-            await asyncio.sleep(0)
-
-
-async def _sweep_once(services: Services, interval: float, was_late: bool) -> bool:
-    """Sleep, then look; tell whether that was so late that nobody was judged."""
-    asked = monotonic()
-    await asyncio.sleep(interval)
-    now = monotonic()
-    lag = max(0.0, now - asked - interval)
-    services.ledger.loop_lag(lag)
-    if lag > _LATE and not was_late:
-        # The process was stopped, or starved. What its peers have sent meanwhile is still to be read. By the next sweep
-        # it has been: who keeps us late must not be spared for it.
-        return True
-    for connection in services.connections.expired(now):
-        _guarded(connection.expire, connection, services)
-    for number, scheduled in enumerate(services.schedule.due(now), start=1):
-        _guarded(partial(scheduled.look, now), scheduled, services)
-        if number % _LOOKS_AT_ONCE == 0:
-            # Hundreds of pings take milliseconds, in which the echoes of others have their turn.
-            await asyncio.sleep(0)
-    logs.tell_suppressed()
-    return False
-
-
-def _guarded(look: Callable[[], None], connection: Connection | Scheduled, services: Services) -> None:
-    """Whatever happens to this connection, all others depend on the sweep."""
-    if not survive(services.loop, "sweep", look):
-        survive(services.loop, "sweep", connection.abort)
-
-
-def _sweep_interval(config: Config) -> float:
-    """Once a second, more often only where a limit is shorter than that."""
-    times = (
-        *(config.handshake_timeout, config.keep_alive_timeout, config.close_timeout, config.stall_timeout),
-        *(config.ping_interval, config.ping_timeout, config.idle_timeout, config.max_lifetime),
-    )
-    return min(1.0, *(time / 2 for time in times if time))
 
 
 def _raise_descriptor_limit() -> None:
