@@ -15,6 +15,8 @@ from tests.frames import CLOSE, TEXT, client_frame
 from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, RunningServer
+from tests.test_compressed_echo import Compressor, compressed_frame
+from tests.test_limits import OFFER
 from tests.test_resets import descriptors
 from tests.test_tls import first_record
 
@@ -35,7 +37,9 @@ def garbage(self, request):
 routes.Routes._ready = garbage
 """
 
-GOOD = HANDSHAKE + client_frame(TEXT, b"a") + client_frame(CLOSE, (1000).to_bytes(2, "big"))
+GOODBYE = client_frame(CLOSE, (1000).to_bytes(2, "big"))
+GOOD = HANDSHAKE + client_frame(TEXT, b"a") + GOODBYE
+COMPRESSED = compressed_frame(TEXT, Compressor()(b"a"))
 Client = Callable[[RunningServer, Authority], None]
 
 
@@ -158,6 +162,7 @@ ENDS: dict[str, Client] = {
     "no certificate, TLS 1.3": no_certificate(ssl.TLSVersion.TLSv1_3),
     "a message": speaks_tls(lambda context: None, GOOD),
     "a message, with a certificate": with_certificate(GOOD),
+    "a compressed message": with_certificate(OFFER + COMPRESSED + GOODBYE),
     "reset of an open connection": cut,
     "a request that is none": speaks_tls(lambda context: None, b"\x00\r\n\r\n"),
 }
