@@ -240,7 +240,7 @@ def test_no_claim_of_a_signed_token_is_too_strange(claims: dict[str, Any]) -> No
     ("data", "allowed", "words"),
     [
         (lambda: b"", PUBLIC, "no public key in PEM format"),
-        (lambda: SECRET.encode(), PUBLIC, "a secret needs --jwt-algorithms HS256"),
+        (lambda: SECRET.encode(), PUBLIC, "--jwt-algorithms names none for a secret"),
         (
             lambda: b"-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n",
             PUBLIC,

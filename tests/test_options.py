@@ -4,6 +4,7 @@ import base64
 import resource
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import structlog
@@ -158,6 +159,14 @@ def test_an_error_in_a_file_says_where_its_name_came_from() -> None:
     result = run("-m", "wsecho", "--port", "0", WSECHO_AUTH_TOKEN_FILE="/no/such")
     named = "--auth-token-file (from the variable WSECHO_AUTH_TOKEN_FILE) /no/such"
     assert (result.returncode, result.stderr) == (2, f"wsecho: {named}: No such file or directory\n")
+
+
+def test_a_remedy_that_names_an_option_reads_well_with_the_source_behind_it(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x" * 32)
+    result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", str(secret))
+    lacks = "it holds no public key in PEM format, and --jwt-algorithms (by default) names none for a secret"
+    assert (result.returncode, result.stderr) == (2, f"wsecho: --jwt-key-file {secret}: {lacks}\n")
 
 
 def test_a_python_that_cannot_speak_tls_is_told_with_the_option(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,7 +150,7 @@ def parse_key_file(data: bytes, allowed: Iterable[str]) -> FixedKeys:
             raise ValueError("it holds a key in PEM format, but the algorithms want a secret")
         return FixedKeys([_secret(data.strip(b"\r\n"), allowed)])
     if not is_pem:
-        raise ValueError("it holds no public key in PEM format; a secret needs --jwt-algorithms HS256")
+        raise ValueError("it holds no public key in PEM format, and --jwt-algorithms names none for a secret")
     keys = [_public_key(block, allowed) for block in _pem_blocks(data)]
     return FixedKeys(keys)
 
