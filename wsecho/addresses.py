@@ -1,5 +1,6 @@
 """Addresses of clients and networks, in the one form that they are compared in."""
 
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 # As sockets have it: host, then port where it is known.
@@ -11,6 +12,8 @@ _MAPPED = "::ffff:"
 # All addresses of the machine, of both families.
 ALL = "::"
 ALL_OF_IPV4 = "0.0.0.0"
+
+_AUTHORITY = re.compile(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d{0,5}))?", re.ASCII)
 
 # What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
 _IPV6_SHARE = 64
@@ -25,6 +28,15 @@ def parse_ip(text: str | bytes) -> IPv4Address | IPv6Address:
     """
     address = ip_address(text.partition("%")[0] if isinstance(text, str) else text)
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def split_authority(text: str) -> tuple[str, int | None] | None:
+    """Return the host, IPv6 in its brackets, and the port that a request asks for (RFC 3986 section 3.2).
+
+    The port is None where there is none behind the host, or nothing but its colon. None: this names no host.
+    """
+    match = _AUTHORITY.fullmatch(text)
+    return (match[1], int(match[2]) if match[2] else None) if match else None
 
 
 def unmapped(peer: Address) -> Address:

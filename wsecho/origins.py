@@ -3,13 +3,13 @@
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from wsecho.addresses import split_authority
 from wsecho.request import Request
 
 ANY = "*"
 # What browsers send for pages that have no origin of their own: sandboxed ones, files (Firefox), files (Chromium).
 _NAMED = ("null", "file://")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://([^\s/?#@,:*%<>\\^|\[\]\x00-\x1f\x7f]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
-_AUTHORITY = re.compile(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d{0,5}))?", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65535
 _MAX_SAID = 100
@@ -108,13 +108,13 @@ def _is_own(origin: str, authority: str) -> bool:
     The scheme is not compared: behind a proxy that ends TLS we do not know it. For the same reason no port, 80 and 443
     are one and the same in `authority`, if it is the default one in `origin`.
     """
-    page, asked = _ORIGIN.fullmatch(origin.lower()), _AUTHORITY.fullmatch(authority.lower())
+    page, asked = _ORIGIN.fullmatch(origin.lower()), split_authority(authority.lower())
     if not page or not asked or page[1] not in _DEFAULT_PORTS:
         return False
     default = _DEFAULT_PORTS[page[1]]
-    page_port, asked_port = int(page[3] or default), int(asked[2] or 0)
+    page_port, asked_port = int(page[3] or default), asked[1] or 0
     is_same_port = asked_port == page_port or (page_port == default and asked_port in (0, *_DEFAULT_PORTS.values()))
-    return is_same_port and _comparable(page[2]) == _comparable(asked[1])
+    return is_same_port and _comparable(page[2]) == _comparable(asked[0])
 
 
 def may_be_rebound(authority: str, own_name: str = "localhost") -> bool:
@@ -124,8 +124,8 @@ def may_be_rebound(authority: str, own_name: str = "localhost") -> bool:
     take what is there for the page's own. An address leads nowhere else, nor does localhost (RFC 6761 section 6.3). Who
     names no host is no browser.
     """
-    match = _AUTHORITY.fullmatch(authority.lower())
-    host = match[1].removesuffix(".") if match else ""
+    asked = split_authority(authority.lower())
+    host = asked[0].removesuffix(".") if asked else ""
     own_names = ("localhost", own_name.lower().removesuffix("."))
     if not authority or host in own_names or host.endswith(".localhost"):
         return False

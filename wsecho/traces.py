@@ -7,7 +7,6 @@ Attributes are those of OpenTelemetry's conventions for HTTP servers; for WebSoc
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, format_span_id, format_trace_id
 
 from wsecho import __version__
+from wsecho.addresses import split_authority
 from wsecho.list_fields import Bound
 from wsecho.opentelemetry_environment import Log, words
 from wsecho.request import Request
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _UNTRACED_ROUTES = frozenset({"/health", "/ready", "/metrics"})
 # RFC 9110 section 9.3, RFC 5789. Names of spans have few values, whatever peers send.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?", re.ASCII)
 _LONGEST_VALUE = 256
 # What W3C Baggage asks everybody to read, and more than a tracestate may have.
 _READ_BY_PROPAGATORS = Bound(elements=64, size=8 * 1024)
@@ -186,10 +185,11 @@ def _attributes(request: Request, route: str, status: int) -> dict[str, str | in
         attributes["http.route"] = route
     if agent := request.value("user-agent"):
         attributes["user_agent.original"] = agent[:_LONGEST_VALUE]
-    if authority := _AUTHORITY.fullmatch(request.authority[:_LONGEST_VALUE]):
-        attributes["server.address"] = authority[1].strip("[]")
-        if authority[2]:
-            attributes["server.port"] = int(authority[2])
+    if authority := split_authority(request.authority[:_LONGEST_VALUE]):
+        host, port = authority
+        attributes["server.address"] = host.strip("[]")
+        if port is not None:
+            attributes["server.port"] = port
     if request.peer:
         attributes["network.peer.address"] = str(request.peer[0])
         attributes["network.peer.port"] = request.peer[1]
