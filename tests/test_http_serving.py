@@ -230,7 +230,7 @@ def test_a_further_request_has_the_time_of_a_handshake_from_its_first_byte_on(se
 
 
 def test_who_reads_no_answers_is_not_idle_but_stalls(serve: Serve) -> None:
-    server = serve("--stall-timeout", "1s", "--keep-alive-timeout", "60s")
+    server = serve("--stall-timeout", "1s", "--keep-alive-timeout", "1h")
     with RawConnection(server.port, receive_buffer=4096) as connection:
         # More than the system's buffers take.
         connection.send(b"GET /static/client.js HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
