@@ -153,6 +153,55 @@ def test_room_that_is_not_used_is_taken_back_where_somebody_needs_it(loop: Loop)
     assert not any(client.is_cut for client in dripping)
 
 
+def test_room_goes_from_who_is_slowest_to_who_needs_it(loop: Loop) -> None:
+    loans = lender(loop, 64 * MIB)
+    # Each sends fast enough for its loan to be in use.
+    slow = [Client(loans) for _ in range(16)]
+    for _ in range(60):
+        loop.run(0.25)
+        for client in slow:
+            client.send(6 << 10)
+    assert sum(client.room for client in slow) >= 63 * MIB
+    honest = Client(loans)
+    for _ in range(60):
+        if honest.waiting < 20 * MIB:
+            honest.fill()
+        loop.run(0.25)
+        for client in slow:
+            client.send(6 << 10)
+    assert honest.waiting >= 20 * MIB
+    # What they have sent is theirs.
+    assert not any(client.is_cut for client in slow)
+
+
+def test_a_loan_in_use_has_an_end_where_somebody_needs_it(loop: Loop) -> None:
+    loans = lender(loop, 16 * MIB)
+    slow, slower = Client(loans), Client(loans)
+
+    def go_on() -> None:
+        for client, size in ((slow, 40 << 10), (slower, 20 << 10)):
+            client.take(size)
+            client.fill()
+        loop.run(1)
+
+    for _ in range(10):
+        loop.run(0.5)
+        slow.fill()
+        slower.fill()
+    for _ in range(15):
+        go_on()
+    assert slow.waiting + slower.waiting >= 15 * MIB
+    honest = Client(loans)
+    for _ in range(20):
+        honest.fill()
+        if honest.waiting >= 4 * MIB:
+            honest.message = None
+        go_on()
+    assert slower.is_cut
+    assert not slow.is_cut
+    assert honest.waiting >= 4 * MIB
+
+
 def test_who_fills_a_loan_and_does_not_read_loses_it_to_who_needs_it(loop: Loop) -> None:
     loans = lender(loop, 16 * MIB)
     greedy = [Client(loans), Client(loans)]

@@ -21,9 +21,10 @@ _PATIENCE = 2.0
 _PATIENCE_AMONG_READERS = 5.0
 _LEAST_LOAN = 4 << 20
 # A loan is in use while so many bytes a second of its message arrive, or are taken by the peer, on an average of so
-# many seconds. One that is not, others may have.
+# many seconds. One that is not, others may have; and the slowest of those that have been used for so long.
 _RATE = 16 << 10
 _TERM = 5.0
+_LONGEST = 15.0
 # Room that is not worth taking back.
 _NEGLIGIBLE = 64 << 10
 
@@ -50,13 +51,15 @@ class Borrower(Protocol):
         """Begin the stall limit anew: the peer has not read, but uses its loan."""
 
     def call_in(self) -> None:
-        """End the connection: others need the memory that its peer keeps and does not use."""
+        """End the connection: others need the memory that its peer keeps, and uses too little or too slowly."""
 
 
 @dataclass(slots=True)
 class _Loan:
     room: int
     message: int
+    began: float
+    moved_before: int
     # From when it has to be in use, and what had moved then.
     since: float
     moved: int
@@ -170,26 +173,34 @@ class Loans:
             loan.room = room
             loan.reduced = False
         else:
-            self._lent[borrower] = _Loan(room, message, now, borrower.moved())
+            moved = borrower.moved()
+            self._lent[borrower] = _Loan(room, message, now, moved, now, moved)
             borrower.give_time()
         borrower.lend(room)
         return True
 
     def _call_in(self, needy: Borrower, now: float) -> bool:
-        """Take back what somebody does not use: room, if there is any that is empty, or else all, by its end."""
-        idle = [
-            (loan.since, borrower, loan)
+        """Take back room that is empty or, where there is none, all that one borrower has, by its end."""
+        others = [
+            (borrower, loan)
             for borrower, loan in self._lent.items()
-            if borrower is not needy and now - loan.since >= _TERM and loan.room > _NEGLIGIBLE
+            if borrower is not needy and loan.room > _NEGLIGIBLE
         ]
-        idle.sort(key=itemgetter(0))
-        for _, borrower, loan in idle:
+        idle = [(loan.since, borrower, loan) for borrower, loan in others if now - loan.since >= _TERM]
+        slow = [
+            ((borrower.moved() - loan.moved_before) / (now - loan.began), borrower, loan)
+            for borrower, loan in others
+            if now - loan.since < _TERM and now - loan.began >= _LONGEST
+        ]
+        # Those that have been idle for longest come first, behind them the slowest.
+        due = [*sorted(idle, key=itemgetter(0)), *sorted(slow, key=itemgetter(0))]
+        for _, borrower, loan in due:
             held = borrower.held()
             if loan.room - held > _NEGLIGIBLE:
                 loan.room = held
                 loan.reduced = True
                 borrower.lend(0)
                 return True
-        if idle:
-            idle[0][1].call_in()
-        return bool(idle)
+        if due:
+            due[0][1].call_in()
+        return bool(due)
