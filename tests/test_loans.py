@@ -181,13 +181,16 @@ def test_a_loan_in_use_has_an_end_where_somebody_needs_it(loop: Loop) -> None:
     def go_on() -> None:
         for client, size in ((slow, 40 << 10), (slower, 20 << 10)):
             client.take(size)
-            client.fill()
+            # Never as much as there is room for: it asks for no more.
+            client.send(size - 1000)
         loop.run(1)
 
     for _ in range(10):
         loop.run(0.5)
         slow.fill()
         slower.fill()
+    for client in (slow, slower):
+        client.take(1000)
     for _ in range(15):
         go_on()
     assert slow.waiting + slower.waiting >= 15 * MIB
