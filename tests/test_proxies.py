@@ -139,11 +139,10 @@ def test_pings_carry_a_silent_client_through_the_proxys_idle_timeout(serve: Serv
         assert client.receive_past_pings(12) == server_frame(TEXT, b"still here")
 
 
+@pytest.mark.parametrize("kind", [kind for kind, proxy in PROXIES.items() if proxy.has_idle_timeout])
 def test_without_pings_the_proxy_cuts_a_silent_client_and_nothing_is_left(
     serve: Serve, kind: str, tmp_path: Path
 ) -> None:
-    if not PROXIES[kind].has_idle_timeout:
-        pytest.skip(f"{kind} cuts nobody for silence")
     with silent(serve, kind, tmp_path, "--ping-interval", "0") as (server, client):
         assert client.receive_all() == b""
         seen = server.wait_for_metrics(websocket_active_connections=0)
