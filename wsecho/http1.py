@@ -80,6 +80,7 @@ class RequestReader:
         self._empty_lines = 0
         self._fields_size = 0
         self._ended = False
+        self._may_have_long_lists = True
 
     @property
     def started(self) -> bool:
@@ -113,6 +114,7 @@ class RequestReader:
             self._request_line = data[: data.index(b"\n") + 1]
             self._lines = 1
             self._ended = True
+            self._may_have_long_lists = list_fields.may_be_too_long(data, end)
             return end, None
         position = 0
         while position < len(data) and not self._ended:
@@ -186,7 +188,7 @@ class RequestReader:
         )
         if not head.target.startswith(b"/"):
             request.authority = _asked_host(request)
-        if fault := list_fields.fault(request):
+        if self._may_have_long_lists and (fault := list_fields.fault(request)):
             raise RequestError(431, fault)
         request.keep_alive = _keeps_alive(request)
         request.has_body = _has_body(request)

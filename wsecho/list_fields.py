@@ -33,6 +33,13 @@ BOUNDS = {
     "sec-websocket-protocol": Bound(size=16 * 1024),
     "upgrade": Bound(),
 }
+_FEWEST_ELEMENTS = min(bound.elements for bound in BOUNDS.values())
+_SMALLEST_SIZE = min(bound.size for bound in BOUNDS.values())
+
+
+def may_be_too_long(head: bytes, end: int) -> bool:
+    """Tell whether a request's head, `head[:end]`, has room for a list that is too long. Most have none."""
+    return end > _SMALLEST_SIZE or head.count(b",", 0, end) + head.count(b"\n", 0, end) > _FEWEST_ELEMENTS
 
 
 def fault(request: Request) -> str:

@@ -10,6 +10,8 @@ from wsecho.codec import Codec
 
 # Seconds of one turn that are for the heads of requests: a part of what an ordinary turn takes.
 _HEADS_SECONDS = 1e-3
+# What is not worth finding out in which turn it was.
+_NEGLIGIBLE_SECONDS = 0.2e-3
 
 
 class _Queue(ABC):
@@ -79,8 +81,10 @@ class Heads(_Queue):
 
     def spend(self, seconds: float) -> None:
         """Count what was done in this turn."""
+        before = self._spent
         self._spent += seconds
-        self._await_next()
+        if before < _NEGLIGIBLE_SECONDS <= self._spent:
+            self._await_next()
 
     def _forget_last_turn(self) -> None:
         self._spent = 0.0
