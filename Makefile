@@ -15,8 +15,7 @@ TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 COVERING := compressed_echo counters deflate echo forwarded gate handshake proxy_header receive_buffer shares
 
 # What may differ between versions of Python: the codec as it is compiled, the wire, TLS, processes, how it is installed.
-CORE := codec_differential echo compressed_echo websocket http_serving tls auth json_web_tokens logs launch limits \
-	packaging
+CORE := codec_differential compressed_echo echo http_serving launch packaging tls websocket
 
 .PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench \
 	bench-quick soak memory instructions docs clean always
