@@ -264,7 +264,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport.resume_reading()
         if unread:
             self._take(unread)
-        else:
+        elif self._is_idle:
+            # A request of which a part has come keeps the deadline that it has.
             self._rest()
 
     def _rest(self) -> None:

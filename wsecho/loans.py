@@ -58,6 +58,7 @@ class Borrower(Protocol):
 class _Loan:
     room: int
     message: int
+    # When it was made, and what had moved before.
     began: float
     moved_before: int
     # From when it has to be in use, and what had moved then.
