@@ -1,4 +1,4 @@
-"""Every option of the server: one row in a table, from which command line, environment and documentation are made."""
+"""The options of the server: one table from which the command line, environment and documentation are generated."""
 
 import ipaddress
 import re
@@ -224,7 +224,7 @@ class Config:
         ALL,
         parse_host,
         "ADDRESS",
-        "Address to listen on; :: is all addresses, of IPv4 and, where the system has it, IPv6.",
+        "Address to listen on; :: means all addresses, IPv4 and, if the system supports it, IPv6.",
         aliases=("HOST",),
     )
     port: int = _option(
@@ -234,125 +234,136 @@ class Config:
         "1",
         parse_count,
         "COUNT",
-        "Worker processes, each with limits of its own; 0: one for each processor core.",
+        "Worker processes; limits apply to each worker. 0: one worker per processor core.",
         at_most=1024,
     )
     tls_cert: str | None = _option(
         "",
         parse_file,
         "FILE",
-        "Certificate with its chain, in PEM: serve TLS only. May hold the key, too; SIGHUP reads it again.",
+        "Certificate and its chain, in PEM; the port then serves only TLS. May contain the key. SIGHUP reloads it.",
     )
-    tls_key: str | None = _option("", parse_file, "FILE", "Private key of the certificate, in PEM, not encrypted.")
+    tls_key: str | None = _option("", parse_file, "FILE", "Private key of the certificate, in PEM, unencrypted.")
     tls_client_ca: str | None = _option(
-        "", parse_file, "FILE", "Authorities, in PEM, one of which must have signed each client's certificate."
+        "", parse_file, "FILE", "CA certificates, in PEM; each client must present a certificate signed by one of them."
     )
     tls_self_signed: bool = _option(
-        "off", parse_switch, "", "Serve TLS with a certificate made at the start: for clients on this machine."
+        "off", parse_switch, "", "Serve TLS with a certificate generated at startup, for clients on the same machine."
     )
     admin_host: str = _option(_ADMIN_HOST, parse_host, "ADDRESS", "Address of the admin port.")
     admin_port: int | None = _option(
         "",
         parse_port,
         "PORT",
-        "Port for metrics, health and request info, in plain HTTP; the metrics are then on this port only.",
+        "Port for metrics, health checks and request info, in plain HTTP; only this port then serves the metrics.",
     )
     trusted_proxy: tuple[Network | str, ...] = _list_option(
         "",
         parse_trusted,
         "NETWORK",
-        "Proxies that are believed about whom they speak for: networks as in 10.0.0.0/8, or * for whoever connects.",
+        "Proxies that are trusted to report the client's address: networks such as 10.0.0.0/8, or * for any peer.",
     )
     forwarded_header: str = _option(
         X_FORWARDED_FOR,
         one_of(X_FORWARDED_FOR, FORWARDED),
         "NAME",
-        f"Where they say so: '{X_FORWARDED_FOR}', with X-Forwarded-Proto, or '{FORWARDED}'. The other one is ignored.",
+        f"Header with the client's address: '{X_FORWARDED_FOR}' (along with X-Forwarded-Proto) or '{FORWARDED}'. "
+        "The other one is ignored.",
     )
     proxy_protocol: bool = _option(
         "off",
         parse_switch,
         "",
-        "Every connection is from a trusted proxy and begins with a header of the PROXY protocol, version 1 or 2.",
+        "Require every connection to come from a trusted proxy and begin with a PROXY protocol header, version 1 or 2.",
     )
-    auth_token: tuple[bytes, ...] = _list_option("", parse_token, "TOKEN", "Bearer token that opens the server.")
+    auth_token: tuple[bytes, ...] = _list_option("", parse_token, "TOKEN", "Accepted bearer tokens.")
     auth_token_file: str | None = _option(
-        "", parse_file, "FILE", "More such tokens, one a line; SIGHUP reads it again."
+        "", parse_file, "FILE", "File of accepted bearer tokens, one per line. SIGHUP reloads it."
     )
-    basic_auth: bytes | None = _option("", parse_user, "USER:PASSWORD", "User who may come in.")
-    basic_auth_file: str | None = _option("", parse_file, "FILE", "More such users, one a line; SIGHUP reads it again.")
+    basic_auth: bytes | None = _option("", parse_user, "USER:PASSWORD", "Accepted user and password.")
+    basic_auth_file: str | None = _option(
+        "", parse_file, "FILE", "File of accepted users and passwords, one USER:PASSWORD per line. SIGHUP reloads it."
+    )
     jwt_key_file: str | None = _option(
         "",
         parse_file,
         "FILE",
-        "Accept JSON Web Tokens that this key verifies: public keys or certificates in PEM, or a secret.",
+        "Keys that verify JSON Web Tokens: public keys or certificates in PEM, or a shared secret.",
     )
     jwt_jwks: str | None = _option(
-        "", parse_key_set_source, "FILE|URL", "Accept JSON Web Tokens that a key of this JSON Web Key Set verifies."
+        "", parse_key_set_source, "FILE|URL", "JSON Web Key Set whose keys verify JSON Web Tokens."
     )
     jwt_algorithms: tuple[str, ...] = _list_option(
         ",".join(_PUBLIC_KEY_ALGORITHMS),
         parse_algorithm,
         "NAME",
-        "Algorithms that tokens may be signed by. HS256, HS384 and HS512 need a secret, and cannot go with others.",
+        "Accepted signature algorithms. HS256, HS384 and HS512 need a shared secret and exclude all others.",
     )
     jwt_audience: tuple[str, ...] = _list_option(
-        "", str, "NAME", "Audience of which a token must name one; without any, tokens must name none."
+        "",
+        str,
+        "NAME",
+        "Accepted audiences; a token must name one of them. If unset, a token that names any audience is rejected.",
     )
-    jwt_issuer: tuple[str, ...] = _list_option("", str, "NAME", "Issuer of which a token must be; without any, of any.")
+    jwt_issuer: tuple[str, ...] = _list_option(
+        "", str, "NAME", "Accepted token issuers. If unset, any issuer is accepted."
+    )
     jwt_leeway: float = _option(
-        "30s", parse_time, "TIME", "How far clocks may differ when a token begins or expires.", at_most=3600
+        "30s", parse_time, "TIME", "Tolerated clock difference when a token's validity period is checked.", at_most=3600
     )
     allow_origin: tuple[str, ...] = _list_option(
         "",
         parse_origin,
         "ORIGIN",
-        "Origin of pages that may connect, or null, file://, *. Without it all may; with credentials, only our own.",
+        "Origins of web pages that may connect, or null, file://, *. If unset: any, or, if credentials are required, "
+        "only the server's own pages.",
     )
     metrics_auth: bytes | str | None = _option(
         "",
         parse_metrics_auth,
         "TOKEN",
-        "Bearer token that opens the metrics, and nothing else; 'off': they are open. Without it, what opens the rest.",
+        "Bearer token for the metrics only; 'off': anyone may read them. If unset, they need the same credentials as "
+        "everything else.",
     )
     public: bool = _option(
         "off",
         parse_switch,
         "",
-        "Limits for a server that anybody may reach, for what is not set otherwise: see docs/operations.md.",
+        "Use limits suitable for a server on the internet, except those set explicitly. See docs/operations.md.",
     )
     max_message_size: int = _option(
         "64MiB",
         parse_size,
         "SIZE",
-        "Longest message that is echoed; a longer one is answered with close code 1009, or cut off (see hold-limit).",
+        "Longest message that is echoed. For a longer one the server closes with code 1009, or cuts the connection off "
+        "if it has already sent a part of the frame (see --hold-limit).",
         at_least=1,
     )
     max_fragments: int = _option(
         "1048576",
         parse_count,
         "COUNT",
-        "Frames that one message may come in; more are answered with close code 1008.",
+        "Most frames in one message; if there are more, the server closes with code 1008.",
         at_least=1,
     )
     max_connections: int = _option(
         "0",
         parse_count,
         "COUNT",
-        "Connections a worker holds; handshakes beyond get 503. 0: as many as the descriptor limit allows, less 256.",
+        "Most connections of a worker; further handshakes get 503. 0: the file descriptor limit minus 256.",
     )
     max_connections_per_address: int = _option(
         "0",
         parse_count,
         "COUNT",
-        "Connections a worker holds from one client's address, or IPv6 network of 64 bits; handshakes beyond get 429. "
+        "Most connections of a worker from one client address (for IPv6, one /64 network); further handshakes get 429. "
         "0: no limit.",
     )
     backlog: int = _option(
         "4096",
         parse_count,
         "COUNT",
-        "Connections that may wait to be accepted; the system may allow less.",
+        "Most connections that wait to be accepted; the operating system may allow fewer.",
         at_least=1,
         at_most=65535,
     )
@@ -360,31 +371,35 @@ class Config:
         "10s",
         parse_time,
         "TIME",
-        "From accept to the end of the handshake, and for each further request from its first byte on.",
+        "Time from accept to the end of the handshake; for each later request, time from its first byte.",
         at_least=0.001,
     )
     keep_alive_timeout: float = _option(
         "75s",
         parse_time,
         "TIME",
-        "How long an HTTP connection may be idle between requests; must be longer than a load balancer keeps it.",
+        "Idle time allowed between two HTTP requests; must exceed the idle timeout of a load balancer in front.",
         at_least=0.001,
     )
     close_timeout: float = _option(
-        "5s", parse_time, "TIME", "How long a peer may take to close after a Close or a refusal.", at_least=0.001
+        "5s",
+        parse_time,
+        "TIME",
+        "Time that a peer has to close the connection after a Close frame or a refusal.",
+        at_least=0.001,
     )
     stall_timeout: float = _option(
         "30s",
         parse_time,
         "TIME",
-        "A peer that for so long takes less than 240 bytes a second of what waits for it is cut off.",
+        "Time after which a peer is cut off if it reads less than 240 bytes per second of the data waiting for it.",
         at_least=0.001,
     )
     ping_interval: float = _option(
         "20s",
         parse_time,
         "TIME",
-        "A client that has been silent for so long is sent a ping. 0: never.",
+        "Time without data from a client after which the server sends it a ping. 0: never.",
         at_least=0.001,
         or_zero=True,
     )
@@ -392,7 +407,7 @@ class Config:
         "20s",
         parse_time,
         "TIME",
-        "A client that stays silent for so long after a ping is cut off. 0: never.",
+        "Time without data from a client after a ping until the client is cut off. 0: never.",
         at_least=0.001,
         or_zero=True,
     )
@@ -400,7 +415,7 @@ class Config:
         "0",
         parse_time,
         "TIME",
-        "A client that completes no message for so long is sent close code 1001. 0: never.",
+        "Time without a complete message from a client after which the server closes with code 1001. 0: never.",
         at_least=0.001,
         or_zero=True,
     )
@@ -408,7 +423,7 @@ class Config:
         "0",
         parse_time,
         "TIME",
-        "A connection as old as that, or up to a fifth younger, is ended with close code 1001. 0: never.",
+        "Age at which the server closes a connection with code 1001, reduced at random by up to a fifth. 0: never.",
         at_least=0.001,
         or_zero=True,
     )
@@ -416,28 +431,35 @@ class Config:
         "0",
         parse_count,
         "COUNT",
-        "Frames a second, averaged over five, above which a client is sent close code 1008. 0: no limit.",
+        "Most frames per second from a client, averaged over 5 s; above it the server closes with code 1008. "
+        "0: no limit.",
     )
     max_byte_rate: int = _option(
         "0",
         parse_size,
         "SIZE",
-        "Bytes a second, once inflated, averaged over five, above which a client gets close code 1008. 0: no limit.",
+        "Most bytes per second from a client, after decompression, averaged over 5 s; above it the server closes with "
+        "code 1008. 0: no limit.",
     )
     drain_timeout: float = _option(
-        "7s", parse_time, "TIME", "From SIGTERM until every connection that is left is cut off.", at_least=0.001
+        "7s",
+        parse_time,
+        "TIME",
+        "Time from SIGTERM until the server cuts off all remaining connections.",
+        at_least=0.001,
     )
     drain_delay: float = _option(
         "0s",
         parse_time,
         "TIME",
-        "From SIGTERM until clients are told to go, out of the drain timeout; until then only handshakes are refused.",
+        "Delay between SIGTERM and the closing of clients; it counts toward --drain-timeout. During the delay, only "
+        "new handshakes are refused.",
     )
     receive_buffer_size: int = _option(
         "60KiB",
         parse_size,
         "SIZE",
-        "Bytes read at once, into one buffer that all connections share; 16 KiB at most where clients compress.",
+        "Most bytes per read, into a buffer that all connections share. With compression, 16 KiB at most.",
         at_least=1,
         at_most=1 << 28,
     )
@@ -445,56 +467,59 @@ class Config:
         "16KiB",
         parse_size,
         "SIZE",
-        "Longest frame that waits until it is complete; a longer one is echoed as it comes.",
+        "Longest frame that is echoed only once it is complete; longer frames are echoed as they arrive.",
         at_most=1 << 28,
     )
     write_buffer_limit: int = _option(
-        "0", parse_size, "SIZE", "Unsent bytes of a connection above which nothing more is read from it."
+        "0", parse_size, "SIZE", "Unsent bytes above which the server stops reading from a connection."
     )
     loan_limit: int = _option(
         "64MiB",
         parse_size,
         "SIZE",
-        "Memory lent, to all connections together, where clients send a long message before they read its echo.",
+        "Memory lent, in total, to clients that write a long message before they read its echo.",
     )
     no_deflate: bool = _option(
         "off",
         parse_switch,
         "",
-        "Always decline permessage-deflate; otherwise compressed messages are echoed compressed.",
+        "Always decline permessage-deflate. Without this option, compressed messages are echoed compressed.",
     )
     inflater_memory: int = _option(
         "256MiB",
         parse_size,
         "SIZE",
-        "Memory for looking into compressed messages above which new connections are not compressed.",
+        "Memory for validating compressed messages; above it, new connections get no compression.",
     )
     subprotocol: str = _option(
         FIRST_OFFERED,
         parse_subprotocol_policy,
         "POLICY",
-        "Which offered subprotocol is spoken: 'first', 'none', or the first match of a list of names.",
+        "Subprotocol to select: 'first' offered, 'none', or the first name of a comma-separated list that is offered.",
     )
     greeting: bytes | None = _option(
         "",
         parse_greeting,
         "TEXT",
-        "First message to every client, at most 125 bytes; it counts as sent. Without it the client speaks first.",
+        "Message to send to every client first, at most 125 bytes; it counts as sent. If unset, clients send first.",
     )
     codec: str = _option(
         "auto",
         one_of("auto", "compiled", "python"),
         "CODEC",
-        "'compiled', 'python', or 'auto': compiled where it was built.",
+        "Codec to use: 'compiled', 'python', or 'auto': compiled if it was built.",
     )
     log_level: str = _option(
         "info",
         parse_log_level,
         "LEVEL",
-        "Least severe log line that is written: 'debug', 'info', 'warning' or 'error'.",
+        "Minimum level: 'debug', 'info', 'warning' or 'error'.",
     )
     log_format: str = _option(
-        "auto", one_of("auto", "json", "text"), "FORMAT", "'json', 'text', or 'auto': text on a terminal, else JSON."
+        "auto",
+        one_of("auto", "json", "text"),
+        "FORMAT",
+        "Log format: 'json', 'text', or 'auto': text on a terminal, otherwise JSON.",
     )
     # Where the values came from, by the names of options; nothing for what was given on the command line.
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -623,16 +648,16 @@ def _check_json_web_tokens(config: Config) -> None:
         raise ValueError("--jwt-algorithms for a secret cannot go with --jwt-jwks: a set that others read has none")
 
 
-# Options that go together, as documentation shows them: each group by the first of its names.
+# Headings of the groups of options in --help and the documentation, by the first option of each group.
 GROUPS = {
-    "host": "Where to listen",
+    "host": "Listening",
     "trusted_proxy": "Behind a proxy",
-    "auth_token": "Who may connect",
+    "auth_token": "Access control",
     "public": "Limits",
-    "drain_timeout": "The end",
+    "drain_timeout": "Shutdown",
     "receive_buffer_size": "Memory",
     "no_deflate": "WebSocket",
-    "codec": "The process",
+    "codec": "Process",
 }
 
 OPTIONS = tuple(Option(name=option.name, **option.metadata) for option in fields(Config) if option.metadata)
