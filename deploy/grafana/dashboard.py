@@ -1,7 +1,7 @@
-"""Writes wsecho.json, the Grafana dashboard; with `--check`, only tells by its exit code whether it is current.
+"""Write wsecho.json, the Grafana dashboard. With `--check`, only report by the exit code whether the file is current.
 
-Rows of panels, from left to right; each panel says what it shows and asks. The shape is Grafana's classic one, which
-every release since 12 imports (schema version 42).
+The dashboard consists of rows of panels, from left to right. Each panel has a title, a description and its queries. The
+format is Grafana's classic one, which every release since 12 can import (schema version 42).
 """
 
 import json
@@ -18,7 +18,7 @@ DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SELECTED = 'job=~"$job",instance=~"$instance"'
 
 
-# PromQL. A rate is over what Grafana takes for long enough to hold four scrapes.
+# PromQL. Rates are over `$__rate_interval`, which Grafana makes long enough to contain four scrapes.
 
 
 def series(metric: str, *matchers: str) -> str:
@@ -27,7 +27,7 @@ def series(metric: str, *matchers: str) -> str:
 
 
 def rate(metric: str, *matchers: str, by: str = "") -> str:
-    """Return the rate a second of a counter, summed up but for the labels `by`."""
+    """Return the rate per second of a counter, summed over all labels except those in `by`."""
     return f"sum{_by(by)} (rate({series(metric, *matchers)}[$__rate_interval]))"
 
 
@@ -37,17 +37,17 @@ def quantile(share: float, histogram: str, *, by: str = "") -> str:
 
 
 def total(metric: str, *, by: str = "") -> str:
-    """Return the sum of a gauge."""
+    """Return the sum of a gauge over all labels except those in `by`."""
     return f"sum{_by(by)} ({series(metric)})"
 
 
 def count(metric: str, *, by: str) -> str:
-    """Return how many series there are."""
+    """Return how many series a metric has for each combination of the labels `by`."""
     return f"count{_by(by)} ({series(metric)})"
 
 
 def share(part: str, whole: str) -> str:
-    """Return a quotient that is nothing, instead of not a number, while there is nothing to share."""
+    """Return a quotient that has no value, instead of NaN, while `whole` is zero."""
     return f"{part} / ({whole} > 0)"
 
 
@@ -55,13 +55,13 @@ def _by(labels: str) -> str:
     return f" by ({labels})" if labels else ""
 
 
-# Panels. A query is its PromQL and what the legend calls its series.
+# Panels. `Queries` maps the name of a series in the legend to its PromQL.
 
 Queries = dict[str, str]
 
 
 def panel(kind: str, title: str, description: str, queries: Queries, width: int, height: int) -> Json:
-    """Return what every panel has; its place comes later."""
+    """Return what all kinds of panels have in common; `placed` adds the position."""
     return {
         "type": kind,
         "title": title,
@@ -76,13 +76,13 @@ def panel(kind: str, title: str, description: str, queries: Queries, width: int,
 
 
 def thresholds(*steps: tuple[float, str], base: str = "green") -> Json:
-    """Return colours: `base` up to the first step's value, from there the step's."""
+    """Return the colours of values: `base` below the first step, above that the colour of the last step reached."""
     first = {"value": None, "color": base}
     return {"mode": "absolute", "steps": [first, *({"value": value, "color": color} for value, color in steps)]}
 
 
 def stat(title: str, description: str, query: str, unit: str, colors: Json | None = None) -> Json:
-    """Return one number in large, with its course behind it."""
+    """Return a panel with one large number and a graph of its history behind it."""
     return panel("stat", title, description, {title: query}, 4, 4) | {
         "fieldConfig": {
             "defaults": {"noValue": "-", "unit": unit, "thresholds": colors or thresholds()},
@@ -113,7 +113,7 @@ def graph(
     alert_above: float | None = None,
     colors: dict[str, str] | None = None,
 ) -> Json:
-    """Return lines over time. `alert_above` draws an alert's threshold, `colors` are for series by name."""
+    """Return a panel with lines over time. `alert_above` is an alert's threshold, `colors` maps series to colours."""
     custom = {
         "drawStyle": "line",
         "fillOpacity": 50 if stacked else 10,
@@ -149,7 +149,7 @@ def graph(
 
 
 def heatmap(title: str, description: str, unit: str, histogram: str) -> Json:
-    """Return a histogram's buckets over time: the darker, the more."""
+    """Return a panel with a histogram's buckets over time: the darker a cell, the more values are in it."""
     query = f"sum by (le) (increase({series(f'{histogram}_bucket')}[$__rate_interval]))"
     result = panel("heatmap", title, description, {"{{le}}": query}, 8, 8)
     result["targets"][0]["format"] = "heatmap"
@@ -179,7 +179,7 @@ def heatmap(title: str, description: str, unit: str, histogram: str) -> Json:
 
 
 def table(title: str, description: str, query: str, *, hidden: Iterable[str]) -> Json:
-    """Return the labels of series as they are now, without the columns `hidden`."""
+    """Return a panel with the current labels of series, without the columns `hidden`."""
     result = panel("table", title, description, {title: query}, 12, 5)
     result["targets"][0] |= {"format": "table", "instant": True, "range": False}
     return result | {
@@ -197,43 +197,43 @@ ROWS = {
     "At a glance": [
         stat(
             "Instances",
-            "Instances that answer their scrapes.",
+            "Instances that answer the scrapes of Prometheus.",
             total("up"),
             "none",
             thresholds((1, "green"), base="red"),
         ),
-        stat("Connections", "WebSocket connections open now.", total("websocket_active_connections"), "none"),
-        stat("Messages", "Messages received a second.", RECEIVED, "cps"),
+        stat("Connections", "WebSocket connections that are open now.", total("websocket_active_connections"), "none"),
+        stat("Messages", "Messages received per second.", RECEIVED, "cps"),
         stat(
             "Not sent back",
-            "The share of the messages received that were not sent back. Anything lasting above 0 is a defect.",
+            "Share of the received messages that were not echoed. If it stays above 0, the server has a defect.",
             f"1 - {share(SENT, RECEIVED)}",
             "percentunit",
             thresholds((0.001, "yellow"), (0.01, "red")),
         ),
         stat(
             "Failed handshakes",
-            "The share of the handshakes that were refused or abandoned.",
+            "Share of the handshakes that were refused or abandoned.",
             share(FAILED_HANDSHAKES, HANDSHAKES),
             "percentunit",
             thresholds((0.05, "yellow"), (0.25, "red")),
         ),
         stat(
             "Since the last start",
-            "Age of the youngest instance.",
+            "Time since the last start of any instance.",
             f"time() - max({series('process_start_time_seconds')})",
             "s",
             thresholds((900, "green"), base="yellow"),
         ),
         table(
             "Alerts",
-            "Alerts that are pending or firing, where deploy/prometheus/alerts.yml is loaded. None is good news.",
+            "Alerts that are pending or firing, if deploy/prometheus/alerts.yml is loaded. Empty if there are none.",
             'ALERTS{job=~"$job",alertname=~"Wsecho.*"}',
             hidden=("Time", "Value", "__name__", "job"),
         ),
         table(
             "Versions",
-            "How many instances (value) run which release, Python and codec.",
+            "Number of instances (Value) for each release, Python version and codec.",
             count("wsecho_build_info", by="version, python, codec"),
             hidden=("Time",),
         ),
@@ -241,14 +241,14 @@ ROWS = {
     "Connections": [
         graph(
             "Connections",
-            "WebSocket connections open. The line is where an instance on Cloud Run is nearly full.",
+            "Open WebSocket connections. The dashed line is at 800: an instance on Cloud Run can hold 1000.",
             "none",
             {"{{instance}}": total("websocket_active_connections", by="instance")},
             alert_above=800,
         ),
         graph(
             "Opened and ended",
-            "Connections opened and ended a second; lost are those that went with a worker that died.",
+            "Connections opened and ended per second. Lost: connections of a worker process that died.",
             "cps",
             {
                 "opened": rate("websocket_connections_total"),
@@ -258,13 +258,13 @@ ROWS = {
         ),
         heatmap(
             "Durations",
-            "How long the connections that ended had lasted. A row that stands out is somebody's idle timeout.",
+            "Durations of the connections that ended. A row that stands out is usually an idle timeout on the way.",
             "s",
             "websocket_connection_duration_seconds",
         ),
         graph(
             "Handshakes",
-            "Handshakes a second by outcome. Abandoned: no complete request came in the time for it.",
+            "Handshakes per second by outcome. Abandoned: no complete request arrived within --handshake-timeout.",
             "cps",
             {"{{outcome}} {{status_class}}": rate("websocket_handshakes_total", by="outcome, status_class") + " > 0"},
             stacked=True,
@@ -272,21 +272,21 @@ ROWS = {
         ),
         graph(
             "Failed handshakes",
-            "Handshakes a second that were refused or abandoned, by what was wrong with them.",
+            "Handshakes per second that were refused or abandoned, by reason.",
             "cps",
             {"{{reason}}": rate("websocket_handshakes_total", 'outcome!="accepted"', by="reason") + " > 0"},
             stacked=True,
         ),
         graph(
-            "Refused at the gate",
-            "Connections a second that were turned away before their handshake, because there was no room.",
+            "Refused connections",
+            "Connections per second that were refused before or instead of a handshake, by reason.",
             "cps",
             {"{{reason}}": rate("websocket_refused_connections_total", by="reason")},
             stacked=True,
         ),
         graph(
             "Closes",
-            "Connections ended a second, by close code and by who began. 1006: no Close came.",
+            "Connections ended per second, by close code and by the side that closed. 1006: without a Close frame.",
             "cps",
             {"{{code}} by {{initiator}}": rate("websocket_closes_total", by="code, initiator") + " > 0"},
             stacked=True,
@@ -294,14 +294,14 @@ ROWS = {
         ),
         graph(
             "Protocol errors",
-            "Connections a second that were ended because the client broke a rule, by rule.",
+            "Connections per second that were ended because the client broke a rule or exceeded a limit, by rule.",
             "cps",
             {"{{reason}}": rate("websocket_protocol_errors_total", by="reason") + " > 0"},
             stacked=True,
         ),
         graph(
-            "Out of time",
-            "Connections a second that the server ended because a limit of time was reached, by limit.",
+            "Timeouts",
+            "Connections per second that the server ended because a time limit was reached, by limit.",
             "cps",
             {"{{limit}}": rate("websocket_timeouts_total", by="limit")},
             stacked=True,
@@ -310,21 +310,21 @@ ROWS = {
     "Messages": [
         graph(
             "Messages",
-            "Messages a second. Received and sent are one line as long as every message is echoed.",
+            "Messages per second. As long as every message is echoed, the lines for received and sent coincide.",
             "cps",
             {"received": RECEIVED, "sent": SENT},
         ),
-        heatmap("Message sizes", "Payload bytes of the messages received.", "bytes", "websocket_message_size_bytes"),
+        heatmap("Message sizes", "Payload bytes of the received messages.", "bytes", "websocket_message_size_bytes"),
         graph(
             "Frames",
-            "Frames received a second by opcode. Continuations are the further frames of fragmented messages.",
+            "Received frames per second by opcode. Continuation: the second and later frames of fragmented messages.",
             "cps",
             {"{{opcode}}": rate("websocket_frames_received_total", by="opcode")},
             stacked=True,
         ),
         graph(
             "Bytes received",
-            "Payload as it was carried, and everything on the wire: headers, masks and control frames too.",
+            "Payload: data as it arrived, perhaps compressed. Wire: all bytes, with headers, masks and control frames.",
             "Bps",
             {
                 "wire": rate("websocket_wire_received_bytes_total"),
@@ -333,13 +333,13 @@ ROWS = {
         ),
         graph(
             "Bytes sent",
-            "Payload as it was carried, and everything on the wire: headers and control frames too.",
+            "Payload: data as it was sent. Wire: all bytes, with headers and control frames.",
             "Bps",
             {"wire": rate("websocket_wire_sent_bytes_total"), "payload": rate("websocket_sent_bytes_total")},
         ),
         graph(
             "Compression",
-            "How many bytes one byte of compressed payload holds.",
+            "Bytes of uncompressed payload for each byte of compressed payload.",
             "none",
             {"ratio": share(rate("websocket_inflated_bytes_total"), rate("websocket_compressed_bytes_total"))},
         ),
@@ -347,7 +347,7 @@ ROWS = {
     "Clients": [
         graph(
             "Ping round trip",
-            "From a keepalive ping to its pong: the network and whatever keeps the client busy.",
+            "Time from a keepalive ping to its pong: the network, and how busy the client is.",
             "s",
             {f"p{share * 100:.0f}": quantile(share, "websocket_ping_rtt_seconds") for share in (0.5, 0.95, 0.99)},
             width=12,
@@ -355,7 +355,7 @@ ROWS = {
         ),
         graph(
             "Clients that do not read",
-            "Clients, on average, that are not read from because they do not read; counted when that ends.",
+            "Average number of connections paused because the client does not read; counted when a pause ends.",
             "none",
             {"{{instance}}": rate("websocket_backpressure_seconds_total", by="instance")},
             width=12,
@@ -364,7 +364,7 @@ ROWS = {
     "HTTP": [
         graph(
             "Requests",
-            "HTTP requests a second by route and status; a handshake counts with its 101.",
+            "HTTP requests per second by route and status. An accepted handshake counts as status 101.",
             "reqps",
             {
                 "{{http_route}} {{http_response_status_code}}": rate(
@@ -376,7 +376,7 @@ ROWS = {
         ),
         graph(
             "Request durations",
-            "The 99th percentile by route.",
+            "99th percentile of the time from a request's complete head to its answer.",
             "s",
             {"{{http_route}}": quantile(0.99, "http_server_request_duration_seconds", by="http_route")},
             width=12,
@@ -384,27 +384,27 @@ ROWS = {
     ],
     "Process": [
         graph(
-            "Processor",
-            "Cores in use. A worker can use one; at one for each worker, messages wait.",
+            "CPU",
+            "Cores in use. Each worker can use one; at one core for each worker, messages wait.",
             "none",
             {"{{instance}}": rate("process_cpu_seconds_total", by="instance")},
         ),
         graph(
             "Event loop lag",
-            "How much later than planned the event loop comes round: what a message may have to wait.",
+            "How late the event loop comes to its once-a-second check. Messages may have to wait as long.",
             "s",
             {f"p{share * 100:.0f}": quantile(share, "wsecho_event_loop_lag_seconds") for share in (0.5, 0.95, 0.99)},
             alert_above=0.1,
         ),
         graph(
             "Memory",
-            "Resident memory of all processes.",
+            "Resident memory of all processes of the server.",
             "bytes",
             {"{{instance}}": total("process_resident_memory_bytes", by="instance")},
         ),
         graph(
-            "Descriptors",
-            "The share of the file descriptors in use, of as many as all workers together may have.",
+            "File descriptors",
+            "Share of the file descriptors in use, out of the number that all workers together may have.",
             "percentunit",
             {
                 "{{instance}}": share(
@@ -416,7 +416,7 @@ ROWS = {
         ),
         graph(
             "Workers",
-            "Workers that are up, and those that died and were replaced a second.",
+            "Workers that are up, and workers per second that died and were replaced.",
             "none",
             {
                 "{{instance}} up": total("wsecho_worker_up", by="instance"),
@@ -425,13 +425,13 @@ ROWS = {
         ),
         graph(
             "Log lines dropped",
-            "Log lines a second that were dropped because nobody took them.",
+            "Log lines per second that were lost because standard output did not take them in time.",
             "cps",
             {"{{instance}}": rate("wsecho_log_lines_dropped_total", by="instance")},
         ),
         graph(
             "Internal errors",
-            "Errors of the server's own a second, ends of memory included, by where they were survived.",
+            "Internal errors per second that the server survived, including a lack of memory, by place.",
             "cps",
             {"{{place}}": rate("wsecho_internal_errors_total", by="place")},
         ),
@@ -439,11 +439,11 @@ ROWS = {
 }
 
 
-# The dashboard around them.
+# The dashboard that contains the panels.
 
 
 def placed(rows: dict[str, list[Json]]) -> Iterator[Json]:
-    """Yield each row's heading and its panels, with their places and ids; a panel that does not fit starts a line."""
+    """Yield each row's heading and its panels, with positions and ids. A panel that does not fit starts a new line."""
     y = number = 0
     for title, panels in rows.items():
         yield {
@@ -465,7 +465,7 @@ def placed(rows: dict[str, list[Json]]) -> Iterator[Json]:
 
 
 def label_variable(label: str, query: str) -> Json:
-    """Return a choice of a label's values, of which any number may be selected."""
+    """Return a variable with a label's values, of which the viewer can select any number."""
     return {
         "type": "query",
         "name": label,
@@ -484,13 +484,13 @@ def label_variable(label: str, query: str) -> Json:
 
 
 def dashboard() -> Json:
-    """Return the whole of it."""
+    """Return the whole dashboard."""
     datasource = {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus"}
     starts = {
         "name": "Starts",
         "datasource": DATASOURCE,
         "enable": True,
-        # True for one step after each start.
+        # Has a value for one step after each start.
         "expr": f"time() - {series('process_start_time_seconds')} < 60",
         "step": "60s",
         "iconColor": "orange",
@@ -522,7 +522,7 @@ def dashboard() -> Json:
 
 
 def main() -> int:
-    """Write, or check, and return the exit code."""
+    """Write or check the file, and return the exit code."""
     wanted = json.dumps(dashboard(), indent=2) + "\n"
     if "--check" in sys.argv:
         return int(DASHBOARD.read_text() != wanted)
