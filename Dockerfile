@@ -49,7 +49,7 @@ RUN WSECHO_REQUIRE_NATIVE=1 python3 -m pip --python /opt/wsecho/bin/python3 whee
 # library is not the release it was compiled against.
 RUN sed --in-place '1s|^#!|#!/usr/bin/env -S --block-signal=TERM,INT |' /opt/wsecho/bin/wsecho \
     && /opt/wsecho/bin/python3 -I -W error::RuntimeWarning -c \
-    "import wsecho.native.echo as codec; assert codec.__file__.endswith('.so'), codec.__file__"
+    "import wsecho.codec.native.echo as codec; assert codec.__file__.endswith('.so'), codec.__file__"
 
 
 # hadolint ignore=DL3006
@@ -75,7 +75,7 @@ USER 65532:65532
 # In Python, because a slim image has no curl. It asks where the environment says that the server listens, in the server's
 # own order of precedence, with TLS where the server speaks it; what was given as --host or --port it cannot know. Cloud Run
 # and Kubernetes ignore it and use probes of their own.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["python3", "-I", "-m", "wsecho.health_probe"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["python3", "-I", "-m", "wsecho.processes.health_probe"]
 
 LABEL org.opencontainers.image.title="wsecho" \
       org.opencontainers.image.description="WebSocket echo server that can be trusted as a measuring instrument" \

@@ -7,7 +7,8 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 # `make conformance SECTIONS="6 7"` runs these only; SAMPLE=1: the long ones fully on the compiled codec alone.
 SECTIONS ?=
 SAMPLE ?=
-SOURCES := setup.py pyproject.toml wsecho/echo.py wsecho/inflater.py $(wildcard wsecho/native/*.py wsecho/native/*.pyx wsecho/native/*.pxd wsecho/native/*.h)
+SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inflater.py \
+	$(wildcard $(addprefix wsecho/codec/native/*., py pyx pxd h))
 
 # Most tests wait for something, so two run at a time: file by file, as the tests of one share servers and images, and in
 # the order of names, which happens to begin none of the long files last.
@@ -70,7 +71,7 @@ fuzz: build $(VENV)/.dev
 # The loops over payload bytes, in C alone; needs clang and its run-time library (Debian: clang, libclang-rt-14-dev).
 fuzz-bytes:
 	mkdir -p build
-	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/native fuzz/bytes_fuzzer.c \
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/codec/native fuzz/bytes_fuzzer.c \
 		-o build/bytes_fuzzer
 	build/bytes_fuzzer -max_total_time=$(TIME) -max_len=700 -artifact_prefix=build/fuzz-bytes-
 
@@ -141,5 +142,5 @@ $(VENV)/.dev: $(VENV)/.installed tests/clients/package.json
 # Extensions are built in place. Where that cannot be done the plain codec serves, and the next make tries again.
 $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
-	@$(BIN)/python -c 'from wsecho.codec import load; load("compiled")' 2>/dev/null \
+	@$(BIN)/python -c 'from wsecho.codec.selection import load; load("compiled")' 2>/dev/null \
 		&& touch $@ || echo "The plain codec serves: echoes cost more."

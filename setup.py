@@ -10,11 +10,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 MODULES = {
-    "wsecho.native.receive_buffer": "wsecho/native/receive_buffer.pyx",
-    "wsecho.native.tally": "wsecho/native/tally.pyx",
-    "wsecho.native.inflater": "wsecho/inflater.py",
-    "wsecho.native.echo": "wsecho/echo.py",
-    "wsecho.native.wire": "wsecho/native/wire.pyx",
+    "wsecho.codec.native.receive_buffer": "wsecho/codec/native/receive_buffer.pyx",
+    "wsecho.codec.native.message_counters": "wsecho/codec/native/message_counters.pyx",
+    "wsecho.codec.native.inflater": "wsecho/websocket/inflater.py",
+    "wsecho.codec.native.echo": "wsecho/websocket/echo.py",
+    "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",
 }
 # WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests); else the plain codec is what remains.
 OPTIONAL = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"
@@ -43,7 +43,7 @@ class BuildCodec(build_ext):
             return
         from Cython.Build import cythonize
 
-        # Forced: Cython looks for the types of a .py beside it, and would miss a change in wsecho/native/echo.pxd.
+        # Forced: Cython looks for the types of a .py beside it, and would miss a change in a .pxd elsewhere.
         compiled = cythonize(
             self.extensions, build_dir="build/cython", compiler_directives=DIRECTIVES, force=True, quiet=True
         )
@@ -63,7 +63,7 @@ def missing() -> str:
 
 setup(
     ext_modules=[
-        Extension(name, [source], include_dirs=["wsecho/native"], extra_compile_args=FLAGS, optional=OPTIONAL)
+        Extension(name, [source], include_dirs=["wsecho/codec/native"], extra_compile_args=FLAGS, optional=OPTIONAL)
         for name, source in MODULES.items()
     ],
     cmdclass={"build_ext": BuildCodec},

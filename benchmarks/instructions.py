@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 COMMITTED = HERE / "instructions.json"
-RECEIVE = "__pyx_f_6wsecho_6native_4echo_4Echo_receive"
+RECEIVE = "__pyx_f_6wsecho_5codec_6native_4echo_4Echo_receive"
 
 TEXT, BINARY = 0x1, 0x2
 # By name: opcode, payload bytes, messages in one read.
@@ -70,11 +70,11 @@ def receive(name: str) -> None:
     """What Valgrind watches: the same read, again and again."""
     sys.path.insert(0, str(HERE.parent))
     # No more than the echo: Valgrind takes 20 times as long for the rest of the codec, and asyncio with it.
-    from wsecho.native.echo import Echo
-    from wsecho.native.receive_buffer import ReceiveBuffer
-    from wsecho.native.tally import Tally
+    from wsecho.codec.native.echo import Echo
+    from wsecho.codec.native.message_counters import Tally
+    from wsecho.codec.native.receive_buffer import ReceiveBuffer
 
-    from wsecho.counters import EchoCounters
+    from wsecho.counting.row import EchoCounters
 
     buffer = ReceiveBuffer(64 * 1024, 16 * 1024)
     echo = Echo(buffer, Tally(EchoCounters()), 1 << 26, 1 << 20)

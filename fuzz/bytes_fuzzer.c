@@ -1,8 +1,8 @@
-/* Fuzzes the loops of wsecho/native/bytes.h against the most naive versions of themselves.
+/* Fuzzes the loops of wsecho/codec/native/bytes.h against the most naive versions of themselves.
  *
- * With libFuzzer:  clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/native \
+ * With libFuzzer:  clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/codec/native \
  *                      fuzz/bytes_fuzzer.c -o build/bytes_fuzzer && build/bytes_fuzzer -max_total_time=30
- * Without:         gcc -DREPLAY -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iwsecho/native \
+ * Without:         gcc -DREPLAY -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iwsecho/codec/native \
  *                      fuzz/bytes_fuzzer.c -o build/bytes_fuzzer && build/bytes_fuzzer [FILE ...]
  *
  * What must hold: unmasking equals XOR byte by byte, at every alignment and shift, and touches nothing else; the UTF-8
@@ -33,7 +33,7 @@ static uint8_t mask_byte(uint32_t mask, size_t position)
     return (uint8_t)(mask >> 8 * (position % 4));
 }
 
-/* As after `count` bytes: what wsecho/receive_buffer.py does between two pieces of a payload. */
+/* As after `count` bytes: what wsecho/websocket/receive_buffer.py does between two pieces of a payload. */
 static uint32_t turned(uint32_t mask, size_t count)
 {
     unsigned turn = 8 * (count % 4);

@@ -22,7 +22,7 @@ from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "fuzz" / "corpus" / "frames.txt"
-INSTRUMENTED = ("wsecho.echo", "wsecho.receive_buffer")
+INSTRUMENTED = ("wsecho.websocket.echo", "wsecho.websocket.receive_buffer")
 
 # What the first bytes of an input choose from.
 BUFFER_SIZES = (1, 2, 7, 61, 256, 4096, 1 << 16)

@@ -36,10 +36,10 @@ with atheris.instrument_imports(include=["wsecho", "h11"]):
     import h11  # noqa: F401
 
     from tests.test_http_differential import check_segmentation, compare, unescape
-    from wsecho import handshake
-    from wsecho.http1 import RequestError, RequestReader, encode_response, encode_upgrade
-    from wsecho.request import Request
-    from wsecho.response import Upgrade, plain
+    from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
+    from wsecho.http.request import Request
+    from wsecho.http.response import Upgrade, plain
+    from wsecho.websocket import handshake
 
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*")
 # Date, Content-Length and Connection.

@@ -24,9 +24,9 @@ sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["wsecho"]):
     from tests.test_forwarded import PROXY, request
     from tests.test_proxy_header import GOOD
-    from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR
-    from wsecho.proxies import Proxies, parse_trusted
-    from wsecho.proxy_header import LONGEST, ProxyHeaderError, bytes_needed, parse
+    from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR
+    from wsecho.proxies.proxy_header import LONGEST, ProxyHeaderError, bytes_needed, parse
+    from wsecho.proxies.trusted_proxies import Proxies, parse_trusted
 
 TRUSTED = [parse_trusted("10.0.0.0/8"), parse_trusted("::/1")]
 CLIENT = ("192.0.2.1",)

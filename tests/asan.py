@@ -60,7 +60,7 @@ def run(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[s
 def require_sanitized_modules() -> None:
     """In the sanitized tree, which ROOT is there: fail unless these are its own modules, and instrumented."""
     for name in MODULES:
-        file = Path(importlib.import_module(f"wsecho.native.{name}").__file__ or "")
+        file = Path(importlib.import_module(f"wsecho.codec.native.{name}").__file__ or "")
         assert file.is_relative_to(ROOT), f"{file} is not in {ROOT}"
         symbols = file.read_bytes()
         assert b"__asan_report_load" in symbols, f"{file} was not built with AddressSanitizer"
@@ -69,7 +69,7 @@ def require_sanitized_modules() -> None:
 
 def read_past_the_end() -> None:
     """In the sanitized tree: let the compiled buffer look at one byte more than it has."""
-    from wsecho.native.receive_buffer import ReceiveBuffer
+    from wsecho.codec.native.receive_buffer import ReceiveBuffer
 
     buffer = ReceiveBuffer(64, 64)
     buffer.validate_utf8(0, len(buffer) + 2, 0)
@@ -86,7 +86,7 @@ def require_that_it_reports() -> None:
 def check_byte_loops() -> None:
     """Compile the C loops alone, and hold them against naive ones in memory of exactly the size they may touch."""
     program = TREE / "bytes_fuzzer"
-    sources = ["-DREPLAY", f"-I{TREE}/wsecho/native", str(TREE / "fuzz" / "bytes_fuzzer.c"), "-o", str(program)]
+    sources = ["-DREPLAY", f"-I{TREE}/wsecho/codec/native", str(TREE / "fuzz" / "bytes_fuzzer.c"), "-o", str(program)]
     subprocess.run([COMPILER, *FLAGS.split(), *sources], check=True)
     subprocess.run([program], env={**os.environ, **OPTIONS}, check=True)
 

@@ -6,7 +6,7 @@ It shares no code with them: it keeps whole messages, unmasks byte by byte and l
 from dataclasses import dataclass
 
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encoded_length, server_frame, xor
-from wsecho.echo import CLOSED, CLOSING, OPEN
+from wsecho.websocket.echo import CLOSED, CLOSING, OPEN
 
 CONTROL = (CLOSE, PING, PONG)
 # The codes below 3000 that a Close frame may carry (RFC 6455 section 7.4.1, IANA's registry of close codes).

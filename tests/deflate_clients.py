@@ -6,7 +6,7 @@ Each was read in its source, which is named. What a library can be made to offer
 from dataclasses import dataclass
 from typing import Literal
 
-from wsecho.deflate import Agreement
+from wsecho.websocket.deflate import Agreement
 
 Parameters = dict[str, str | None]
 

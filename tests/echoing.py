@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from wsecho import codec
-from wsecho.counters import EchoCounters
-from wsecho.echo import CLOSED
+from wsecho.codec import selection
+from wsecho.counting.row import EchoCounters
+from wsecho.websocket.echo import CLOSED
 
-CODECS = {"python": codec.PLAIN, "compiled": codec.load("compiled")}
+CODECS = {"python": selection.PLAIN, "compiled": selection.load("compiled")}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class EchoBench:
 
     def __init__(
         self,
-        chosen: codec.Codec,
+        chosen: selection.Codec,
         *,
         size: int = 1 << 20,
         hold_limit: int = 1 << 14,
@@ -84,7 +84,7 @@ class EchoBench:
         )
 
 
-def echo_of(pieces: Iterable[bytes], chosen: codec.Codec, **limits: int) -> Outcome:
+def echo_of(pieces: Iterable[bytes], chosen: selection.Codec, **limits: int) -> Outcome:
     """Return the outcome of `pieces` arriving one after the other."""
     bench = EchoBench(chosen, **limits)
     for piece in pieces:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from tests.codec_model import Model
 from tests.echoing import CODECS, EchoBench, Outcome, bytewise
 from tests.frames import CLOSE, server_close
-from wsecho.receive_buffer import LONGEST_CONTROL_PAYLOAD, LONGEST_HEADER
+from wsecho.websocket.receive_buffer import LONGEST_CONTROL_PAYLOAD, LONGEST_HEADER
 
 # What happens to a connection: bytes arrive, or the server closes with a code and a reason.
 Step = bytes | tuple[int, bytes]

@@ -30,8 +30,8 @@ from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, RunningServer
 from tests.test_launch import run
-from wsecho import fetch, remote_keys
-from wsecho.remote_keys import RemoteKeys
+from wsecho.access import fetch, remote_keys
+from wsecho.access.remote_keys import RemoteKeys
 
 TOKEN, FILE_TOKEN, METRICS_TOKEN = "open-Sesame+/==", "another.token", "counting-token"
 USER, FILE_USER = "aladdin:0pen:sesame é", "ali baba:secret word"

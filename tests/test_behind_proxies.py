@@ -20,7 +20,7 @@ from tests.processes import wait_until
 from tests.proxies import proxy
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
-from wsecho.shares import TOLD_AT_ONCE
+from wsecho.proxies.connections_per_address import TOLD_AT_ONCE
 
 STRANGER = "127.0.0.9"
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"
@@ -240,7 +240,7 @@ def test_the_health_probe_announces_itself(serve: Serve) -> None:
         server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol", *options)
         for setting, code in (("on", 0), ("off", 1)):
             names = {"PORT": str(server.port), "WSECHO_PROXY_PROTOCOL": setting}
-            command = [sys.executable, "-m", "wsecho.health_probe"]
+            command = [sys.executable, "-m", "wsecho.processes.health_probe"]
             done = subprocess.run(command, cwd=ROOT, env=names, timeout=PATIENCE, check=False, capture_output=True)
             assert done.returncode == code, done.stderr
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsecho.client_hello import ClientHello, bytes_needed, parse
+from wsecho.tls.client_hello import ClientHello, bytes_needed, parse
 
 
 def written_by_openssl(server_name: str | None, protocols: list[str]) -> bytes:

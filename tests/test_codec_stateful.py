@@ -23,7 +23,7 @@ from fuzz.frames import (
 from tests.codec_model import unfinished_character
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from tests.lockstep import Lockstep
-from wsecho.echo import CLOSED
+from wsecho.websocket.echo import CLOSED
 
 ANY_LENGTH = "aß€😀" * 7000
 # Sizes at which a length changes its form, and at which a frame is just short enough, or too long, to be held back.

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.deflate_model import judge
 from tests.echoing import CODECS, EchoBench, bytewise, cut
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
-from wsecho import inflate_state
-from wsecho.codec import Codec
-from wsecho.deflate import Agreement
-from wsecho.echo import CLOSED, OPEN
-from wsecho.inflater import InflaterMemory
+from wsecho.codec.selection import Codec
+from wsecho.websocket import inflate_state
+from wsecho.websocket.deflate import Agreement
+from wsecho.websocket.echo import CLOSED, OPEN
+from wsecho.websocket.inflater import InflaterMemory
 
 RSV1 = 4
 NOT_DEFLATE = "compressed message is not valid deflate"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.server import PATIENCE
-from wsecho.connections import LEAST_RATE, Connections
-from wsecho.sweep import sweep
+from wsecho.connections.registry import LEAST_RATE, Connections
+from wsecho.connections.sweep import sweep
 
 
 class Peer:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.echoing import CODECS
-from wsecho import ledger as ledger_module
-from wsecho.codec import Codec
-from wsecho.counters import (
+from wsecho.codec.selection import Codec
+from wsecho.counting import connection_counters as ledger_module
+from wsecho.counting.connection_counters import Ledger, close_code_label
+from wsecho.counting.row import (
     CLOSE_CODES,
     CONNECTION_DURATION_BOUNDS,
     HANDSHAKES,
@@ -21,9 +22,8 @@ from wsecho.counters import (
     Counters,
     EchoCounters,
 )
-from wsecho.ledger import Ledger, close_code_label
-from wsecho.stats import Stats, Totals
-from wsecho.violations import VIOLATIONS
+from wsecho.counting.shared_page import Stats, Totals
+from wsecho.websocket.violations import VIOLATIONS
 
 
 @pytest.fixture(params=CODECS)
@@ -186,7 +186,7 @@ def test_totals_make_sense_while_other_workers_count_on(monkeypatch: pytest.Monk
             ledger.connection_ended(1, 1000, "client")
             return copy
 
-    monkeypatch.setattr("wsecho.stats.Counters", Meanwhile)
+    monkeypatch.setattr("wsecho.counting.shared_page.Counters", Meanwhile)
     totals = stats.totals()
     counted = totals.counters
     assert totals.active_connections >= 0

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deflate_clients import CLIENTS
-from wsecho import deflate
-from wsecho.deflate import Agreement
+from wsecho.websocket import deflate
+from wsecho.websocket.deflate import Agreement
 
 NAME = "permessage-deflate"
 PLAIN = (NAME, 15, True)

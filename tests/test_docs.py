@@ -32,7 +32,7 @@ def test_every_file_that_is_linked_or_named_exists(document) -> None:  # type: i
 
 def test_architecture_names_every_module() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    modules = {file.stem for file in (ROOT / "wsecho").glob("*.py")} - {"__init__", "__main__"}
+    modules = {file.stem for file in (ROOT / "wsecho").rglob("*.py")} - {"__init__", "__main__"}
     assert {module for module in modules if not re.search(rf"\b{module}\b", text)} == set()
 
 

@@ -18,8 +18,8 @@ from tests.frames import (
     server_close,
     server_frame,
 )
-from wsecho.codec import Codec
-from wsecho.echo import CLOSED, CLOSING, OPEN, may_be_sent
+from wsecho.codec.selection import Codec
+from wsecho.websocket.echo import CLOSED, CLOSING, OPEN, may_be_sent
 
 
 @pytest.fixture(params=CODECS)

@@ -10,8 +10,9 @@ import pytest
 
 from tests.server import ROOT
 from tests.test_launch import run
-from wsecho import extras, opentelemetry_environment
-from wsecho.extras import REQUIREMENTS
+from wsecho.options import extras
+from wsecho.options.extras import REQUIREMENTS
+from wsecho.telemetry import environment
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
@@ -62,13 +63,13 @@ class Log:
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what hides the entry points of some names."""
-    found = opentelemetry_environment.entry_points
+    found = environment.entry_points
 
     def hide(*names: str) -> None:
         def entry_points(*, group: str, name: str) -> Any:
             return () if name in names else found(group=group, name=name)
 
-        monkeypatch.setattr(opentelemetry_environment, "entry_points", entry_points)
+        monkeypatch.setattr(environment, "entry_points", entry_points)
 
     return hide
 
@@ -91,7 +92,7 @@ def test_an_exporter_that_lacks_an_extra_is_told_with_the_command(
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
     monkeypatch.setenv(variable, value)
     log: Any = Log()
-    assert opentelemetry_environment.exporters("traces", log) == []
+    assert environment.exporters("traces", log) == []
     assert log.lines == [
         {
             "event": "telemetry is not exported",
@@ -109,7 +110,7 @@ def test_a_detector_that_lacks_its_extra_is_told_with_the_command(
     without("gcp")
     monkeypatch.setenv("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "gcp")
     log: Any = Log()
-    opentelemetry_environment._require_detector(log)
+    environment._require_detector(log)
     (line,) = log.lines
     assert line["cause"] == "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=gcp needs the extra 'gcp'"
     assert line["remedy"] == brings("gcp")

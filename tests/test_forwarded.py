@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsecho import forwarded
-from wsecho.addresses import Address, share
-from wsecho.forwarded import FORWARDED, X_FORWARDED_FOR, Hop, hops, parse_node
-from wsecho.proxies import Proxies, parse_trusted
-from wsecho.request import Request
+from wsecho.http.addresses import Address, share
+from wsecho.http.request import Request
+from wsecho.proxies import forwarded
+from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR, Hop, hops, parse_node
+from wsecho.proxies.trusted_proxies import Proxies, parse_trusted
 
 PROXY: Address = ("10.0.0.1", 4711)
 

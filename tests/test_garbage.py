@@ -24,7 +24,7 @@ from tests.test_tls import first_record
 TELLING = """
 import gc, json
 from wsecho import routes
-from wsecho.response import plain
+from wsecho.http.response import plain
 gc.disable()
 def garbage(self, request):
     gc.set_debug(gc.DEBUG_SAVEALL)

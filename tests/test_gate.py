@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from tests.test_handshake import request_with
 from tests.test_routes import made, make_routes
-from wsecho import auth, credentials
-from wsecho.auth import PENDING, Authentication, Gate, Secrets, Verdict, digest
-from wsecho.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
-from wsecho.handshake import _TOKEN
-from wsecho.origins import Origins, may_be_rebound, parse_origin
-from wsecho.request import Request
-from wsecho.response import Response, Upgrade
+from wsecho.access import policy
+from wsecho.access.origins import Origins, may_be_rebound, parse_origin
+from wsecho.access.policy import PENDING, Authentication, Gate, Secrets, Verdict, digest
+from wsecho.http import credentials
+from wsecho.http.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
+from wsecho.http.request import Request
+from wsecho.http.response import Response, Upgrade
+from wsecho.websocket.handshake import _TOKEN
 
 TOKEN = "open-Sesame_0.1~+/=="
 USER = "aladdin:open sesame"
@@ -169,7 +170,7 @@ def test_only_what_is_configured_is_asked_for() -> None:
 
 
 def test_a_gate_without_credentials_looks_at_none() -> None:
-    assert auth.OPEN.refuse_handshake(request("access_token=a", Authorization="Bearer b", Origin="https://c")) is None
+    assert policy.OPEN.refuse_handshake(request("access_token=a", Authorization="Bearer b", Origin="https://c")) is None
 
 
 def test_a_key_that_is_being_looked_up_is_worth_another_try() -> None:

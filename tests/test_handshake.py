@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from wsecho import handshake
-from wsecho.request import Request
-from wsecho.response import Response, Upgrade
+from wsecho.http.request import Request
+from wsecho.http.response import Response, Upgrade
+from wsecho.websocket import handshake
 
 # The example of RFC 6455 section 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

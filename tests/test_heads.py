@@ -19,9 +19,9 @@ from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
 from tests.test_http1 import head, read
 from tests.test_traces import SAMPLED
-from wsecho.http1 import MAX_FIELDS_SIZE, MAX_REQUEST_LINE
-from wsecho.list_fields import BOUNDS
-from wsecho.request import Request
+from wsecho.http.http1 import MAX_FIELDS_SIZE, MAX_REQUEST_LINE
+from wsecho.http.list_fields import BOUNDS
+from wsecho.http.request import Request
 
 # What one head may cost more than one with nothing in it, in seconds of CPU: of a machine on which the yardstick takes
 # as long as this. Others, and those whose cores are lent to somebody else, are slower.
@@ -47,21 +47,22 @@ UNITS = (
 
 def asked_for() -> Iterator[tuple[str, str]]:
     """Yield how and for which field the server's own code asks a request, as (method, field)."""
-    for file in sorted((ROOT / "wsecho").glob("*.py")):
+    for file in sorted((ROOT / "wsecho").rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text())):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 asked, method = ast.unparse(call.func.value), call.func.attr
                 if asked in ("request", "carrier") and method in READS:
-                    yield from ((method, field) for field in named(file.stem, call.args[0]))
+                    yield from ((method, field) for field in named(file, call.args[0]))
 
 
-def named(module: str, argument: ast.expr) -> list[str]:
+def named(file: Path, argument: ast.expr) -> list[str]:
     if isinstance(argument, ast.Constant):
         return [str(argument.value)]
     if isinstance(argument, ast.Name) and argument.id.isupper():
-        return [str(getattr(importlib.import_module(f"wsecho.{module}"), argument.id))]
-    assert ast.unparse(argument) == COMPUTED.get(module), f"which field does {module}.py ask for?"
-    return sorted(propagate.get_global_textmap().fields) if module == "traces" else list(BOUNDS)
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        return [str(getattr(importlib.import_module(module), argument.id))]
+    assert ast.unparse(argument) == COMPUTED.get(file.stem), f"which field does {file} ask for?"
+    return sorted(propagate.get_global_textmap().fields) if file.stem == "traces" else list(BOUNDS)
 
 
 FIELDS = sorted({field for _, field in asked_for()})

@@ -13,7 +13,7 @@ from tests.server import PATIENCE, ROOT, _environment
 
 def probe(**variables: str) -> tuple[int, str]:
     """Return exit code and words of the probe in such an environment."""
-    command = [sys.executable, "-m", "wsecho.health_probe"]
+    command = [sys.executable, "-m", "wsecho.processes.health_probe"]
     done = subprocess.run(
         command, cwd=ROOT, env=_environment() | variables, capture_output=True, text=True, timeout=PATIENCE
     )
@@ -52,7 +52,7 @@ SERVED_AND_ASKED = """
 ip link set lo up
 {}
 "$@" --port 8080 &
-until "$1" -m wsecho.health_probe; do kill -0 $! || exit; done
+until "$1" -m wsecho.processes.health_probe; do kill -0 $! || exit; done
 kill $!
 wait $!
 """

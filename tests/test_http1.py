@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 from tests.echoing import bytewise, cut
-from wsecho.http1 import (
+from wsecho.http.http1 import (
     MAX_EMPTY_LINES,
     MAX_FIELDS,
     MAX_FIELDS_SIZE,
@@ -16,9 +16,9 @@ from wsecho.http1 import (
     encode_response,
     encode_upgrade,
 )
-from wsecho.proxy_header import LOCAL_HEADER
-from wsecho.request import Request
-from wsecho.response import Response, Upgrade
+from wsecho.http.request import Request
+from wsecho.http.response import Response, Upgrade
+from wsecho.proxies.proxy_header import LOCAL_HEADER
 
 
 def head(*lines: str) -> bytes:

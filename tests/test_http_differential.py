@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsecho.http1 import MAX_FIELDS, MAX_FIELDS_SIZE, MAX_REQUEST_LINE, RequestError, RequestReader
+from wsecho.http.http1 import MAX_FIELDS, MAX_FIELDS_SIZE, MAX_REQUEST_LINE, RequestError, RequestReader
 
 CRLF = b"\r\n"
 

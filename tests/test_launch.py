@@ -21,10 +21,10 @@ from tests.frames import TEXT, client_frame, server_frame
 from tests.free_port import free_port
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho import binding
 from wsecho.__main__ import OLDEST_PYTHON
 from wsecho.cli import main
-from wsecho.config import OPTIONS, Option
+from wsecho.options.config import OPTIONS, Option
+from wsecho.processes import binding
 
 
 def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -177,7 +177,7 @@ def test_ctrl_c_during_the_start_is_no_error() -> None:
 
 
 def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
-    from wsecho.binding import bind
+    from wsecho.processes.binding import bind
 
     ((listening,),) = bind("127.0.0.1", 0, 321)
     with listening:
@@ -187,7 +187,7 @@ def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
 
 
 def test_what_is_sent_never_waits_for_an_acknowledgement() -> None:
-    from wsecho.binding import bind
+    from wsecho.processes.binding import bind
 
     ((listening,),) = bind("127.0.0.1", 0, 1)
     with listening, socket.create_connection(listening.getsockname(), PATIENCE):

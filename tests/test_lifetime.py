@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from wsecho.lifetime import Lifetime, Limits
-from wsecho.schedule import Schedule, Scheduled
+from wsecho.connections.keepalive import Lifetime, Limits
+from wsecho.connections.timers import Schedule, Scheduled
 
 NONE = Limits(ping_interval=0, ping_timeout=0, idle_timeout=0, max_lifetime=0, max_frame_rate=0, max_byte_rate=0)
 MIDDLE = 0.5  # a jitter that changes no ping interval

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from wsecho.listening_socket import ListeningSocket
+from wsecho.processes.listening_socket import ListeningSocket
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wsecho.loans import Loans
+from wsecho.connections.loans import Loans
 
 MIB = 1 << 20
 

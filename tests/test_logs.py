@@ -30,12 +30,13 @@ from tests.free_port import free_port
 from tests.processes import wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho import log_writer, logs, orders
-from wsecho.cloud_logging import CloudRun
-from wsecho.log_fields import MAX_FIELD, MAX_TRACEBACK, shown, shown_address, shown_traceback
-from wsecho.log_limits import MAX_LINES, SECONDS, LogLimits
-from wsecho.log_writer import ATOMIC_WRITE, LogWriter, pieces
-from wsecho.request import Request
+from wsecho.http.request import Request
+from wsecho.logs import structured_log, writer
+from wsecho.logs.cloud_logging import CloudRun
+from wsecho.logs.fields import MAX_FIELD, MAX_TRACEBACK, shown, shown_address, shown_traceback
+from wsecho.logs.rate_limits import MAX_LINES, SECONDS, LogLimits
+from wsecho.logs.writer import ATOMIC_WRITE, LogWriter, pieces
+from wsecho.processes import control
 
 WSECHO = [sys.executable, "-m", "wsecho"]
 LOCAL = ["--host", "127.0.0.1", "--port", "0"]
@@ -343,7 +344,7 @@ def test_what_the_start_says_is_not_in_a_text_log_that_nobody_watches() -> None:
     ],
 )
 def test_an_address_is_shown_as_it_can_be_opened(address: tuple[str | int, ...] | str | bytes, url: str) -> None:
-    assert orders._url("ws", address) == url
+    assert control._url("ws", address) == url
 
 
 def test_the_reason_is_what_comes_first() -> None:
@@ -393,7 +394,7 @@ def test_a_log_that_is_not_read_stops_neither_echoes_nor_the_end() -> None:
 
 
 def test_a_log_that_is_read_again_says_how_much_is_missing_and_where() -> None:
-    connections = log_writer.MAX_LINES // 2 + 200
+    connections = writer.MAX_LINES // 2 + 200
     with talkative_server() as (process, port):
         assert process.stdout is not None
         come_and_go(port, connections)
@@ -537,13 +538,13 @@ def test_a_trace_is_read_as_its_specification_says(
 
 
 @pytest.fixture(scope="module", params=["json", "text"])
-def pipe_log(request: pytest.FixtureRequest) -> Iterator[tuple[logs.Output, IO[bytes], str]]:
+def pipe_log(request: pytest.FixtureRequest) -> Iterator[tuple[structured_log.Output, IO[bytes], str]]:
     """A log that writes into a pipe; its reading end; its style."""
     read, write = os.pipe()
     with open(read, "rb") as stream:
         is_text = request.param == "text"
         yield (
-            logs.Output(logging.DEBUG, as_text=is_text, descriptor=write, cloud_run=CloudRun("p")),
+            structured_log.Output(logging.DEBUG, as_text=is_text, descriptor=write, cloud_run=CloudRun("p")),
             stream,
             request.param,
         )
@@ -557,7 +558,7 @@ ANYTHING = st.text(st.characters(exclude_categories=()), max_size=700) | st.bina
 
 @given(ANYTHING, ANYTHING)
 def test_whatever_a_peer_sends_a_line_is_one_line(
-    pipe_log: tuple[logs.Output, IO[bytes], str], path: str, reason: str
+    pipe_log: tuple[structured_log.Output, IO[bytes], str], path: str, reason: str
 ) -> None:
     output, stream, style = pipe_log
     output.log.debug("websocket opened", peer=("::1", 4711, 0, 0), path=path, reason=reason)
@@ -583,7 +584,9 @@ def test_a_traceback_is_short_and_printable(text: str) -> None:
     assert len(said.encode()) <= MAX_TRACEBACK
 
 
-def test_an_error_is_one_line_with_the_end_of_its_traceback(pipe_log: tuple[logs.Output, IO[bytes], str]) -> None:
+def test_an_error_is_one_line_with_the_end_of_its_traceback(
+    pipe_log: tuple[structured_log.Output, IO[bytes], str],
+) -> None:
     output, stream, style = pipe_log
     try:
         raise ValueError('"\\' * 2000 + "\x1b[2J the end")
@@ -660,7 +663,7 @@ def notice(lost: int) -> bytes:
 def test_lines_of_several_processes_are_whole_and_in_order_and_none_is_there_twice() -> None:
     script = """if True:
         import os
-        from wsecho.log_writer import LogWriter
+        from wsecho.logs.writer import LogWriter
         writer = LogWriter(1, lambda lost: b"lost %d\\n" % lost)
         def write(name):
             for number in range(2000):
@@ -765,7 +768,7 @@ def test_pieces_are_what_a_pipe_takes_whole() -> None:
 
 def test_a_filtered_line_costs_no_processing() -> None:
     read, write = os.pipe()
-    output = logs.Output(logging.INFO, as_text=False, descriptor=write, cloud_run=None)
+    output = structured_log.Output(logging.INFO, as_text=False, descriptor=write, cloud_run=None)
     output.log.debug("never said", peer=object())
     output.log.info("said")
     output.writer.flush(PATIENCE)
@@ -776,7 +779,7 @@ def test_a_filtered_line_costs_no_processing() -> None:
 
 def test_the_documentation_names_what_is_said() -> None:
     text = (ROOT / "docs/logs.md").read_text()
-    sources = "".join(file.read_text() for file in (ROOT / "wsecho").glob("*.py"))
+    sources = "".join(file.read_text() for file in (ROOT / "wsecho").rglob("*.py"))
     said = set(re.findall(r"\blog\.(?:debug|info|warning|error|exception)\(\s*\"([^\"]+)\"", sources))
     said |= set(re.findall(r"\)\.(?:info|exception)\(\s*\"([^\"]+)\"", sources))
     assert len(said) >= 10

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.server import ROOT, RunningServer
-from wsecho.config import Config
+from wsecho.options.config import Config
 
 KUBERNETES = {file.stem: yaml.safe_load(file.read_text()) for file in (ROOT / "deploy/kubernetes").glob("*.yaml")}
 POD = KUBERNETES["deployment"]["spec"]["template"]

@@ -23,9 +23,10 @@ from tests.memory import resident_memory
 from tests.processes import children, used_seconds, wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
-from wsecho import __version__, metrics
-from wsecho.stats import Stats
-from wsecho.telemetry import Telemetry
+from wsecho import __version__
+from wsecho.counting.shared_page import Stats
+from wsecho.telemetry import metrics
+from wsecho.telemetry.prometheus_page import Telemetry
 
 COUNTERS = {
     "websocket_connections_total",

@@ -14,9 +14,11 @@ from aiofastnet.openssl_compat import OpenSSLDynLibs
 from docs.tables import README
 from tests.conftest import Serve
 from tests.test_launch import run
-from wsecho import environment, tls, worker
 from wsecho.cli import command, configured, main
-from wsecho.config import OPTIONS, Config, Option, OptionError, check, parse_port, parse_size
+from wsecho.options import environment
+from wsecho.options.config import OPTIONS, Config, Option, OptionError, check, parse_port, parse_size
+from wsecho.processes import worker
+from wsecho.tls import server
 
 # What a kubelet puts into every pod for the Service `wsecho`, which serves one port with a name and one by UDP.
 LINKS = {
@@ -75,7 +77,7 @@ def test_an_address_of_a_service_is_no_port_and_what_comes_behind_it_counts(opti
 
 def test_the_health_probe_asks_the_port_that_is_left(serve: Serve) -> None:
     server = serve(environment=links("WSECHO"))
-    asked = run("-m", "wsecho.health_probe", **(links("WSECHO") | {"PORT": str(server.port)}))
+    asked = run("-m", "wsecho.processes.health_probe", **(links("WSECHO") | {"PORT": str(server.port)}))
     assert (asked.returncode, asked.stderr) == (0, "")
 
 
@@ -170,18 +172,18 @@ def test_a_remedy_that_names_an_option_reads_well_with_the_source_behind_it(tmp_
 
 
 def test_a_python_that_cannot_speak_tls_is_told_with_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsecho.tls.openssl_compat.OPENSSL_DYN_LIBS", None)
+    monkeypatch.setattr("wsecho.tls.server.openssl_compat.OPENSSL_DYN_LIBS", None)
     for config, option in ((Config(tls_cert="x"), "--tls-cert"), (Config(tls_self_signed=True), "--tls-self-signed")):
         with pytest.raises(OptionError, match=f"^{option} needs a Python"):
-            tls.configured(config, structlog.get_logger())
+            server.configured(config, structlog.get_logger())
 
 
 def test_a_library_that_is_not_openssl_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     # Some shared library that has nothing of the kind.
     another = utils.__file__
-    monkeypatch.setattr("wsecho.tls_messages.OPENSSL_DYN_LIBS", OpenSSLDynLibs(another, another))
+    monkeypatch.setattr("wsecho.tls.message_limit.OPENSSL_DYN_LIBS", OpenSSLDynLibs(another, another))
     with pytest.raises(OptionError, match=r"^--tls-self-signed needs OpenSSL, and this Python has .*SSL_get_ex_data"):
-        tls.configured(Config(tls_self_signed=True), structlog.get_logger())
+        server.configured(Config(tls_self_signed=True), structlog.get_logger())
 
 
 def test_a_host_that_others_have_set_is_told_from_one_that_was_meant() -> None:

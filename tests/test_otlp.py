@@ -37,9 +37,9 @@ from tests.free_port import free_port
 from tests.processes import children, is_running, open_files
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho import push, telemetry
-from wsecho.ledger import Ledger
-from wsecho.stats import Stats
+from wsecho.counting.connection_counters import Ledger
+from wsecho.counting.shared_page import Stats
+from wsecho.telemetry import prometheus_page, push
 
 
 @pytest.fixture(params=["oteltap", "rotel"])
@@ -478,8 +478,8 @@ def test_log_lines_become_log_records(collector: Collector, serve: Serve) -> Non
 
 def test_what_is_not_asked_for_is_not_imported() -> None:
     program = (
-        "import sys, wsecho.worker, wsecho.logs\n"
-        "exports = wsecho.worker.Exports('here', wsecho.logs.configure('info', 'json'))\n"
+        "import sys, wsecho.processes.worker, wsecho.logs.structured_log\n"
+        "exports = wsecho.processes.worker.Exports('here', wsecho.logs.structured_log.configure('info', 'json'))\n"
         "exports.log_lines(); exports.push(None); exports.traces(); exports.shutdown(1)\n"
         "heavy = 'requests', 'urllib3', 'google', 'grpc', 'opentelemetry.sdk.trace', 'opentelemetry.sdk._logs',\\\n"
         "    'opentelemetry.exporter.otlp', 'opentelemetry.propagate'\n"
@@ -542,7 +542,7 @@ def test_an_error_in_a_histogram_does_not_end_the_push(monkeypatch: pytest.Monke
     exporter = Kept()
     stats = Stats(workers=1)
     end = push.start(exporter, stats, Resource({}))
-    monkeypatch.setattr(telemetry, "HISTOGRAMS", [type("Row", (), {"read": staticmethod(fail)})])
+    monkeypatch.setattr(prometheus_page, "HISTOGRAMS", [type("Row", (), {"read": staticmethod(fail)})])
     exporter.happened.clear()
     assert exporter.happened.wait(PATIENCE)
     exporter.happened.clear()

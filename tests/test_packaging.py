@@ -24,7 +24,7 @@ LEFT_BEHIND = (
     "build/cython/echo.c",
     "tests/__pycache__/test.cpython-311.pyc",
     "tests/clients/node_modules/ws/index.js",
-    "wsecho/native/echo.cpython-311-x86_64-linux-gnu.so",
+    "wsecho/codec/native/echo.cpython-311-x86_64-linux-gnu.so",
 )
 
 
@@ -112,10 +112,10 @@ BUILD = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
 def test_without_a_compiler_the_build_ends_well_and_leaves_no_older_codec(tmp_path: Path, compiler: str) -> None:
     source = clone(tmp_path / "source")
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
-    older = source / f"wsecho/native/echo{suffix}"
+    older = source / f"wsecho/codec/native/echo{suffix}"
     older.write_text("of sources that have changed since")
     said = succeed(BUILD, source, CC=compiler)
-    assert not list(source.glob("wsecho/native/*.so"))
+    assert not list(source.glob("wsecho/codec/native/*.so"))
     if compiler == "no-such-compiler":
         assert said == "The codec is not compiled: a C compiler (no-such-compiler) is missing.\n"
     assert run(BUILD, source, CC=compiler, WSECHO_REQUIRE_NATIVE="1").returncode != 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsecho.proxy_header import LOCAL_HEADER, LONGEST, ProxyHeader, ProxyHeaderError, bytes_needed, parse
+from wsecho.proxies.proxy_header import LOCAL_HEADER, LONGEST, ProxyHeader, ProxyHeaderError, bytes_needed, parse
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 TCP4 = bytes([192, 0, 2, 1, 198, 51, 100, 7]) + struct.pack("!HH", 56324, 443)

@@ -8,7 +8,7 @@ from tests.conftest import Serve
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import PATIENCE
 from wsecho.cli import command, configured
-from wsecho.config import OPTIONS, PUBLIC, Config
+from wsecho.options.config import OPTIONS, PUBLIC, Config
 
 MIB = 1 << 20
 ROWS = {option.name: option for option in OPTIONS}

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.echoing import CODECS
 from tests.frames import xor
-from wsecho.codec import Codec
-from wsecho.receive_buffer import UTF8_COMPLETE, UTF8_INVALID
+from wsecho.codec.selection import Codec
+from wsecho.websocket.receive_buffer import UTF8_COMPLETE, UTF8_INVALID
 
 
 @pytest.fixture(params=CODECS)

@@ -6,13 +6,13 @@ import re
 import pytest
 
 from tests.test_handshake import request_with
-from wsecho.assets import Assets, directory
-from wsecho.auth import OPEN, Authentication, Gate, Secrets, digest
-from wsecho.credentials import BEARER
-from wsecho.origins import Origins
-from wsecho.request import Request
-from wsecho.response import Deferred, Response, Upgrade
-from wsecho.routes import WEBSOCKET_PATHS, Routes
+from wsecho.access.origins import Origins
+from wsecho.access.policy import OPEN, Authentication, Gate, Secrets, digest
+from wsecho.http.credentials import BEARER
+from wsecho.http.request import Request
+from wsecho.http.response import Deferred, Response, Upgrade
+from wsecho.routes.assets import Assets, directory
+from wsecho.routes.routes import WEBSOCKET_PATHS, Routes
 
 
 async def metrics_page(accept: str) -> tuple[str, bytes]:

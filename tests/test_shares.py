@@ -3,11 +3,11 @@
 import pytest
 
 from tests.test_forwarded import request
-from wsecho.addresses import Address, unmapped
-from wsecho.caller import Caller
-from wsecho.proxies import Proxies, parse_trusted
-from wsecho.proxy_header import ProxyHeader
-from wsecho.shares import TOLD_AT_ONCE, Shares
+from wsecho.http.addresses import Address, unmapped
+from wsecho.proxies.client import Caller
+from wsecho.proxies.connections_per_address import TOLD_AT_ONCE, Shares
+from wsecho.proxies.proxy_header import ProxyHeader
+from wsecho.proxies.trusted_proxies import Proxies, parse_trusted
 
 CLIENT: Address = ("192.0.2.1", 4711)
 PROXY: Address = ("10.0.0.1", 4711)

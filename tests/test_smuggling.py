@@ -12,7 +12,7 @@ import pytest
 
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.server import RunningServer
-from wsecho.http1 import MAX_FIELDS, MAX_FIELDS_SIZE, MAX_REQUEST_LINE
+from wsecho.http.http1 import MAX_FIELDS, MAX_FIELDS_SIZE, MAX_REQUEST_LINE
 
 # Behind an attack; it ends the connection where it is legitimate to answer it.
 INNOCENT = b"GET /health HTTP/1.1\r\nHost: innocent\r\nConnection: close\r\n\r\n"

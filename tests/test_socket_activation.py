@@ -21,7 +21,7 @@ from tests.free_port import free_port
 from tests.processes import children, client_ports, wait_until
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.server import PATIENCE, ROOT, started
-from wsecho import socket_activation
+from wsecho.processes import socket_activation
 
 # What hands descriptors over, as 3, 4, ..., and becomes the server.
 HAND_OVER = """

@@ -109,7 +109,7 @@ def test_however_it_is_started_without_streams_it_serves_and_stops(command: list
 
 @pytest.mark.parametrize("closed", STREAMS, ids=str)
 def test_the_health_probe_needs_no_streams(server: RunningServer, closed: tuple[int, ...]) -> None:
-    probe = [sys.executable, "-m", "wsecho.health_probe"]
+    probe = [sys.executable, "-m", "wsecho.processes.health_probe"]
     for port, expected in ((server.port, 0), (free_port(), 1)):
         environment = os.environ | {"WSECHO_PORT": str(port)}
         done = subprocess.run(

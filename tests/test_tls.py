@@ -589,7 +589,7 @@ def test_a_broken_file_leaves_the_certificate_as_it_was(
 
 
 def probe(server: RunningServer, **environment: str) -> int:
-    command = [sys.executable, "-m", "wsecho.health_probe"]
+    command = [sys.executable, "-m", "wsecho.processes.health_probe"]
     names = {"PORT": str(server.port), **environment}
     return subprocess.run(command, cwd=ROOT, env=names, timeout=PATIENCE, check=False, capture_output=True).returncode
 

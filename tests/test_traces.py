@@ -17,9 +17,9 @@ from tests.echoing import CODECS
 from tests.frames import BINARY, CLOSE, PING, TEXT, client_frame, server_close, server_frame
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
-from wsecho.request import Request
-from wsecho.stats import Stats
-from wsecho.traces import Traces
+from wsecho.counting.shared_page import Stats
+from wsecho.http.request import Request
+from wsecho.telemetry.traces import Traces
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"

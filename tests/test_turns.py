@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.echoing import CODECS
-from wsecho.turns import Heads, Turns
+from wsecho.connections.fair_queues import Heads, Turns
 
 MILLISECOND = 1_000_000
 

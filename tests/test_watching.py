@@ -18,7 +18,7 @@ from tests.frames import BINARY, CONTINUATION, PING, TEXT, client_frame
 from tests.prometheus import RunningPrometheus
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import ROOT, RunningServer
-from wsecho.config import OPTIONS
+from wsecho.options.config import OPTIONS
 
 FOLDER = ROOT / "deploy/prometheus"
 RULES, ALERTS, ALERTS_TEST = (

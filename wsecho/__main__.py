@@ -13,7 +13,7 @@ def main():
     """Run the command and return its exit code, which is also 1 if Python is too old or a dependency is missing."""
     require_python()
     # Imported late: an old Python does not get here.
-    from wsecho import start
+    from wsecho.processes import start
 
     start.begin()
     try:

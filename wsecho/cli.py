@@ -10,8 +10,18 @@ import click
 from click.core import ParameterSource
 
 from wsecho import __version__
-from wsecho.config import GROUPS, OPTIONS, PUBLIC, Config, Option, OptionError, check, parse_file, parse_key_set_source
-from wsecho.environment import nearest, variable_of
+from wsecho.options.config import (
+    GROUPS,
+    OPTIONS,
+    PUBLIC,
+    Config,
+    Option,
+    OptionError,
+    check,
+    parse_file,
+    parse_key_set_source,
+)
+from wsecho.options.environment import nearest, variable_of
 
 _FLAGS = tuple(option.flag for option in OPTIONS)
 # Names of files stay as the system gave them, in whatever encoding it has.
@@ -158,7 +168,7 @@ def command(context: click.Context, /, **options: Any) -> int:
         raise OptionError(_stray(context.args[0]))
     config = configured(context, options)
     # Imported late: --help and a mistyped option need neither OpenTelemetry nor an event loop.
-    from wsecho import supervisor, worker
+    from wsecho.processes import supervisor, worker
 
     workers = config.workers or supervisor.cores()
     try:

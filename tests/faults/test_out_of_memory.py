@@ -13,7 +13,7 @@ from tests.memory import virtual_memory
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.test_compressed_echo import Compressor, compressed_frame
 from tests.test_websocket import long_client_frame, send_until_cut_off
-from wsecho.counters import PLACES
+from wsecho.counting.row import PLACES
 
 DEFLATE_HANDSHAKE = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\nX-Out-Of-Memory: 1\r\n\r\n"
 # Each fails for those that send the field above.
@@ -84,7 +84,7 @@ listener.SelectorSocketTransport = failing(listener.SelectorSocketTransport)
 tls._Transport = failing(tls._Transport)
 """,
     "being told of the transport": """
-from wsecho.connections import Connections
+from wsecho.connections.registry import Connections
 watch = Connections.watch
 def fail(*arguments, **named):
     next(failures)
@@ -92,8 +92,8 @@ def fail(*arguments, **named):
 Connections.watch = fail
 """,
     "opening the WebSocket": """
-from wsecho.connections import Connections
-from wsecho.websocket_connection import WebSocketConnection
+from wsecho.connections.registry import Connections
+from wsecho.connections.websocket_connection import WebSocketConnection
 add = Connections.add
 def fail(connections, connection):
     if isinstance(connection, WebSocketConnection):
@@ -144,7 +144,7 @@ def test_who_fails_to_begin_gives_its_place_back(serve: Serve, birth: str, trans
 
 def test_a_log_that_had_no_memory_for_a_line_goes_on(serve: Serve) -> None:
     change = """
-from wsecho.log_writer import LogWriter
+from wsecho.logs.writer import LogWriter
 write = LogWriter._write
 failures = iter([False, True, False, True])
 def fail(writer, lines):
@@ -170,7 +170,7 @@ LogWriter._write = fail
 
 def test_timeouts_go_on_after_sweeps_that_had_no_memory(serve: Serve) -> None:
     change = """
-from wsecho.connections import Connections
+from wsecho.connections.registry import Connections
 expired = Connections.expired
 failures = iter([True] * 3)
 def fail(*arguments):
@@ -189,7 +189,7 @@ Connections.expired = fail
 
 def test_a_close_that_fails_does_not_hold_up_the_stop(serve: Serve, codec_name: str) -> None:
     change = """
-from wsecho.websocket_connection import WebSocketConnection
+from wsecho.connections.websocket_connection import WebSocketConnection
 def fail(*arguments):
     raise MemoryError
 WebSocketConnection.connection_lost = fail

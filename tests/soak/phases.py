@@ -15,7 +15,7 @@ from tests.soak import crowds, hostile
 from tests.soak.hostile import Mix
 from tests.soak.observation import KIBIBYTE, MEBIBYTE, Observed
 from tests.soak.report import Report
-from wsecho.config import Config
+from wsecho.options.config import Config
 
 WORKERS = 2
 # What phases may take beyond their time: opening, closing, the last answers.

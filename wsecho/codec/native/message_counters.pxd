@@ -1,0 +1,18 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from wsecho.codec.native.message_row cimport EchoCounters
+
+
+@cython.final
+cdef class Tally:
+    cdef readonly object row
+    cdef EchoCounters *counters
+
+    cpdef void short_message(self, int opcode, int64_t size) noexcept
+    cpdef void frame_received(self, int opcode) noexcept
+    cpdef void message_received(self, int64_t size) noexcept
+    cpdef void compressed(self, int64_t size) noexcept
+    cpdef void inflated(self, int64_t size) noexcept
+    cpdef void received(self, int64_t size, int64_t payload) noexcept
+    cpdef void sent(self, int64_t size, int64_t payload, int64_t messages) noexcept

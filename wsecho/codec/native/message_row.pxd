@@ -1,0 +1,14 @@
+# The layout of wsecho.counting.row.EchoCounters, as C sees it.
+from libc.stdint cimport int64_t
+
+cdef struct EchoCounters:
+    int64_t messages_sent
+    int64_t payload_bytes_sent
+    int64_t wire_bytes_sent
+    int64_t message_bytes
+    int64_t message_sizes[12]
+    int64_t payload_bytes_received
+    int64_t wire_bytes_received
+    int64_t compressed_bytes
+    int64_t inflated_bytes
+    int64_t frames_received[16]

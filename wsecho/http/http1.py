@@ -1,0 +1,269 @@
+"""HTTP/1.1 on the wire: request heads in, responses out (RFC 9112). Bodies are refused, so a head is all there is."""
+
+import re
+from email.utils import formatdate
+from http import HTTPStatus
+
+import httptools
+
+from wsecho.http import list_fields
+from wsecho.http.request import Request
+from wsecho.http.response import Response, Upgrade
+
+# Limits of a request's head, in bytes without the line ends, and in fields. llhttp has none of its own.
+MAX_REQUEST_LINE = 8 * 1024
+MAX_FIELDS = 100
+MAX_FIELDS_SIZE = 32 * 1024
+# Empty lines in front of a request are ignored, but there is no reason for many, and each costs a turn of a loop.
+MAX_EMPTY_LINES = 16
+
+_LINE_END = b"\r\n"  # llhttp refuses a bare LF
+# RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
+_HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
+
+# How what is no HTTP/1.1 begins, up to the byte at which the parser refuses it, and what its sender has mistaken.
+_OTHER_PROTOCOLS = {
+    b"\x16": "this is TLS, which is not spoken here: connect with http:// or ws://",
+    b"PRI * HTTP/2": "this is HTTP/2, which is not spoken here: connect with HTTP/1.1",
+    b"PROX": "this is a PROXY header, which only --proxy-protocol asks for",
+    b"\r\n\r\n\x00": "this is a PROXY header, which only --proxy-protocol asks for",
+}
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class RequestError(Exception):
+    """A request that cannot be answered as it was meant. `status` is the answer's; the text says what was wrong."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+class _Head:
+    """What the parser finds in a head. It does not know the parser: a cycle would be work for the garbage collector."""
+
+    __slots__ = ("complete", "headers", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[str, str]] = []
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        """Parser's callback: a piece of the request target."""
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Parser's callback: a header field."""
+        self.headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Parser's callback: the empty line."""
+        self.complete = True
+
+
+class RequestReader:
+    """Reads one request's head from pieces of any size.
+
+    `unread` is what followed the head. The limits are counted before the parser sees a byte, so they hold for every
+    segmentation and nothing larger is ever kept.
+    """
+
+    def __init__(self) -> None:
+        self.unread = b""
+        self._head = _Head()
+        self._parser = httptools.HttpRequestParser(self._head)
+        self._request_line = b""
+        self._line_size = 0
+        self._lines = 0
+        self._empty_lines = 0
+        self._fields_size = 0
+        self._ended = False
+        self._may_have_long_lists = True
+
+    @property
+    def started(self) -> bool:
+        """Whether any byte of the request has arrived."""
+        return bool(self._lines or self._line_size)
+
+    def feed(self, data: bytes) -> Request | None:
+        """Take the next bytes; return the request once its head is complete. Raises RequestError."""
+        size, refusal = self._measure(data)
+        try:
+            self._parser.feed_data(data[:size])
+        except httptools.HttpParserUpgrade:
+            pass  # the head is complete; what follows it was never fed
+        except httptools.HttpParserError as error:
+            raise RequestError(400, self._no_request(str(error))) from None
+        if refusal:
+            raise refusal
+        if not self._ended:
+            return None
+        if not self._head.complete:
+            raise RequestError(400, self._no_request("incomplete head"))
+        self.unread = data[size:]
+        return self._request()
+
+    def _measure(self, data: bytes) -> tuple[int, RequestError | None]:
+        """Count lines and their sizes; return how many bytes belong to the head, and what is wrong with the next one.
+
+        The same byte is refused however the head is cut, so the parser finds the same faults before it.
+        """
+        if not self.started and (end := _end_of_small_head(data)):
+            self._request_line = data[: data.index(b"\n") + 1]
+            self._lines = 1
+            self._ended = True
+            self._may_have_long_lists = list_fields.may_be_too_long(data, end)
+            return end, None
+        position = 0
+        while position < len(data) and not self._ended:
+            limit = self._limit()
+            stop = position + limit + len(_LINE_END) - self._line_size
+            line_feed = data.find(b"\n", position, stop)
+            if line_feed < 0 and stop <= len(data):
+                return stop - 1, self._refusal()
+            end = line_feed + 1 or len(data)
+            self._line_size += end - position
+            if not self._lines:
+                self._request_line += data[position:end]
+            if line_feed >= 0:
+                self._end_line()
+            position = end
+            if self._empty_lines > MAX_EMPTY_LINES:
+                return position, RequestError(400, f"more than {MAX_EMPTY_LINES} empty lines in front of a request")
+        return position, None
+
+    def _no_request(self, fault: str) -> str:
+        """Return what is said of bytes in which the parser has found `fault`."""
+        read = _LINE_END * self._empty_lines + self._request_line
+        meant = next((meant for beginning, meant in _OTHER_PROTOCOLS.items() if read.startswith(beginning)), fault)
+        return f"not an HTTP/1.1 request: {meant}"
+
+    def _limit(self) -> int:
+        """Return how long the current line may be, without its end."""
+        if not self._lines:
+            return MAX_REQUEST_LINE
+        return 0 if self._lines > MAX_FIELDS else MAX_FIELDS_SIZE - self._fields_size
+
+    def _refusal(self) -> RequestError:
+        """Return what is wrong with a current line that is longer than that."""
+        if not self._lines:
+            return RequestError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
+        if self._lines > MAX_FIELDS:
+            return RequestError(431, f"more than {MAX_FIELDS} header fields")
+        return RequestError(431, f"the header fields are longer than {MAX_FIELDS_SIZE} bytes")
+
+    def _end_line(self) -> None:
+        """Count the line that has just ended."""
+        if not self._lines and self._request_line == _LINE_END:
+            # RFC 9112 section 2.2: empty lines before the request line are ignored.
+            self._request_line = b""
+            self._empty_lines += 1
+        elif self._lines and self._line_size <= len(_LINE_END):
+            self._ended = True
+        else:
+            if self._lines:
+                self._fields_size += self._line_size - len(_LINE_END)
+            self._lines += 1
+        self._line_size = 0
+
+    def _request(self) -> Request:
+        head = self._head
+        version = self._parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise RequestError(505, f"HTTP/{version} is not spoken here, but HTTP/1.1 is")
+        method = self._parser.get_method()
+        # llhttp also takes more than one space, line ends in front, and the RTSP and ICE protocols.
+        if self._request_line != b"%b %b HTTP/%b\r\n" % (method, head.target, version.encode()):
+            raise RequestError(400, "the request line is not method, target and HTTP version with single spaces")
+        path, query = _split_target(head.target)
+        request = Request(
+            method=method.decode(),
+            target=head.target.decode("latin-1"),
+            path=path,
+            query=query,
+            version=version,
+            headers=tuple(head.headers),
+        )
+        if not head.target.startswith(b"/"):
+            request.authority = _asked_host(request)
+        if self._may_have_long_lists and (fault := list_fields.fault(request)):
+            raise RequestError(431, fault)
+        request.keep_alive = _keeps_alive(request)
+        request.has_body = _has_body(request)
+        hosts = request.values("host")
+        # RFC 9112 section 3.2.
+        if len(hosts) > 1 or (version == "1.1" and not hosts) or not all(map(_HOST.fullmatch, hosts)):
+            raise RequestError(400, "the Host header must be given once, as a host and perhaps a port")
+        return request
+
+
+def _end_of_small_head(data: bytes) -> int:
+    """Return where a head ends that came whole and is too small to break a limit; 0 for any other, to be measured."""
+    empty_line = data.find(_LINE_END * 2, 0, MAX_REQUEST_LINE)
+    if empty_line <= 0 or data.startswith(_LINE_END):
+        return 0
+    lines = data.count(b"\n", 0, empty_line)
+    is_small = lines < MAX_FIELDS and lines == data.count(_LINE_END, 0, empty_line)
+    return empty_line + len(_LINE_END * 2) if is_small else 0
+
+
+def _split_target(target: bytes) -> tuple[str, str]:
+    """Return path and query of a request target in origin or absolute form (RFC 9112 section 3.2)."""
+    if target == b"*":
+        return "*", ""
+    try:
+        url = httptools.parse_url(target)
+        return (url.path or b"/").decode("ascii"), (url.query or b"").decode("ascii")
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+        raise RequestError(400, "the request target is not a valid path or URL") from None
+
+
+def _asked_host(request: Request) -> str:
+    """Return host and perhaps port of a target in absolute form, before which Host counts for nothing (RFC 9112 section
+    3.2.2); for any other target it is the Host field's.
+    """
+    _, is_absolute, rest = request.target.partition("://")
+    if not is_absolute:
+        return request.authority
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    # RFC 9110 section 4.2.4: a user in it is an error.
+    if not _HOST.fullmatch(authority):
+        raise RequestError(400, "the request target must name a host and perhaps a port")
+    return authority
+
+
+def _has_body(request: Request) -> bool:
+    # llhttp has made sure that a Content-Length is a number, given once.
+    return bool(request.values("transfer-encoding") or request.value("content-length").strip("0 \t"))
+
+
+def _keeps_alive(request: Request) -> bool:
+    """Tell whether the client wants to send another request (RFC 9112 section 9.3)."""
+    options = [option.lower() for option in request.tokens("connection")]
+    return "close" not in options and (request.version == "1.1" or "keep-alive" in options)
+
+
+def encode_response(response: Response, *, head_only: bool, keep_alive: bool, now: float) -> bytes:
+    """Return the response's bytes. `now` is the wall clock's time in seconds, for the Date field."""
+    connection = ["keep-alive" if keep_alive else "close"]
+    if response.status == HTTPStatus.UPGRADE_REQUIRED:
+        connection.append("Upgrade")  # RFC 9110 section 7.8: it must go with the Upgrade field
+    fields = [("Date", formatdate(now, usegmt=True)), *response.headers]
+    if response.status != HTTPStatus.NOT_MODIFIED:
+        # RFC 9110 section 8.6: a 304 could only repeat the length of what it stands for.
+        fields.append(("Content-Length", str(len(response.body))))
+    fields.append(("Connection", ", ".join(connection)))
+    head = _encode_head(response.status, tuple(fields))
+    return head if head_only else head + response.body
+
+
+def encode_upgrade(upgrade: Upgrade) -> bytes:
+    """Return the bytes of the 101 answer (RFC 6455 section 4.2.2)."""
+    return _encode_head(HTTPStatus.SWITCHING_PROTOCOLS, upgrade.headers)
+
+
+def _encode_head(status: int, fields: tuple[tuple[str, str], ...]) -> bytes:
+    lines = [_STATUS_LINES[status], *[f"{name}: {value}" for name, value in fields], "", ""]
+    return "\r\n".join(lines).encode("latin-1")

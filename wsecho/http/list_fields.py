@@ -1,0 +1,51 @@
+"""Header fields that are read as lists (RFC 9110 section 5.6.1), and how long a list may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsecho.http.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How long a list may be: in elements, empty ones included, and in bytes, all fields of its name together."""
+
+    elements: int = 32
+    size: int = 4 * 1024
+
+    def fault(self, values: Sequence[str]) -> str:
+        """Say by what a list exceeds this bound; nothing if it does not. Its elements are not looked at."""
+        if sum(map(len, values)) > self.size:
+            return f"is longer than {self.size} bytes"
+        # Each field has one element more than commas.
+        if sum(value.count(",") + 1 for value in values) > self.elements:
+            return f"has more than {self.elements} elements"
+        return ""
+
+
+# Every field that is read as a list, by its name in lower case; `forwarded` has its own bounds.
+BOUNDS = {
+    "accept": Bound(),
+    "connection": Bound(),
+    "if-none-match": Bound(),
+    "sec-websocket-extensions": Bound(),
+    # It may carry a token, which is long.
+    "sec-websocket-protocol": Bound(size=16 * 1024),
+    "upgrade": Bound(),
+}
+_FEWEST_ELEMENTS = min(bound.elements for bound in BOUNDS.values())
+_SMALLEST_SIZE = min(bound.size for bound in BOUNDS.values())
+
+
+def may_be_too_long(head: bytes, end: int) -> bool:
+    """Tell whether a request's head, `head[:end]`, has room for a list that is too long. Most have none."""
+    return end > _SMALLEST_SIZE or head.count(b",", 0, end) + head.count(b"\n", 0, end) > _FEWEST_ELEMENTS
+
+
+def fault(request: Request) -> str:
+    """Return which list of a request is too long, and why; nothing where none is."""
+    for name, bound in BOUNDS.items():
+        values = request.values(name)
+        if values and (found := bound.fault(values)):
+            return f"the header field {name} {found}"
+    return ""

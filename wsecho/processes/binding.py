@@ -1,0 +1,153 @@
+"""The binding of listening sockets to addresses and ports, for each worker its own, before there are workers."""
+
+import errno
+import os
+import socket
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from wsecho.http.addresses import ALL, ALL_OF_IPV4
+from wsecho.options.config import Config
+from wsecho.processes import socket_activation
+from wsecho.processes.listening_socket import ListeningSocket
+
+# What binding answers where there is no such address, or no such family.
+_NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+# How often the system may choose a port that is not free for all addresses.
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """What one worker listens on: one socket for every address of the host, and of the admin port's host."""
+
+    public: list[socket.socket]
+    admin: list[socket.socket] = field(default_factory=list)
+
+
+def listen(config: Config, workers: int = 1) -> list[Sockets]:
+    """Return the listening sockets of each worker: those that were handed over, or else as the options say.
+
+    Raises OSError with a line for the user.
+    """
+    handed = socket_activation.take(os.environ, config.backlog)
+    bound: list[Sockets] = []
+    try:
+        public = _for_each(handed.public, workers) or bind(config.host, config.port, config.backlog, workers)
+        bound = [Sockets(sockets) for sockets in public]
+        admin = _for_each(handed.admin, workers)
+        if config.admin_port is not None and not admin:
+            options = "--admin-host and --admin-port"
+            admin = bind(config.admin_host, config.admin_port, config.backlog, workers, options=options)
+    except OSError:
+        close([*bound, Sockets(handed.public, handed.admin)])
+        raise
+    for sockets, more in zip(bound, admin, strict=False):
+        sockets.admin.extend(more)
+    return bound
+
+
+def _for_each(handed: list[socket.socket], workers: int) -> list[list[socket.socket]]:
+    """Return for each worker the same sockets, if there are any: all accept from them, and whoever is first gets it."""
+    return [handed, *([each.dup() for each in handed] for _ in range(1, workers))] if handed else []
+
+
+def bind(
+    host: str, port: int, backlog: int, workers: int = 1, *, options: str = "--host and --port"
+) -> list[list[socket.socket]]:
+    """Return for each worker its listening sockets: one for every address of `host`, all on one port.
+
+    The system spreads new connections over the workers (SO_REUSEPORT). Raises OSError with a line for the user, which
+    names the `options` that host and port come from.
+    """
+    bound: list[list[socket.socket]] = []
+    try:
+        # The first ones want the port for themselves: shared ones would also share it with a server that runs.
+        bound.append(_on_one_port(_addresses(host), port) if host != ALL else _on_all(port))
+        for _ in range(1, workers):
+            bound.append([])
+            for first in bound[0]:
+                first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                bound[-1].append(_bound(first.family, first.getsockname(), shared=True))
+        for listening in chain.from_iterable(bound):
+            listening.listen(backlog)
+    except (OSError, UnicodeError) as error:
+        close([Sockets(sockets) for sockets in bound])
+        # The words of the codec for names are for whoever wrote it.
+        reason = "it is no host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
+        raise OSError(f"cannot listen on {host} port {port}, as {options} say: {reason}") from None
+    return bound
+
+
+def _addresses(host: str) -> list[tuple[int, tuple[Any, ...]]]:
+    """Return families and addresses that `host` stands for, each once: a name may be listed several times."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def _on_all(port: int) -> list[socket.socket]:
+    """Listen on all addresses of both families, by one socket; of IPv4 alone where the system has no IPv6."""
+    try:
+        return _on_one_port([(socket.AF_INET6, (ALL, 0))], port)
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        return _on_one_port([(socket.AF_INET, (ALL_OF_IPV4, 0))], port)
+
+
+def _on_one_port(
+    addresses: list[tuple[int, tuple[Any, ...]]], port: int, attempts: int = _ATTEMPTS
+) -> list[socket.socket]:
+    """Bind a socket for each of the addresses, all to one port, which the system chooses if `port` is 0.
+
+    What the system does not have, such as IPv6, is left out where there is another one.
+    """
+    bound: list[socket.socket] = []
+    missing: OSError | None = None
+    chosen = port
+    try:
+        for family, address in addresses:
+            try:
+                bound.append(_bound(family, (address[0], chosen, *address[2:]), shared=False))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                missing = missing or error
+            else:
+                chosen = bound[0].getsockname()[1]
+        if missing and not bound:
+            raise missing
+    except OSError as error:
+        close([Sockets(bound)])
+        # A port that is free for one address need not be free for the others.
+        if port == 0 and error.errno == errno.EADDRINUSE and attempts > 1:
+            return _on_one_port(addresses, port, attempts - 1)
+        raise
+    return bound
+
+
+def close(bound: list[Sockets]) -> None:
+    """Close what `listen` returned."""
+    for sockets in bound:
+        for listening in sockets.public + sockets.admin:
+            listening.close()
+
+
+def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
+    listening = ListeningSocket(family, socket.SOCK_STREAM)
+    try:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted sockets inherit it: an echo never waits for the acknowledgement of the one before.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # Where a name has an IPv4 address, too, that gets a socket of its own; "::" stands for all of both.
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != ALL)
+        listening.bind(address)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,134 @@
+"""The PROXY protocol, versions 1 and 2: the header in which a proxy says, before anything else, who connected to it.
+
+https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt
+"""
+
+import re
+from dataclasses import dataclass
+
+from wsecho.http.addresses import Address, parse_ip
+
+_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+# Section 2.2: signature, version and command, family and protocol, length of what follows.
+_FIXED = len(_SIGNATURE) + 4
+_VERSION_2 = 2
+_LOCAL, _PROXY = 0, 1
+# By family: bytes of an address. Section 2.2 lists the families and protocols; others must be refused.
+_ADDRESS_SIZES = {0: 0, 1: 4, 2: 16, 3: 108}
+_IP_FAMILIES = (1, 2)
+# Sections 2.2.5 and 2.2.6: a type, a length of two bytes, a value; the first byte of the one about TLS has this bit if
+# there was any.
+_TLS = 0x20
+_CLIENT_USED_TLS = 1
+_MAX_PROTOCOL = 2
+# Addresses take 36 bytes, or 216 of Unix; what proxies add to them is seldom more.
+LONGEST = 4096
+
+# Section 2.1. An address's own rules are the parser's of addresses; ports have no leading zeros.
+_LINE = re.compile(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})\r\n")
+_LINE_START = b"PROXY "
+_UNKNOWN = b"PROXY UNKNOWN"
+_SHORTEST_LINE, _LONGEST_LINE = 15, 107
+_MAX_PORT = 65535
+
+# What a program says that asks for itself, such as a health check.
+LOCAL_HEADER = _SIGNATURE + bytes([_VERSION_2 << 4 | _LOCAL, 0, 0, 0])
+
+
+class ProxyHeaderError(ValueError):
+    """A connection does not begin with a PROXY header. The text says what was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHeader:
+    """What the header says: how many bytes it takes, and who connected, None where that is the proxy itself.
+
+    `is_encrypted`: it says that the client spoke TLS, to the proxy.
+    """
+
+    size: int
+    source: Address | None
+    is_encrypted: bool = False
+
+
+def bytes_needed(data: bytes) -> int:
+    """Return how many bytes of a connection must be there to go on with its header, of which `data` is the beginning.
+
+    No more than there are once it is complete. Raises ProxyHeaderError as soon as it cannot become one.
+    """
+    if not data:
+        return 1
+    if data.startswith(_SIGNATURE[: len(data)]):
+        if len(data) < _FIXED:
+            return _FIXED
+        size = _FIXED + int.from_bytes(data[_FIXED - 2 : _FIXED], "big")
+        if size > LONGEST:
+            raise ProxyHeaderError(f"the PROXY header is longer than {LONGEST} bytes")
+        return size
+    if not data.startswith(_LINE_START[: len(data)]):
+        raise ProxyHeaderError("the connection does not begin with a PROXY header")
+    end = data.find(b"\r\n", 0, _LONGEST_LINE)
+    if end >= 0:
+        return end + 2
+    if len(data) >= _LONGEST_LINE:
+        raise ProxyHeaderError(f"the PROXY header's line is longer than {_LONGEST_LINE} bytes")
+    return max(len(data) + 1, _SHORTEST_LINE)
+
+
+def parse(data: bytes) -> ProxyHeader:
+    """Return what the complete header at the beginning of `data` says. Raises ProxyHeaderError."""
+    size = bytes_needed(data)
+    if size > len(data):
+        raise ProxyHeaderError("the connection ended within its PROXY header")
+    header = data[:size]
+    if not header.startswith(_SIGNATURE):
+        return ProxyHeader(size, _parse_line(header))
+    return ProxyHeader(size, _parse_binary(header), _says_encrypted(header))
+
+
+def _parse_line(line: bytes) -> Address | None:
+    if line.startswith((_UNKNOWN + b"\r\n", _UNKNOWN + b" ")):
+        return None
+    match = _LINE.fullmatch(line)
+    try:
+        if not match or max(int(match[4]), int(match[5])) > _MAX_PORT:
+            raise ValueError
+        addresses = [match[2].decode(), match[3].decode()]
+        if any((":" in address) != (match[1] == b"TCP6") for address in addresses):
+            raise ValueError
+        source, _ = map(parse_ip, addresses)
+    except ValueError:
+        raise ProxyHeaderError("the PROXY header's line is not protocol, two addresses and two ports") from None
+    return str(source), int(match[4])
+
+
+def _parse_binary(header: bytes) -> Address | None:
+    version, command = header[12] >> 4, header[12] & 15
+    family, protocol = header[13] >> 4, header[13] & 15
+    if version != _VERSION_2 or command not in (_LOCAL, _PROXY):
+        raise ProxyHeaderError(f"the PROXY header has version {version} and command {command}")
+    if command == _LOCAL:
+        return None
+    if family not in _ADDRESS_SIZES or protocol > _MAX_PROTOCOL:
+        raise ProxyHeaderError(f"the PROXY header has family {family} and protocol {protocol}")
+    if family not in _IP_FAMILIES or not protocol:
+        return None
+    size = _ADDRESS_SIZES[family]
+    addresses = header[_FIXED : _FIXED + 2 * size + 4]
+    if len(addresses) < 2 * size + 4:
+        raise ProxyHeaderError("the PROXY header is too short for its addresses")
+    return str(parse_ip(addresses[:size])), int.from_bytes(addresses[2 * size : 2 * size + 2], "big")
+
+
+def _says_encrypted(header: bytes) -> bool:
+    """Tell whether what follows the addresses says that the client spoke TLS. What is cut short says nothing."""
+    if header[12] & 15 == _LOCAL:
+        return False
+    family = header[13] >> 4
+    at = _FIXED + 2 * _ADDRESS_SIZES[family] + (4 if family in _IP_FAMILIES else 0)
+    while (value := at + 3) < len(header):
+        end = value + int.from_bytes(header[at + 1 : value], "big")
+        if header[at] == _TLS:
+            return value < end <= len(header) and bool(header[value] & _CLIENT_USED_TLS)
+        at = end
+    return False

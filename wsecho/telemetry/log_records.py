@@ -1,0 +1,76 @@
+"""The lines of the log as OpenTelemetry log records, for where OTEL_LOGS_EXPORTER says."""
+
+import time
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from typing import Any
+
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from wsecho import __version__
+from wsecho.telemetry import sdk_log
+
+_SEVERITIES = {
+    "debug": SeverityNumber.DEBUG,
+    "info": SeverityNumber.INFO,
+    "warning": SeverityNumber.WARN,
+    "error": SeverityNumber.ERROR,
+    "critical": SeverityNumber.FATAL,
+}
+# These have fields of their own in a record.
+_OWN_FIELDS = frozenset({"event", "level", "timestamp", "trace_id", "span_id"})
+
+
+class LogRecords:
+    """A processor for structlog, to stand before the one that renders: passes lines on to the exporters as well."""
+
+    def __init__(self, exporters: Iterable[object], resource: Resource) -> None:
+        self._processors: list[LogRecordProcessor] = [_batched(exporter) for exporter in exporters]
+        provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        for processor in self._processors:
+            provider.add_log_record_processor(processor)
+        self._logger = provider.get_logger("wsecho", __version__)
+
+    @property
+    def shutdowns(self) -> Sequence[Callable[[], object]]:
+        """What ends this, after a last export, one for each exporter."""
+        return [processor.shutdown for processor in self._processors]
+
+    def __call__(self, logger: object, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Pass on `line`, and return it as it is."""
+        # That an export failed is not exported: it would be the reason for the next one.
+        if line.get("event") != sdk_log.EVENT:
+            level = str(line.get("level", method))
+            self._logger.emit(
+                timestamp=time.time_ns(),
+                context=_context(line),
+                severity_number=_SEVERITIES.get(level, SeverityNumber.UNSPECIFIED),
+                severity_text=level,
+                body=str(line.get("event", "")),
+                attributes={name: _value(value) for name, value in line.items() if name not in _OWN_FIELDS},
+            )
+        return line
+
+
+def _batched(exporter: object) -> LogRecordProcessor:
+    if not isinstance(exporter, LogRecordExporter):
+        raise ValueError("it is not one to push to")
+    return BatchLogRecordProcessor(exporter)
+
+
+def _context(line: MutableMapping[str, Any]) -> Context | None:
+    """Return the trace that a line belongs to."""
+    if "trace_id" not in line or "span_id" not in line:
+        return None
+    span = SpanContext(
+        int(line["trace_id"], 16), int(line["span_id"], 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+    )
+    return set_span_in_context(NonRecordingSpan(span))
+
+
+def _value(value: Any) -> str | bool | int | float:
+    return value if isinstance(value, str | bool | int | float) else str(value)

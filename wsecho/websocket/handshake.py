@@ -1,0 +1,133 @@
+"""The opening handshake, server side (RFC 6455 section 4.2)."""
+
+import base64
+import binascii
+import hashlib
+import re
+
+from wsecho.http.credentials import carries_token
+from wsecho.http.request import Request
+from wsecho.http.response import Response, Upgrade, plain
+from wsecho.websocket import deflate
+
+# RFC 6455 section 1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY_BYTES = 16
+# RFC 9110 section 5.6.2. Linear on any input: one character class, no alternatives.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+
+# What `choose_subprotocol` is told by configuration instead of a list of names.
+FIRST_OFFERED = "first"
+NONE = "none"
+
+
+def accept_key(key: str) -> str:
+    """Return the Sec-WebSocket-Accept value that proves we read `key` (RFC 6455 section 4.2.2, step 5.4)."""
+    return base64.b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
+
+
+def is_attempted(request: Request) -> bool:
+    """Tell whether the client meant to open a WebSocket.
+
+    A proxy that drops Upgrade or Connection leaves the Sec-WebSocket fields behind; such a request deserves to hear
+    what is missing instead of getting a page.
+    """
+    return request.has_token("upgrade", "websocket") or bool(
+        request.values("sec-websocket-key") or request.values("sec-websocket-version")
+    )
+
+
+def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> Upgrade | Response:
+    """Check an attempted handshake. A refusal closes the connection: a proxy may take it for a tunnel by now."""
+    subprotocols = request.tokens("sec-websocket-protocol")
+    if refusal := _refusal(request) or _refusal_of_subprotocols(subprotocols):
+        return refusal
+    try:
+        offers = deflate.parse_extensions(request.value("sec-websocket-extensions"))
+    except ValueError as error:
+        return refuse(400, "extensions", f"Sec-WebSocket-Extensions is {error}")
+    subprotocol = _chosen_subprotocol(subprotocols, subprotocol_policy)
+    return _acceptance(request, subprotocol, deflate.agree(offers) if may_deflate else None)
+
+
+def _refusal(request: Request) -> Response | None:
+    if request.method != "GET":
+        return refuse(405, "method", f"a WebSocket handshake is a GET request, not {request.method}", Allow="GET")
+    if request.version != "1.1":
+        return refuse(400, "http_version", f"a WebSocket handshake needs HTTP/1.1, not HTTP/{request.version}")
+    if request.has_body:
+        return refuse(400, "body", "a WebSocket handshake has no body, but this request announces one")
+    if not request.has_token("upgrade", "websocket"):
+        return upgrade_required("the Upgrade header lacks 'websocket': did a proxy remove it?", refusal="upgrade")
+    if not request.has_token("connection", "upgrade"):
+        return refuse(400, "connection", "the Connection header lacks 'upgrade': did a proxy remove it?")
+    if request.values("sec-websocket-version") != ["13"]:
+        return upgrade_required("Sec-WebSocket-Version must be given once, as 13", refusal="websocket_version")
+    keys = request.values("sec-websocket-key")
+    if len(keys) != 1 or not _is_key(keys[0]):
+        return refuse(400, "key", "Sec-WebSocket-Key must be given once, as 16 bytes in base64")
+    return None
+
+
+def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
+    if not all(map(_TOKEN.fullmatch, offers)) or len(set(offers)) != len(offers):
+        return refuse(400, "subprotocol", "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
+    if offers and all(map(carries_token, offers)):
+        return refuse(400, "subprotocol", "Sec-WebSocket-Protocol needs a name beside the one that carries a token")
+    return None
+
+
+def _chosen_subprotocol(offers: list[str], policy: str) -> str | None:
+    names = [offer for offer in offers if not carries_token(offer)]
+    # Who sends a token that way is a browser, and fails a connection whose offer goes unanswered.
+    must_be_answered = len(names) < len(offers)
+    return choose_subprotocol(names, policy) or (names[0] if must_be_answered else None)
+
+
+def _acceptance(request: Request, subprotocol: str | None, agreement: deflate.Agreement | None) -> Upgrade:
+    headers = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", accept_key(request.values("sec-websocket-key")[0])),
+    ]
+    if subprotocol:
+        headers.append(("Sec-WebSocket-Protocol", subprotocol))
+    if agreement:
+        headers.append(("Sec-WebSocket-Extensions", agreement.header))
+    return Upgrade(tuple(headers), agreement, subprotocol)
+
+
+def choose_subprotocol(offers: list[str], policy: str) -> str | None:
+    """Return the subprotocol to speak, out of `offers` in the client's order of preference, or None.
+
+    `policy` is `first` (the first one offered: browsers fail a connection whose offer goes unanswered), `none`, or a
+    comma-separated list of names in our order of preference.
+    """
+    if policy == FIRST_OFFERED:
+        return offers[0] if offers else None
+    if policy == NONE:
+        return None
+    return next((name for name in policy.split(",") if name in offers), None)
+
+
+def is_subprotocol_policy(policy: str) -> bool:
+    """Tell whether `choose_subprotocol` understands `policy`."""
+    return all(_TOKEN.fullmatch(name) for name in policy.split(","))
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(key) == 24 and len(base64.b64decode(key.encode(), validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def refuse(status: int, refusal: str, line: str, **headers: str) -> Response:
+    """Return the refusal of a handshake; `refusal` is its label in the metrics."""
+    return plain(status, line, tuple(headers.items()), close=True, refusal=refusal)
+
+
+def upgrade_required(line: str, *, refusal: str = "") -> Response:
+    """Return the answer to a request that should have been a WebSocket handshake (RFC 6455 section 4.4)."""
+    headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
+    return plain(426, line, headers, close=True, refusal=refusal)

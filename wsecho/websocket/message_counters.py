@@ -1,0 +1,50 @@
+"""What the echo counts, message by message, in its worker's row.
+
+`wsecho/codec/native/message_counters.pyx` is the compiled twin.
+"""
+
+from bisect import bisect_left
+
+from wsecho.counting.row import MESSAGE_SIZE_BOUNDS, EchoCounters
+
+
+class Tally:
+    """Counts in `row`. Nothing else happens per message: everyone who wants to know reads the row."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: EchoCounters) -> None:
+        self.row = row
+
+    def short_message(self, opcode: int, size: int) -> None:
+        """Count a message that came as one frame."""
+        self.frame_received(opcode)
+        self.message_received(size)
+
+    def frame_received(self, opcode: int) -> None:
+        """Count a frame whose last byte has arrived."""
+        self.row.frames_received[opcode] += 1
+
+    def message_received(self, size: int) -> None:
+        """Count a message of `size` payload bytes whose last byte has arrived. Bounds are inclusive."""
+        self.row.message_sizes[bisect_left(MESSAGE_SIZE_BOUNDS, size)] += 1
+        self.row.message_bytes += size
+
+    def compressed(self, size: int) -> None:
+        """Count bytes of compressed messages that were looked into."""
+        self.row.compressed_bytes += size
+
+    def inflated(self, size: int) -> None:
+        """Count bytes that came out of compressed messages."""
+        self.row.inflated_bytes += size
+
+    def received(self, size: int, payload: int) -> None:
+        """Count the bytes of one read, and how many of them are payload of data frames."""
+        self.row.wire_bytes_received += size
+        self.row.payload_bytes_received += payload
+
+    def sent(self, size: int, payload: int, messages: int) -> None:
+        """Count the bytes of one reply, their payload, and the messages whose last byte it has."""
+        self.row.wire_bytes_sent += size
+        self.row.payload_bytes_sent += payload
+        self.row.messages_sent += messages

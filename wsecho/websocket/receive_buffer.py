@@ -1,0 +1,116 @@
+"""The receive buffer that all connections of a worker share, replies being written in it too, and its byte loops.
+
+`wsecho/codec/native/receive_buffer.pyx` is the compiled twin, with the same methods.
+"""
+
+# What a connection can bring back before a read: a split header or a held frame, whose header is at most this long.
+LONGEST_HEADER = 14
+# A reply never outgrows its input, except for one Close frame after the last byte read (RFC 6455 section 5.5).
+LONGEST_CONTROL_PAYLOAD = 125
+
+# States of the UTF-8 automaton; any other stands for a character that has begun.
+UTF8_COMPLETE = 0
+UTF8_INVALID = 1
+
+# A state after a lead byte: the range its next byte must be in, and the state after that (RFC 3629 section 4: the
+# ranges after E0, ED, F0 and F4 are narrower, which excludes overlong forms, surrogates and values above U+10FFFF).
+_NEXT_BYTE = {
+    2: (0x80, 0xBF, UTF8_COMPLETE),
+    3: (0x80, 0xBF, 2),
+    4: (0x80, 0xBF, 3),
+    5: (0xA0, 0xBF, 2),
+    6: (0x80, 0x9F, 2),
+    7: (0x90, 0xBF, 3),
+    8: (0x80, 0x8F, 3),
+}
+
+
+class ReceiveBuffer:
+    """`data[landing : landing + size]` receives; what a connection held goes right before it, a Close after it.
+
+    `size` and `hold_limit` are bytes. A frame of at most `hold_limit` bytes of payload is held until it is complete;
+    a longer one is passed on as it arrives. All positions are indexes into `data`.
+    """
+
+    __slots__ = ("data", "hold_limit", "landing", "size", "unmasked_ascii")
+
+    def __init__(self, size: int, hold_limit: int) -> None:
+        self.size = size
+        self.hold_limit = hold_limit
+        self.landing = LONGEST_HEADER + max(hold_limit, LONGEST_CONTROL_PAYLOAD)
+        self.unmasked_ascii = False
+        self.data = bytearray(self.landing + size + LONGEST_HEADER + LONGEST_CONTROL_PAYLOAD)
+
+    def take(self, start: int, stop: int) -> bytes:
+        """Return a copy of `data[start:stop]`."""
+        return bytes(self.data[start:stop])
+
+    def place(self, at: int, source: bytes | bytearray) -> None:
+        """Copy `source` to `data[at:]`; ValueError when it does not fit."""
+        if at < 0 or at + len(source) > len(self.data):
+            raise ValueError(f"{len(source)} bytes do not fit at {at} in {len(self.data)}")
+        self.data[at : at + len(source)] = source
+
+    def load_mask(self, at: int) -> int:
+        """Return the masking key at `at` as a number whose lowest byte masks the first payload byte."""
+        return int.from_bytes(self.data[at : at + 4], "little")
+
+    def unmask(self, to: int, start: int, count: int, mask: int) -> int:
+        """Write the `count` payload bytes at `start` to `to`, unmasked (RFC 6455 section 5.3); `to` <= `start`.
+
+        Return the mask as it stands for the byte after them; `unmasked_ascii` says whether they are ASCII.
+        """
+        key = (mask.to_bytes(4, "little") * (count // 4 + 1))[:count]
+        masked = int.from_bytes(self.data[start : start + count], "little")
+        payload = (masked ^ int.from_bytes(key, "little")).to_bytes(count, "little")
+        self.unmasked_ascii = payload.isascii()
+        self.data[to : to + count] = payload
+        turn = 8 * (count & 3)
+        return (mask >> turn | mask << 32 - turn) & 0xFFFFFFFF
+
+    def validate_utf8(self, start: int, count: int, state: int) -> int:
+        """Return the automaton's state after `count` bytes from `start`; UTF8_INVALID as soon as no text can follow."""
+        return _validate(self.data, start, start + count, state)
+
+    def validate_text(self, text: bytes, state: int) -> int:
+        """Return the automaton's state after `text`, which need not be in the buffer."""
+        return _validate(text, 0, len(text), state)
+
+
+def _validate(data: bytes | bytearray, start: int, end: int, state: int) -> int:
+    while start < end and state > UTF8_INVALID:
+        state = _step(state, data[start])
+        start += 1
+    # A character has at most four bytes: all but the last three or so go through Python's own decoder.
+    bulk_end = end - 3
+    while start < bulk_end and data[bulk_end] & 0xC0 == 0x80:
+        bulk_end -= 1
+    if state == UTF8_COMPLETE and start < bulk_end:
+        try:
+            data[start:bulk_end].decode()
+        except UnicodeDecodeError:
+            return UTF8_INVALID
+        start = bulk_end
+    while start < end and state != UTF8_INVALID:
+        state = _step(state, data[start])
+        start += 1
+    return state
+
+
+def _step(state: int, byte: int) -> int:
+    if state == UTF8_COMPLETE:
+        return _after_lead(byte)
+    low, high, following = _NEXT_BYTE[state]
+    return following if low <= byte <= high else UTF8_INVALID
+
+
+def _after_lead(byte: int) -> int:
+    if byte < 0x80:
+        return UTF8_COMPLETE
+    if 0xC2 <= byte <= 0xDF:
+        return 2
+    if 0xE0 <= byte <= 0xEF:
+        return {0xE0: 5, 0xED: 6}.get(byte, 3)
+    if 0xF0 <= byte <= 0xF4:
+        return {0xF0: 7, 0xF4: 8}.get(byte, 4)
+    return UTF8_INVALID
