@@ -74,7 +74,7 @@ def receive(name: str) -> None:
     from wsecho.codec.native.message_counters import Tally
     from wsecho.codec.native.receive_buffer import ReceiveBuffer
 
-    from wsecho.counting.row import EchoCounters
+    from wsecho.websocket.message_counters import EchoCounters
 
     buffer = ReceiveBuffer(64 * 1024, 16 * 1024)
     echo = Echo(buffer, Tally(EchoCounters()), 1 << 26, 1 << 20)

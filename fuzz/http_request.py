@@ -38,8 +38,9 @@ with atheris.instrument_imports(include=["wsecho", "h11"]):
     from tests.test_http_differential import check_segmentation, compare, unescape
     from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
     from wsecho.http.request import Request
-    from wsecho.http.response import Upgrade, plain
+    from wsecho.http.response import plain
     from wsecho.websocket import handshake
+    from wsecho.websocket.upgrade import Upgrade
 
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [ -~]*")
 # Date, Content-Length and Connection.
@@ -81,7 +82,7 @@ def _answer_handshake(request: Request) -> tuple[bytes, int]:
     """Return the head of the answer to a handshake, and how many fields it should have."""
     answer = handshake.answer(request, handshake.FIRST_OFFERED, may_deflate=True)
     if isinstance(answer, Upgrade):
-        return encode_upgrade(answer), len(answer.headers)
+        return encode_upgrade(answer.headers), len(answer.headers)
     head = encode_response(answer, head_only=True, keep_alive=False, now=0)
     return head, len(answer.headers) + _FIELDS_OF_EVERY_RESPONSE
 

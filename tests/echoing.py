@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from wsecho.codec import selection
-from wsecho.counting.row import EchoCounters
 from wsecho.websocket.echo import CLOSED
+from wsecho.websocket.message_counters import EchoCounters
 
 CODECS = {"python": selection.PLAIN, "compiled": selection.load("compiled")}
 

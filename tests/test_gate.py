@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from tests.test_handshake import request_with
 from tests.test_routes import made, make_routes
 from wsecho.access import policy
-from wsecho.access.origins import Origins, may_be_rebound, parse_origin
-from wsecho.access.policy import PENDING, Authentication, Gate, Secrets, Verdict, digest
+from wsecho.access.origins import Origins, may_be_rebound
+from wsecho.access.policy import PENDING, Authentication, Gate, Secrets, Verdict
 from wsecho.http import credentials
-from wsecho.http.credentials import BASIC, BEARER, Credential, carries_token, is_token, redacted
+from wsecho.http.credentials import BASIC, BEARER, Credential, carries_token, digest, is_token, redacted
+from wsecho.http.origin import parse_origin
 from wsecho.http.request import Request
-from wsecho.http.response import Response, Upgrade
+from wsecho.http.response import Response
 from wsecho.websocket.handshake import _TOKEN
+from wsecho.websocket.upgrade import Upgrade
 
 TOKEN = "open-Sesame_0.1~+/=="
 USER = "aladdin:open sesame"

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from wsecho.http.request import Request
-from wsecho.http.response import Response, Upgrade
+from wsecho.http.response import Response
 from wsecho.websocket import handshake
+from wsecho.websocket.upgrade import Upgrade
 
 # The example of RFC 6455 section 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -17,8 +17,9 @@ from wsecho.http.http1 import (
     encode_upgrade,
 )
 from wsecho.http.request import Request
-from wsecho.http.response import Response, Upgrade
+from wsecho.http.response import Response
 from wsecho.proxies.proxy_header import LOCAL_HEADER
+from wsecho.websocket.upgrade import Upgrade
 
 
 def head(*lines: str) -> bytes:
@@ -260,7 +261,7 @@ def test_an_upgrade_on_the_wire() -> None:
     headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
     upgrade = Upgrade(headers, deflate=None)
     lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")
-    assert encode_upgrade(upgrade) == head(*lines)
+    assert encode_upgrade(upgrade.headers) == head(*lines)
 
 
 def test_a_response_on_the_wire() -> None:

@@ -16,7 +16,7 @@ from websockets.sync.server import ServerConnection, serve
 from tests.conftest import Serve
 from tests.proxies import proxy
 from tests.server import PATIENCE, RunningServer
-from wsecho.access.origins import parse_origin
+from wsecho.http.origin import parse_origin
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [

@@ -7,12 +7,13 @@ import pytest
 
 from tests.test_handshake import request_with
 from wsecho.access.origins import Origins
-from wsecho.access.policy import OPEN, Authentication, Gate, Secrets, digest
-from wsecho.http.credentials import BEARER
+from wsecho.access.policy import OPEN, Authentication, Gate, Secrets
+from wsecho.http.credentials import BEARER, digest
 from wsecho.http.request import Request
-from wsecho.http.response import Deferred, Response, Upgrade
+from wsecho.http.response import Deferred, Response
 from wsecho.routes.assets import Assets, directory
 from wsecho.routes.routes import WEBSOCKET_PATHS, Routes
+from wsecho.websocket.upgrade import Upgrade
 
 
 async def metrics_page(accept: str) -> tuple[str, bytes]:

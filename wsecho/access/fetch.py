@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsecho.options.config import is_loopback
+from wsecho.http.addresses import is_loopback
 
 # Seconds for each step and for all of it; bytes of an answer.
 _STEP_TIMEOUT = 5.0

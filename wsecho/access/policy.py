@@ -3,7 +3,6 @@
 Nothing here knows what kind of proof a credential is; it asks those who do.
 """
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Protocol
 
 from wsecho.access.origins import Origins
 from wsecho.http import credentials
-from wsecho.http.credentials import BASIC, BEARER, Credential
+from wsecho.http.credentials import BASIC, BEARER, Credential, digest
 from wsecho.http.request import Request
 from wsecho.http.response import Headers, Response, plain
 
@@ -43,11 +42,6 @@ class Verifier(Protocol):
 
     def verify(self, value: bytes) -> Verdict:
         """Judge what a peer has sent. Never raises."""
-
-
-def digest(secret: bytes) -> bytes:
-    """Return that of a secret which is kept, and compared: all digests are of one length."""
-    return hashlib.sha256(secret).digest()
 
 
 class Secrets:

@@ -14,12 +14,13 @@ from wsecho.connections.websocket_connection import WebSocketConnection
 from wsecho.counting.row import REFUSALS
 from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.http.request import Request
-from wsecho.http.response import Deferred, Response, Upgrade, plain
+from wsecho.http.response import Deferred, Response, plain
 from wsecho.logs import structured_log
 from wsecho.proxies.client import Caller
 from wsecho.routes.routes import stopping
 from wsecho.telemetry.spans import Span
-from wsecho.tls import server
+from wsecho.tls.transport import AnswerPendingError, tls_facts
+from wsecho.websocket.upgrade import Upgrade
 
 if TYPE_CHECKING:
     from wsecho.processes.worker import Services
@@ -97,7 +98,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._heard_all = True
         has_more_to_say = self._deferred is not None or bool(self._unread)
         if has_more_to_say and not self._transport.can_write_eof():
-            raise server.AnswerPendingError
+            raise AnswerPendingError
         return has_more_to_say
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -203,7 +204,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _answer(self, request: Request, unread: bytes) -> None:
         began = time.perf_counter()
         self._answered = True
-        request.tls = server.facts(self._transport, self._server_name)
+        request.tls = tls_facts(self._transport, self._server_name)
         self._caller.identify(request)
         try:
             answer = self._answer_to(request)
@@ -307,7 +308,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         log.debug("websocket opened", peer=request.peer, path=request.path)
         share = self._caller.share
         connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)
-        connection.open(encode_upgrade(upgrade))
+        connection.open(encode_upgrade(upgrade.headers))
         # Not before: as long as we are the transport's protocol, we are told of its end.
         self._caller.passed_on()
         return connection

@@ -19,8 +19,9 @@ from wsecho.proxies import proxy_header
 from wsecho.proxies.client import Caller
 from wsecho.proxies.proxy_header import ProxyHeader, ProxyHeaderError
 from wsecho.proxies.trusted_proxies import Proxies
+from wsecho.tls.certificates import reason
 from wsecho.tls.peek import Peek
-from wsecho.tls.server import MakeProtocol, Tls, reason
+from wsecho.tls.server import MakeProtocol, Tls
 
 # Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
 _BATCH = 64

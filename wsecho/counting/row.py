@@ -11,10 +11,8 @@ Labels have closed sets of values, and a place in the row for each.
 import ctypes
 from array import array
 
+from wsecho.websocket.message_counters import EchoCounters, buckets
 from wsecho.websocket.violations import REASONS
-
-# Inclusive upper bounds, in bytes: 64 B to 64 MiB by powers of four, so that a bucket is found by shifting.
-MESSAGE_SIZE_BOUNDS = tuple(64 << (2 * power) for power in range(11))
 
 # Inclusive upper bounds, in seconds: those of Kestrel's stable kestrel.connection.duration, extended to the hour that
 # Cloud Run lets a connection live.
@@ -74,32 +72,6 @@ PLACES = ("accept", "sweep", "loans", "drain", "log", "connection", "callback")
 METHODS = ("GET", "HEAD", "_OTHER")
 ROUTES = ("/", "/{asset}", "/metrics", "/info", "/health", "/ready", "/{websocket}", "")
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
-
-
-def buckets(bounds: tuple[float, ...]) -> type[ctypes.Array[ctypes.c_int64]]:
-    """Return the type of a histogram's counts."""
-    return ctypes.c_int64 * (len(bounds) + 1)
-
-
-class EchoCounters(ctypes.Structure):
-    """What an echo counts. `wsecho/codec/native/message_row.pxd` is the same layout in C; a test compares the two.
-
-    Bytes on the wire are whole frames, after the handshake; bytes of payload are those of data frames, as they came.
-    What was sent stands before what was received: a copy made while the echo goes on never has more of the former.
-    """
-
-    _fields_ = [
-        ("messages_sent", ctypes.c_int64),
-        ("payload_bytes_sent", ctypes.c_int64),
-        ("wire_bytes_sent", ctypes.c_int64),
-        ("message_bytes", ctypes.c_int64),
-        ("message_sizes", buckets(MESSAGE_SIZE_BOUNDS)),
-        ("payload_bytes_received", ctypes.c_int64),
-        ("wire_bytes_received", ctypes.c_int64),
-        ("compressed_bytes", ctypes.c_int64),
-        ("inflated_bytes", ctypes.c_int64),
-        ("frames_received", ctypes.c_int64 * 16),
-    ]
 
 
 class RequestCounters(ctypes.Structure):

@@ -30,6 +30,14 @@ def parse_ip(text: str | bytes) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to `host` stays on this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def split_authority(text: str) -> tuple[str, int | None] | None:
     """Return the host, IPv6 in its brackets, and the port that a request asks for (RFC 3986 section 3.2).
 

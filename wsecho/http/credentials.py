@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
@@ -43,6 +44,11 @@ def is_token(text: str) -> bool:
 def carries_token(subprotocol: str) -> bool:
     """Tell whether the name of a subprotocol is a token: such a name must never be answered."""
     return subprotocol.startswith(_SUBPROTOCOL)
+
+
+def digest(secret: bytes) -> bytes:
+    """Return that of a secret which is kept, and compared: all digests are of one length."""
+    return hashlib.sha256(secret).digest()
 
 
 def offered(request: Request) -> list[Credential]:

@@ -8,7 +8,7 @@ import httptools
 
 from wsecho.http import list_fields
 from wsecho.http.request import Request
-from wsecho.http.response import Response, Upgrade
+from wsecho.http.response import Headers, Response
 
 # Limits of a request's head, in bytes without the line ends, and in fields. llhttp has none of its own.
 MAX_REQUEST_LINE = 8 * 1024
@@ -259,11 +259,11 @@ def encode_response(response: Response, *, head_only: bool, keep_alive: bool, no
     return head if head_only else head + response.body
 
 
-def encode_upgrade(upgrade: Upgrade) -> bytes:
-    """Return the bytes of the 101 answer (RFC 6455 section 4.2.2)."""
-    return _encode_head(HTTPStatus.SWITCHING_PROTOCOLS, upgrade.headers)
+def encode_upgrade(headers: Headers) -> bytes:
+    """Return the bytes of a response with status 101 (RFC 9110 section 15.2.2)."""
+    return _encode_head(HTTPStatus.SWITCHING_PROTOCOLS, headers)
 
 
-def _encode_head(status: int, fields: tuple[tuple[str, str], ...]) -> bytes:
+def _encode_head(status: int, fields: Headers) -> bytes:
     lines = [_STATUS_LINES[status], *[f"{name}: {value}" for name, value in fields], "", ""]
     return "\r\n".join(lines).encode("latin-1")

@@ -1,9 +1,7 @@
-"""What the routes answer: a response, or the news that the request becomes a WebSocket."""
+"""HTTP responses, whichever HTTP version carries them."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-
-from wsecho.websocket.deflate import Agreement
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -35,19 +33,6 @@ class Deferred:
     """A response that takes some milliseconds to make, in pieces between which others have their turn."""
 
     make: Callable[[], Coroutine[None, None, Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Upgrade:
-    """An accepted WebSocket handshake; `headers` go into the answer that opens it.
-
-    `deflate` is the agreement on permessage-deflate, None where messages are not compressed; `subprotocol` the one that
-    is spoken, if any.
-    """
-
-    headers: Headers
-    deflate: Agreement | None
-    subprotocol: str | None = None
 
 
 def plain(status: int, line: str, headers: Headers = (), *, close: bool = False, refusal: str = "") -> Response:

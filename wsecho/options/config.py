@@ -1,6 +1,5 @@
 """The options of the server: one table from which the command line, environment and documentation are generated."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -8,10 +7,9 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsecho.access.origins import ANY, parse_origin
-from wsecho.access.policy import digest
-from wsecho.http.addresses import ALL, ALL_OF_IPV4, Network
-from wsecho.http.credentials import is_token
+from wsecho.http.addresses import ALL, ALL_OF_IPV4, Network, is_loopback
+from wsecho.http.credentials import digest, is_token
+from wsecho.http.origin import ANY, parse_origin
 from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR
 from wsecho.proxies.trusted_proxies import parse_trusted
 from wsecho.websocket.handshake import FIRST_OFFERED, NONE, is_subprotocol_policy
@@ -145,14 +143,6 @@ def parse_key_set_source(text: str) -> str:
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
         raise ValueError("a key set could be changed on its way: the URL needs https, except for this machine")
     return text
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether what is sent to `host` stays on this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def parse_switch(text: str) -> bool:

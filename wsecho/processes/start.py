@@ -1,9 +1,7 @@
 """What the process does before anything else, and before the imports that take most of the start."""
 
-import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from types import FrameType
 
 from wsecho.processes.terminal import Terminal, ignores_hangups
@@ -38,16 +36,6 @@ def open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
-
-
-@contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Hold back the signals that end the start while there is something to be cleared away."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

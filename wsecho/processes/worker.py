@@ -30,9 +30,10 @@ from wsecho.connections.sweep import sweep, sweep_interval
 from wsecho.connections.timers import Schedule
 from wsecho.counting.connection_counters import Ledger
 from wsecho.counting.shared_page import Stats
+from wsecho.http.addresses import is_loopback
 from wsecho.logs import structured_log
 from wsecho.options import environment
-from wsecho.options.config import Config, OptionError, is_loopback
+from wsecho.options.config import Config, OptionError
 from wsecho.processes import binding
 from wsecho.processes.binding import Sockets
 from wsecho.processes.control import Alone, Orders, Stop
@@ -47,6 +48,7 @@ from wsecho.telemetry.prometheus_page import Telemetry
 from wsecho.telemetry.spans import Traces
 from wsecho.tls import server
 from wsecho.tls.server import Tls
+from wsecho.tls.transport import is_peers_doing
 from wsecho.websocket.inflater import InflaterMemory
 from wsecho.websocket.message_counters import Tally
 from wsecho.websocket.receive_buffer import ReceiveBuffer
@@ -313,7 +315,7 @@ def _on_loop_error(
 ) -> None:
     error = context.get("exception")
     place = context.get("place")
-    if not place and (isinstance(error, OSError) or server.is_peers_doing(error)):
+    if not place and (isinstance(error, OSError) or is_peers_doing(error)):
         # A peer that went at the wrong moment: its doing, not our error.
         log.debug("connection lost", cause=str(error))
         return

@@ -11,9 +11,10 @@ from wsecho.access.origins import may_be_rebound
 from wsecho.access.policy import Authentication, Gate
 from wsecho.http.credentials import redacted
 from wsecho.http.request import Request
-from wsecho.http.response import Deferred, Response, Upgrade, plain
+from wsecho.http.response import Deferred, Response, plain
 from wsecho.routes.assets import Assets
 from wsecho.websocket import handshake
+from wsecho.websocket.upgrade import Upgrade
 
 # Paths that the field uses for WebSocket echoes; without an upgrade they have nothing to show.
 WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/.ws", "/websocket/echo"})

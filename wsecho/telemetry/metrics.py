@@ -16,7 +16,6 @@ from wsecho.counting.row import (
     HANDSHAKES,
     INITIATORS,
     LOOP_LAG_BOUNDS,
-    MESSAGE_SIZE_BOUNDS,
     METHODS,
     OPCODES,
     PLACES,
@@ -29,6 +28,7 @@ from wsecho.counting.row import (
     RequestCounters,
 )
 from wsecho.counting.shared_page import Totals
+from wsecho.websocket.message_counters import MESSAGE_SIZE_BOUNDS
 from wsecho.websocket.violations import REASONS
 
 Attributes = Mapping[str, str | int]

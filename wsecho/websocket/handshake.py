@@ -7,8 +7,9 @@ import re
 
 from wsecho.http.credentials import carries_token
 from wsecho.http.request import Request
-from wsecho.http.response import Response, Upgrade, plain
+from wsecho.http.response import Response, plain
 from wsecho.websocket import deflate
+from wsecho.websocket.upgrade import Upgrade
 
 # RFC 6455 section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -3,9 +3,37 @@
 `wsecho/codec/native/message_counters.pyx` is the compiled twin.
 """
 
+import ctypes
 from bisect import bisect_left
 
-from wsecho.counting.row import MESSAGE_SIZE_BOUNDS, EchoCounters
+# Inclusive upper bounds, in bytes: 64 B to 64 MiB by powers of four, so that a bucket is found by shifting.
+MESSAGE_SIZE_BOUNDS = tuple(64 << (2 * power) for power in range(11))
+
+
+def buckets(bounds: tuple[float, ...]) -> type[ctypes.Array[ctypes.c_int64]]:
+    """Return the type of a histogram's counts."""
+    return ctypes.c_int64 * (len(bounds) + 1)
+
+
+class EchoCounters(ctypes.Structure):
+    """What an echo counts. `wsecho/codec/native/message_row.pxd` is the same layout in C; a test compares the two.
+
+    Bytes on the wire are whole frames, after the handshake; bytes of payload are those of data frames, as they came.
+    What was sent stands before what was received: a copy made while the echo goes on never has more of the former.
+    """
+
+    _fields_ = [
+        ("messages_sent", ctypes.c_int64),
+        ("payload_bytes_sent", ctypes.c_int64),
+        ("wire_bytes_sent", ctypes.c_int64),
+        ("message_bytes", ctypes.c_int64),
+        ("message_sizes", buckets(MESSAGE_SIZE_BOUNDS)),
+        ("payload_bytes_received", ctypes.c_int64),
+        ("wire_bytes_received", ctypes.c_int64),
+        ("compressed_bytes", ctypes.c_int64),
+        ("inflated_bytes", ctypes.c_int64),
+        ("frames_received", ctypes.c_int64 * 16),
+    ]
 
 
 class Tally:

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 
 from wsecho.codec.native.message_row cimport EchoCounters
 
-from wsecho.counting.row import MESSAGE_SIZE_BOUNDS
+from wsecho.websocket.message_counters import MESSAGE_SIZE_BOUNDS
 
 cdef int64_t smallest_bound = MESSAGE_SIZE_BOUNDS[0]
 cdef int last_bucket = len(MESSAGE_SIZE_BOUNDS)

@@ -1,4 +1,4 @@
-# The layout of wsecho.counting.row.EchoCounters, as C sees it.
+# The layout of wsecho.websocket.message_counters.EchoCounters, as C sees it.
 from libc.stdint cimport int64_t
 
 cdef struct EchoCounters:
