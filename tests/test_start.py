@@ -148,7 +148,7 @@ def test_a_stop_in_the_middle_of_the_start_is_heard_by_process_1(
     line = [*as_process_1(), python, "-X", "importtime", *rest, "--host", "127.0.0.1", "--port", "0"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        told = itertools.dropwhile(lambda line: not re.search(r"\bwsecho\.start$", line), process.stderr)
+        told = itertools.dropwhile(lambda line: not re.search(r"\bwsecho\.processes\.start$", line), process.stderr)
         assert sum(1 for _ in itertools.islice(told, 1 + imports)) == 1 + imports
         (server,) = children(process.pid)
         os.kill(server, number)
