@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.results import read  # noqa: E402
 from benchmarks.summary import summary  # noqa: E402
-from wsecho.options.config import GROUPS, OPTIONS, PUBLIC, Option  # noqa: E402
+from wsecho.options.config import GROUPS, OPTIONS, PUBLIC  # noqa: E402
+from wsecho.options.option import Option  # noqa: E402
 from wsecho.telemetry.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
 README = ROOT / "README.md"

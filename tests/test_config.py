@@ -4,16 +4,8 @@ import re
 
 import pytest
 
-from wsecho.options.config import (
-    OPTIONS,
-    Config,
-    parse_count,
-    parse_greeting,
-    parse_host,
-    parse_port,
-    parse_size,
-    parse_time,
-)
+from wsecho.options.config import OPTIONS, Config
+from wsecho.options.values import parse_count, parse_greeting, parse_host, parse_port, parse_size, parse_time
 
 
 @pytest.mark.parametrize(

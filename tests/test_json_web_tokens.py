@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.json_web_keys import SECRET, key_set, private_key, private_pem, public_jwk, public_pem, signed
 from wsecho.access.json_web_tokens import MAX_TOKEN, JsonWebTokens, Keys, parse_key_file, parse_key_set
 from wsecho.access.policy import REFUSED, Verdict
-from wsecho.options.config import OPTIONS, SHARED_SECRET_ALGORITHMS, Config
+from wsecho.options.config import OPTIONS, Config
+from wsecho.options.values import SHARED_SECRET_ALGORITHMS
 
 PUBLIC = Config().jwt_algorithms
 # Of a token that is made when tests are collected: no time of day may be in their names.

@@ -23,7 +23,8 @@ from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
 from wsecho.__main__ import OLDEST_PYTHON
 from wsecho.cli import main
-from wsecho.options.config import OPTIONS, Option
+from wsecho.options.config import OPTIONS
+from wsecho.options.option import Option
 from wsecho.processes import binding
 
 

@@ -16,7 +16,10 @@ from tests.conftest import Serve
 from tests.test_launch import run
 from wsecho.cli import command, configured, main
 from wsecho.options import environment
-from wsecho.options.config import OPTIONS, Config, Option, OptionError, check, parse_port, parse_size
+from wsecho.options.checks import check
+from wsecho.options.config import OPTIONS, Config
+from wsecho.options.option import Option, OptionError
+from wsecho.options.values import parse_port, parse_size
 from wsecho.processes import worker
 from wsecho.tls import server
 

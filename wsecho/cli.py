@@ -10,18 +10,11 @@ import click
 from click.core import ParameterSource
 
 from wsecho import __version__
-from wsecho.options.config import (
-    GROUPS,
-    OPTIONS,
-    PUBLIC,
-    Config,
-    Option,
-    OptionError,
-    check,
-    parse_file,
-    parse_key_set_source,
-)
+from wsecho.options.checks import check
+from wsecho.options.config import GROUPS, OPTIONS, PUBLIC, Config
 from wsecho.options.environment import nearest, variable_of
+from wsecho.options.option import Option, OptionError
+from wsecho.options.values import parse_file, parse_key_set_source
 
 _FLAGS = tuple(option.flag for option in OPTIONS)
 # Names of files stay as the system gave them, in whatever encoding it has.

@@ -12,7 +12,9 @@ from wsecho.access.origins import Origins
 from wsecho.access.policy import Authentication, Gate, Secrets, Verifier
 from wsecho.http.credentials import BASIC, BEARER
 from wsecho.options import extras
-from wsecho.options.config import Config, OptionError, parse_token, parse_user
+from wsecho.options.config import Config
+from wsecho.options.option import OptionError
+from wsecho.options.values import parse_token, parse_user
 
 if TYPE_CHECKING:
     from wsecho.access.json_web_tokens import Keys

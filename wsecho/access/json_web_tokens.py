@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 
 from wsecho.access.policy import ACCEPTED, PENDING, REFUSED, Verdict
-from wsecho.options.config import SHARED_SECRET_ALGORITHMS
+from wsecho.options.values import SHARED_SECRET_ALGORITHMS
 
 # Longer ones are not looked into.
 MAX_TOKEN = 8 * 1024

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from wsecho.options.config import OPTIONS, Option, parse_port
+from wsecho.options.config import OPTIONS
+from wsecho.options.option import Option
+from wsecho.options.values import parse_port
 
 _PREFIX = "WSECHO_"
 # What builds and what tests this package reads these.

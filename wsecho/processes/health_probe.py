@@ -8,8 +8,8 @@ import ssl
 import sys
 
 from wsecho.http.addresses import ALL, ALL_OF_IPV4
-from wsecho.options.config import parse_host, parse_port, parse_switch
 from wsecho.options.environment import text_of
+from wsecho.options.values import parse_host, parse_port, parse_switch
 from wsecho.proxies.proxy_header import LOCAL_HEADER
 
 # Addresses at which this machine reaches a server that listens on all of them.

@@ -33,7 +33,8 @@ from wsecho.counting.shared_page import Stats
 from wsecho.http.addresses import is_loopback
 from wsecho.logs import structured_log
 from wsecho.options import environment
-from wsecho.options.config import Config, OptionError
+from wsecho.options.config import Config
+from wsecho.options.option import OptionError
 from wsecho.processes import binding
 from wsecho.processes.binding import Sockets
 from wsecho.processes.control import Alone, Orders, Stop

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from wsecho.options.config import OptionError
+from wsecho.options.option import OptionError
 from wsecho.tls.self_signed import make_certificate
 
 # The one protocol that is spoken here (RFC 7301 section 6).

@@ -4,7 +4,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 
 from wsecho.options import extras
-from wsecho.options.config import OptionError
+from wsecho.options.option import OptionError
 
 _NAMES = ("localhost",)
 _ADDRESSES = ("127.0.0.1", "::1")

@@ -14,7 +14,8 @@ from aiofastnet import openssl_compat
 
 from wsecho.http.http1 import encode_response
 from wsecho.http.response import plain
-from wsecho.options.config import Config, OptionError
+from wsecho.options.config import Config
+from wsecho.options.option import OptionError
 from wsecho.tls import client_hello
 from wsecho.tls.certificates import (
     PROTOCOL,

@@ -1,0 +1,73 @@
+"""Options that contradict each other, and those that would have no effect: they are refused at the start."""
+
+from wsecho.http.addresses import ALL, ALL_OF_IPV4
+from wsecho.http.origin import ANY
+from wsecho.options.config import DEFAULT_ADMIN_HOST, DEFAULTS, Config
+from wsecho.options.option import OptionError
+from wsecho.options.values import PUBLIC_KEY_ALGORITHMS, SHARED_SECRET_ALGORITHMS
+from wsecho.proxies.forwarded import X_FORWARDED_FOR
+
+
+def check(config: Config) -> None:
+    """Raise OptionError where options contradict each other, or where what one of them asks for would not happen."""
+    try:
+        _check_addresses(config)
+        _check_encryption(config)
+        _check_limits(config)
+        _check_json_web_tokens(config)
+    except ValueError as error:
+        raise OptionError(config.with_sources(str(error))) from None
+
+
+def _check_limits(config: Config) -> None:
+    if config.ping_timeout not in (DEFAULTS["ping_timeout"], 0) and not config.ping_interval:
+        raise ValueError("--ping-timeout is of no use without --ping-interval: no ping is sent")
+    if config.drain_delay >= config.drain_timeout:
+        raise ValueError("--drain-delay leaves no time of --drain-timeout to say goodbye in")
+
+
+def _check_encryption(config: Config) -> None:
+    if config.tls_self_signed and (config.tls_cert or config.tls_key):
+        raise ValueError("--tls-self-signed makes its own certificate: it cannot go with --tls-cert or --tls-key")
+    if config.tls_key and not config.tls_cert:
+        raise ValueError("--tls-key is of no use without --tls-cert")
+    if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
+        raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
+
+
+def _check_addresses(config: Config) -> None:
+    if config.admin_port and config.admin_port == config.port and _overlap(config.host, config.admin_host):
+        raise ValueError("--admin-port is that of --port, on an address of --host: it needs one of its own")
+    if ANY in config.allow_origin and len(config.allow_origin) > 1:
+        raise ValueError("--allow-origin has others beside *, which lets every page in")
+    if config.forwarded_header != X_FORWARDED_FOR and not config.trusted_proxy:
+        raise ValueError("--forwarded-header is of no use without --trusted-proxy")
+    if config.proxy_protocol and not config.trusted_proxy:
+        raise ValueError("--proxy-protocol needs --trusted-proxy: else everybody could say to be anybody")
+    if config.admin_host != DEFAULT_ADMIN_HOST and config.admin_port is None:
+        raise ValueError("--admin-host is of no use without --admin-port")
+
+
+def _overlap(host: str, other: str) -> bool:
+    """Tell whether both listen on one address, as far as their names tell."""
+    pair = {host, other}
+    return host == other or ALL in pair or (ALL_OF_IPV4 in pair and not any(":" in name for name in pair))
+
+
+def _check_json_web_tokens(config: Config) -> None:
+    if config.jwt_key_file and config.jwt_jwks:
+        raise ValueError("--jwt-key-file and --jwt-jwks cannot go together: a key set may hold all keys")
+    if not (config.jwt_key_file or config.jwt_jwks):
+        for option, value, default in (
+            ("--jwt-algorithms", config.jwt_algorithms, PUBLIC_KEY_ALGORITHMS),
+            ("--jwt-audience", config.jwt_audience, ()),
+            ("--jwt-issuer", config.jwt_issuer, ()),
+            ("--jwt-leeway", config.jwt_leeway, DEFAULTS["jwt_leeway"]),
+        ):
+            if value != default:
+                raise ValueError(f"{option} is of no use without --jwt-key-file or --jwt-jwks")
+    shared = SHARED_SECRET_ALGORITHMS & set(config.jwt_algorithms)
+    if shared and shared != set(config.jwt_algorithms):
+        raise ValueError("--jwt-algorithms names some for public keys and some for a secret: one key cannot be both")
+    if shared and config.jwt_jwks:
+        raise ValueError("--jwt-algorithms for a secret cannot go with --jwt-jwks: a set that others read has none")

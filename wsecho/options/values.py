@@ -1,0 +1,163 @@
+"""What an option's text stands for: each parser returns a value, or raises ValueError with a line for the user."""
+
+import re
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+from urllib.parse import urlsplit
+
+from wsecho.http.addresses import is_loopback
+from wsecho.http.credentials import digest, is_token
+from wsecho.websocket.handshake import FIRST_OFFERED, NONE, is_subprotocol_policy
+
+SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_TIME_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+# RFC 7518 section 3.1, RFC 8037. Whoever verifies by the first ones can sign by them, too.
+SHARED_SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
+PUBLIC_KEY_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+)
+# What has room behind every receive buffer, as the payload of a ping does.
+_LONGEST_GREETING = 125
+_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `text` stands for: `65536`, `64KiB`, `1.5MiB`. Raises ValueError.
+
+    A part of a byte is one: nothing but 0 is 0, which for some options means that there is no limit.
+    """
+    return ceil(_quantity(text, SIZE_UNITS, "a size such as 65536, 64KiB or 16MiB"))
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that `text` stands for: `0.5`, `500ms`, `20s`, `5m`, `1h`. Raises ValueError."""
+    return _quantity(text, _TIME_UNITS, "a time such as 500ms, 20s or 5m")
+
+
+def _quantity(text: str, units: dict[str, Any], expected: str) -> float:
+    match = _QUANTITY.fullmatch(text.strip())
+    if not match or match[2] not in units:
+        raise ValueError(f"{text!r} is not {expected}")
+    return float(match[1]) * float(units[match[2]])
+
+
+def parse_count(text: str) -> int:
+    """Return the whole number that `text` stands for. Raises ValueError."""
+    if not re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def parse_port(text: str) -> int:
+    """Return a port, 0 to 65535; 0 lets the system choose one. Raises ValueError."""
+    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII) or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port, 0 to 65535")
+    return int(text)
+
+
+def parse_host(text: str) -> str:
+    """Return the address or name to listen on. IPv6 may be in brackets, as in URLs. Raises ValueError."""
+    host = text.strip()
+    if host.startswith("[") and host.endswith("]") and ":" in host:
+        host = host[1:-1]
+    if not host or any(char.isspace() for char in host):
+        raise ValueError(f"{text!r} is not an address or a host name")
+    return host
+
+
+def parse_subprotocol_policy(text: str) -> str:
+    """Return the policy for `wsecho.websocket.handshake.choose_subprotocol`. Raises ValueError."""
+    text = ",".join(name.strip() for name in text.split(","))
+    if not is_subprotocol_policy(text):
+        raise ValueError(f"{text!r} is not 'first', 'none' or a comma-separated list of subprotocols")
+    if "," in text and not {FIRST_OFFERED, NONE}.isdisjoint(text.split(",")):
+        raise ValueError(f"{text!r} has 'first' or 'none' among names: each of them stands alone")
+    return text
+
+
+def parse_token(text: str) -> bytes:
+    """Return the digest of a bearer token: the token itself is not kept. Raises ValueError, which does not tell it."""
+    if not is_token(text):
+        raise ValueError("a token consists of letters, digits and - . _ ~ + /, and may end with =")
+    return digest(text.encode())
+
+
+def parse_user(text: str) -> bytes:
+    """Return the digest of `user:password` (RFC 7617 section 2). Raises ValueError, which does not tell it."""
+    if text.find(":") < 1 or not text.isprintable():
+        raise ValueError("a user is written as NAME:PASSWORD, in printable characters")
+    return digest(text.encode())
+
+
+def parse_metrics_auth(text: str) -> bytes | str:
+    """Return the digest of a token, or `off`. Raises ValueError."""
+    return "off" if text.lower() == "off" else parse_token(text)
+
+
+def parse_file(text: str) -> str:
+    """Return the name of a file. Raises ValueError."""
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def parse_greeting(text: str) -> bytes:
+    """Return a message's bytes, 1 to 125 of them. Raises ValueError."""
+    try:
+        message = text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    if not 0 < len(message) <= _LONGEST_GREETING:
+        raise ValueError(f"it is {len(message)} bytes long: 1 to {_LONGEST_GREETING} can be sent")
+    return message
+
+
+def parse_algorithm(text: str) -> str:
+    """Return the name of an algorithm for signatures (RFC 7518 section 3.1). Raises ValueError."""
+    if text not in PUBLIC_KEY_ALGORITHMS and text not in SHARED_SECRET_ALGORITHMS:
+        known = ", ".join((*PUBLIC_KEY_ALGORITHMS, *sorted(SHARED_SECRET_ALGORITHMS)))
+        raise ValueError(f"{text!r} is not one of {known}")
+    return text
+
+
+def parse_key_set_source(text: str) -> str:
+    """Return the name of a file, or a URL. Raises ValueError."""
+    if "://" not in text:
+        return parse_file(text)
+    url = urlsplit(text)
+    if not url.hostname or url.username is not None or url.fragment or url.port == 0:
+        raise ValueError("it is not a URL such as https://example.com/.well-known/jwks.json")
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
+        raise ValueError("a key set could be changed on its way: the URL needs https, except for this machine")
+    return text
+
+
+def parse_switch(text: str) -> bool:
+    """Return whether something is switched on. Raises ValueError."""
+    switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+    word = text.strip().lower()
+    if word not in switches:
+        raise ValueError(f"{text!r} is neither on nor off")
+    return switches[word]
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a parser that accepts only `choices`, in whichever case."""
+
+    def parse(text: str) -> str:
+        word = text.strip().lower()
+        if word not in choices:
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+        return word
+
+    return parse
+
+
+_parse_log_level = one_of("debug", "info", "warning", "error")
+
+
+def parse_log_level(text: str) -> str:
+    """Return the name of a severity. Raises ValueError."""
+    return _parse_log_level("warning" if text.strip().lower() == "warn" else text)
