@@ -254,14 +254,11 @@ def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
 
         connection = SimpleNamespace(look=lambda now: looked.append(turn))
         due = iter([[connection] * 100])
-        services: Any = SimpleNamespace(
-            loop=loop,
-            ledger=SimpleNamespace(loop_lag=lambda seconds: None),
-            connections=SimpleNamespace(expired=lambda now: []),
-            schedule=SimpleNamespace(due=lambda now: next(due, [])),
-        )
+        ledger: Any = SimpleNamespace(loop_lag=lambda seconds: None)
+        connections: Any = SimpleNamespace(expired=lambda now: [])
+        schedule: Any = SimpleNamespace(due=lambda now: next(due, []))
         count_turns()
-        sweeping = asyncio.create_task(sweep(services, 0.001))
+        sweeping = asyncio.create_task(sweep(connections, schedule, ledger, 0.001))
         async with asyncio.timeout(PATIENCE):
             while len(looked) < 100:
                 await asyncio.sleep(0)
@@ -300,13 +297,10 @@ def test_a_sweep_survives_whatever_fails_in_it() -> None:
 
         broken = SimpleNamespace(look=fail, abort=fail)
         good = SimpleNamespace(look=lambda now: looked.append(failing))
-        services: Any = SimpleNamespace(
-            loop=loop,
-            ledger=SimpleNamespace(loop_lag=lambda seconds: None),
-            connections=SimpleNamespace(expired=expired),
-            schedule=SimpleNamespace(due=due),
-        )
-        sweeping = asyncio.create_task(sweep(services, 0.001))
+        ledger: Any = SimpleNamespace(loop_lag=lambda seconds: None)
+        connections: Any = SimpleNamespace(expired=expired)
+        schedule: Any = SimpleNamespace(due=due)
+        sweeping = asyncio.create_task(sweep(connections, schedule, ledger, 0.001))
         async with asyncio.timeout(PATIENCE):
             while len(looked) < 3:
                 await asyncio.sleep(0)

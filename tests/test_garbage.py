@@ -23,7 +23,7 @@ from tests.test_tls import first_record
 # The collector never runs by itself; `/ready` on the admin port tells the types of what it would have found.
 TELLING = """
 import gc, json
-from wsecho import routes
+from wsecho.routes.health import Health
 from wsecho.http.response import plain
 gc.disable()
 def garbage(self, request):
@@ -34,7 +34,7 @@ def garbage(self, request):
     gc.garbage.clear()
     gc.collect()
     return plain(200, json.dumps(types))
-routes.Routes._ready = garbage
+Health._ready = garbage
 """
 
 GOODBYE = client_frame(CLOSE, (1000).to_bytes(2, "big"))

@@ -225,7 +225,9 @@ def test_no_field_makes_a_head_cost_more_than_a_few_milliseconds(
 
 @pytest.mark.parametrize("options", [[], ["--tls-self-signed"]], ids=["plain", "TLS"])
 def test_heads_that_wait_for_a_later_turn_are_all_answered(serve: Serve, options: list[str]) -> None:
-    server = serve(*options, command=patched("from wsecho import turns; turns._HEADS_SECONDS = 0"))
+    server = serve(
+        *options, command=patched("from wsecho.connections import fair_queues; fair_queues._HEADS_SECONDS = 0")
+    )
     health = head("GET /health HTTP/1.1", "Host: a")
     echo = server_frame(TEXT, b"a") + server_close(1000, "")
     clients = [RawConnection(server.port, tls=server.client_tls) for _ in range(20)]

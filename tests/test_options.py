@@ -20,7 +20,7 @@ from wsecho.options.checks import check
 from wsecho.options.config import OPTIONS, Config
 from wsecho.options.option import Option, OptionError
 from wsecho.options.values import parse_port, parse_size
-from wsecho.processes import worker
+from wsecho.processes import descriptors
 from wsecho.tls import server
 
 # What a kubelet puts into every pod for the Service `wsecho`, which serves one port with a name and one by UDP.
@@ -253,10 +253,10 @@ def test_one_port_is_enough_where_the_addresses_differ(host: str, admin_host: st
 def test_no_more_connections_are_promised_than_there_are_descriptors_for() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = hard - 256
-    worker._raise_descriptor_limit()
-    worker._check_capacity(most)
+    descriptors.raise_limit()
+    descriptors.check_capacity(most)
     with pytest.raises(OptionError, match=f"at most {most} can be held"):
-        worker._check_capacity(most + 1)
+        descriptors.check_capacity(most + 1)
 
 
 def test_a_size_below_a_byte_is_not_taken_for_zero() -> None:

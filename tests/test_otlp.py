@@ -237,7 +237,7 @@ def test_several_workers_stop_in_time_without_a_collector(serve: Serve) -> None:
 
 
 def test_no_worker_is_killed_over_its_last_exports(serve: Serve) -> None:
-    command = patched("from wsecho import exports; exports._LEAST_SECONDS = 3.0")
+    command = patched("from wsecho.telemetry import exports; exports._LEAST_SECONDS = 3.0")
     with FaultyCollector(None) as tarpit:
         variables = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "50"}
         environment = {**variables, "OTEL_EXPORTER_OTLP_ENDPOINT": tarpit.endpoint}
@@ -478,8 +478,8 @@ def test_log_lines_become_log_records(collector: Collector, serve: Serve) -> Non
 
 def test_what_is_not_asked_for_is_not_imported() -> None:
     program = (
-        "import sys, wsecho.processes.worker, wsecho.logs.structured_log\n"
-        "exports = wsecho.processes.worker.Exports('here', wsecho.logs.structured_log.configure('info', 'json'))\n"
+        "import sys, wsecho.processes.worker, wsecho.logs.structured_log, wsecho.telemetry.exports\n"
+        "exports = wsecho.telemetry.exports.Exports('here', wsecho.logs.structured_log.configure('info', 'json'))\n"
         "exports.log_lines(); exports.push(None); exports.traces(); exports.shutdown(1)\n"
         "heavy = 'requests', 'urllib3', 'google', 'grpc', 'opentelemetry.sdk.trace', 'opentelemetry.sdk._logs',\\\n"
         "    'opentelemetry.exporter.otlp', 'opentelemetry.propagate'\n"

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import dataclass
 
 import pytest
 
@@ -11,8 +12,14 @@ from wsecho.access.policy import OPEN, Authentication, Gate, Secrets
 from wsecho.http.credentials import BEARER, digest
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response
+from wsecho.routes.admin_routes import AdminRoutes
+from wsecho.routes.admission import Admission
 from wsecho.routes.assets import Assets, directory
-from wsecho.routes.routes import WEBSOCKET_PATHS, Routes
+from wsecho.routes.health import Health
+from wsecho.routes.metrics_page import MetricsPage
+from wsecho.routes.pages import WEBSOCKET_PATHS
+from wsecho.routes.public_routes import PublicRoutes
+from wsecho.routes.request_info import RequestInfo
 from wsecho.websocket.upgrade import Upgrade
 
 
@@ -25,23 +32,27 @@ def made(answer: Response | Deferred | Upgrade) -> Response | Upgrade:
     return asyncio.run(answer.make()) if isinstance(answer, Deferred) else answer
 
 
-def make_routes(gate: Gate = OPEN, *, has_admin_port: bool = False) -> Routes:
-    return Routes(
-        Assets(directory()),
-        metrics_page,
-        gate,
-        instance_id="an instance",
-        codec="python",
-        subprotocol_policy="first",
-        may_deflate=lambda: True,
-        is_full=lambda: False,
-        is_crowded=lambda share: False,
-        has_admin_port=has_admin_port,
-    )
+@dataclass
+class Ports:
+    """The routes of both ports, and the health that they share."""
+
+    health: Health
+    public: PublicRoutes
+    admin: AdminRoutes
+
+
+def make_routes(gate: Gate = OPEN, *, has_admin_port: bool = False, admin_name: str | None = None) -> Ports:
+    health = Health(lambda: False)
+    assets = Assets(directory())
+    info = RequestInfo("an instance", "python").page
+    metrics = MetricsPage(metrics_page).page
+    admission = Admission(health, lambda share: False, gate, "first", lambda: True)
+    public = PublicRoutes(admission, health, gate, assets, info, None if has_admin_port else metrics)
+    return Ports(health, public, AdminRoutes(health, gate.admin, assets, info, metrics, admin_name))
 
 
 @pytest.fixture
-def routes() -> Routes:
+def routes() -> Ports:
     return make_routes()
 
 
@@ -49,26 +60,26 @@ def get(path: str) -> Request:
     return Request("GET", path, path, "", "1.1", (("Host", "a"),), keep_alive=True, has_body=False)
 
 
-def status_of(routes: Routes, request: Request) -> int:
-    answer = made(routes.answer(request))
+def status_of(routes: Ports, request: Request) -> int:
+    answer = made(routes.public.answer(request))
     assert isinstance(answer, Response)
     return answer.status
 
 
-def test_readiness_ends_with_the_drain_and_liveness_does_not(routes: Routes) -> None:
+def test_readiness_ends_with_the_drain_and_liveness_does_not(routes: Ports) -> None:
     for path in ("/ready", "/readyz", "/health", "/healthz", "/livez"):
         assert status_of(routes, get(path)) == 200
-    routes.draining = True
+    routes.health.draining = True
     for path in ("/ready", "/readyz"):
         assert status_of(routes, get(path)) == 503
     for path in ("/health", "/healthz", "/livez"):
         assert status_of(routes, get(path)) == 200
 
 
-def test_no_websocket_is_opened_any_more_during_a_drain(routes: Routes) -> None:
-    assert isinstance(routes.answer(request_with()), Upgrade)
-    routes.draining = True
-    answer = routes.answer(request_with())
+def test_no_websocket_is_opened_any_more_during_a_drain(routes: Ports) -> None:
+    assert isinstance(routes.public.answer(request_with()), Upgrade)
+    routes.health.draining = True
+    answer = routes.public.answer(request_with())
     assert isinstance(answer, Response)
     assert (answer.status, answer.close) == (503, True)
     assert "Retry-After" in dict(answer.headers)
@@ -77,29 +88,31 @@ def test_no_websocket_is_opened_any_more_during_a_drain(routes: Routes) -> None:
 @pytest.mark.parametrize("has_admin_port", [False, True])
 def test_404_says_what_there_is_and_it_is_there(*, has_admin_port: bool) -> None:
     routes = make_routes(has_admin_port=has_admin_port)
-    for answer in (routes.answer, routes.answer_admin):
+    for answer in (routes.public.answer, routes.admin.answer):
         nothing = made(answer(get("/nowhere")))
         assert isinstance(nothing, Response)
         assert nothing.status == 404
         named = re.findall(r"(?<![/:])(/\w*)(?=[, ]|$)", nothing.line)
         assert {"/health", "/ready", "/info"} <= {*named}
-        assert ("/metrics" in named) is (answer == routes.answer_admin or not has_admin_port)
-        assert ("ws://" in nothing.line) is (answer == routes.answer)
+        assert ("/metrics" in named) is (answer == routes.admin.answer or not has_admin_port)
+        assert ("ws://" in nothing.line) is (answer == routes.public.answer)
         for path in named:
             page = made(answer(get(path)))
             assert isinstance(page, Response)
             assert page.status == 200
 
 
-def test_a_slash_at_the_end_changes_neither_the_answer_nor_its_route(routes: Routes) -> None:
+def test_a_slash_at_the_end_changes_neither_the_answer_nor_its_route(routes: Ports) -> None:
     paths = ("/metrics", "/info", "/health", "/healthz", "/livez", "/ready", "/readyz", *WEBSOCKET_PATHS)
-    for answer in (routes.answer, routes.answer_admin):
+    for answer in (routes.public.answer, routes.admin.answer):
         for path in paths:
             without, with_slash = made(answer(get(path))), made(answer(get(f"{path}/")))
             assert isinstance(without, Response)
             assert isinstance(with_slash, Response)
             assert with_slash.status == without.status
-            assert routes.route_of(get(f"{path}/"), with_slash) == routes.route_of(get(path), without) != ""
+            assert (
+                routes.public.route_of(get(f"{path}/"), with_slash) == routes.public.route_of(get(path), without) != ""
+            )
     for path in ("/metrics//", "/static/client.js/", "//"):
         assert status_of(routes, get(path)) == 404
 
@@ -111,9 +124,8 @@ def test_a_slash_at_the_end_opens_no_door() -> None:
 
 
 def test_the_admin_port_goes_by_the_name_that_it_was_given() -> None:
-    routes = make_routes(has_admin_port=True)
-    routes._admin_name = "box"
+    routes = make_routes(has_admin_port=True, admin_name="box")
     ours = ("box", "box:9000", "BOX:9000", "box.", "127.0.0.1:9000")
     for host, status in (*((host, 200) for host in ours), ("boxes", 403), ("a.box", 403)):
         request = Request("GET", "/health", "/health", "", "1.1", (("Host", host),))
-        assert made(routes.answer_admin(request)).status == status  # type: ignore[union-attr]
+        assert made(routes.admin.answer(request)).status == status  # type: ignore[union-attr]

@@ -363,7 +363,9 @@ def test_who_drips_into_a_loan_keeps_none_from_who_needs_it(serve: Serve) -> Non
 
 def test_single_bytes_that_wait_are_few(serve: Serve, codec_name: str) -> None:
     # Fewer than would be allowed otherwise, so as to be there soon.
-    change = "from wsecho import websocket_connection, wire; wire.MANY_PIECES = 16\n"
+    change = (
+        "from wsecho.codec import wire; from wsecho.connections import websocket_connection; wire.MANY_PIECES = 16\n"
+    )
     change += "websocket_connection._MOST_FOR_PIECES = 260 * websocket_connection._PIECE_COST"
     options = ("--codec", codec_name, "--write-buffer-limit", "1GiB", "--stall-timeout", "1s")
     server = serve(*options, command=patched(change))

@@ -242,7 +242,8 @@ def test_one_blow_to_many_workers_ends_nothing(serve: Serve) -> None:
 
 def patched(change: str) -> list[str]:
     """Return the command that starts the server with something of it changed."""
-    code = f"import sys; from wsecho import cli, supervisor, worker; {change}; sys.exit(cli.main())"
+    imports = "import sys; from wsecho import cli; from wsecho.processes import prefork, supervisor, worker"
+    code = f"{imports}; {change}; sys.exit(cli.main())"
     return [sys.executable, "-c", code]
 
 
@@ -380,8 +381,8 @@ def test_a_hangup_loads_again_and_everyone_stays(serve: Serve, workers: int) -> 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_cannot_be_loaded_again_stays_as_it_was(workers: int) -> None:
     command = patched(
-        "prepare = worker.prepare;"
-        "worker.prepare = lambda *a: (f := prepare(*a), f.reloads.append(lambda: open('/no/such/file')))[0]"
+        "prepare = prefork.prepare;"
+        "prefork.prepare = lambda *a: (f := prepare(*a), f.reloads.append(lambda: open('/no/such/file')))[0]"
     )
     server = RunningServer("--workers", str(workers), command=command)
     with RawConnection(server.port).open() as connection:

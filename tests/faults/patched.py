@@ -6,7 +6,9 @@ from pathlib import Path
 
 def patched(change: str) -> list[str]:
     """Return the command that starts the server after the statement `change`."""
-    code = f"import os, sys; from wsecho import cli, http_connection, inflater, listener, worker\n{change}\n"
+    code = (
+        f"import os, sys\nfrom wsecho import cli\nfrom wsecho.connections import http_connection, listener\n{change}\n"
+    )
     return [sys.executable, "-c", f"{code}sys.exit(cli.main())"]
 
 

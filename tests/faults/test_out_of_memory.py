@@ -28,17 +28,19 @@ http_connection.RequestReader.feed = fail
 """,
     "becoming a WebSocket": """
 upgrade = http_connection.HttpConnection._upgrade
-made = http_connection.WebSocketConnection
+made = http_connection.WebSocketConnection.__init__
+def none(*arguments):
+    raise MemoryError
 def fail(connection, request, *rest):
-    def none(*arguments): raise MemoryError
-    http_connection.WebSocketConnection = none if request.value('x-out-of-memory') else made
+    http_connection.WebSocketConnection.__init__ = none if request.value('x-out-of-memory') else made
     return upgrade(connection, request, *rest)
 http_connection.HttpConnection._upgrade = fail
 """,
     "looking into a message": """
+import zlib
 def fail(*arguments):
     raise MemoryError
-inflater.zlib.decompressobj = fail
+zlib.decompressobj = fail
 """,
 }
 
@@ -74,14 +76,15 @@ def fail(*arguments):
 http_connection.HttpConnection.__init__ = fail
 """,
     "making a transport": """
-from wsecho import tls
+from wsecho.connections import connection_starter
+from wsecho.tls import server
 def failing(base):
     def fail(*arguments, **named):
         next(failures)
         return base(*arguments, **named)
     return fail
-listener.SelectorSocketTransport = failing(listener.SelectorSocketTransport)
-tls._Transport = failing(tls._Transport)
+connection_starter.SelectorSocketTransport = failing(connection_starter.SelectorSocketTransport)
+server.EncryptedTransport = failing(server.EncryptedTransport)
 """,
     "being told of the transport": """
 from wsecho.connections.registry import Connections
@@ -209,8 +212,7 @@ def test_memory_that_ends_when_a_turn_has_come_ends_who_waited_for_it(serve: Ser
 def fail(connection, unread):
     if connection._echo.inflater:
         raise MemoryError
-from wsecho import websocket_connection
-websocket_connection.WebSocketConnection.take = fail
+http_connection.WebSocketConnection.take = fail
 """
     server = serve("--codec", codec_name, command=patched(change))
     with undisturbed(server) as bystander:

@@ -1,14 +1,9 @@
 """The plain glue between a transport and an echo. `wsecho/codec/native/wire.pyx` is the compiled twin."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from wsecho.websocket.echo import CLOSED, OPEN, Echo
-
-if TYPE_CHECKING:
-    from wsecho.connections.websocket_connection import WebSocketConnection
 
 # After so many pieces, a power of two, the connection is asked what they cost, if they wait.
 MANY_PIECES = 512
@@ -21,12 +16,43 @@ MANY_FRAMES = 1024
 _ROOM = 8 << 10
 
 
+class Connection(Protocol):
+    """What a wire tells its connection."""
+
+    def echo_closes(self) -> None:
+        """The echo has left its open state: a Close was sent, or can no longer be."""
+
+    def pong_received(self) -> None:
+        """Our ping was answered."""
+
+    def nothing_to_send(self) -> None:
+        """What was read needs no answer."""
+
+    def wait(self) -> None:
+        """What was read took too much of one turn of the loop: read on when others have had theirs."""
+
+    def many_pieces_written(self) -> None:
+        """Another `MANY_PIECES` were handed to the transport."""
+
+    def eof_received(self) -> None:
+        """The peer closed its side; the transport sends what is left and closes ours."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended, however it did."""
+
+    def pause_writing(self) -> None:
+        """The peer does not read."""
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+
+
 class Wire(asyncio.BufferedProtocol):
     """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
 
     __slots__ = ("_connection", "_echo", "_memory", "_transport", "pieces", "written")
 
-    def __init__(self, echo: Echo, transport: asyncio.Transport, connection: WebSocketConnection) -> None:
+    def __init__(self, echo: Echo, transport: asyncio.Transport, connection: Connection) -> None:
         self._echo = echo
         self._transport = transport
         self._connection = connection
@@ -40,6 +66,11 @@ class Wire(asyncio.BufferedProtocol):
         landing = self._echo.buffer.landing
         room = min(self._echo.room(), max(self._echo.rest, _ROOM))
         return self._memory[landing : landing + room]
+
+    def take(self, data: bytes) -> None:
+        """Echo what came in by another way than this, such as behind the handshake: `echo.room()` bytes at most."""
+        self._echo.buffer.place(self._echo.buffer.landing, data)
+        self.buffer_updated(len(data))
 
     def buffer_updated(self, received: int) -> None:
         """Echo what was just read; after the closing handshake it is read only to be dropped."""

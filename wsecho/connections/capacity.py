@@ -16,6 +16,9 @@ class Capacity:
         """Tell whether the connection that asks, which is held already, is one too many."""
         return len(self._held) > self._most
 
-    def has_room(self, starting: int) -> bool:
-        """Tell whether another connection may be accepted. `starting` are accepted, and not held yet."""
-        return len(self._held) + starting < self._most + self._beyond
+    def has_room(self, starting: int, extra: int = 0) -> bool:
+        """Tell whether another connection may be accepted. `starting` are accepted, and not held yet.
+
+        `extra` more than that may be accepted where it matters most.
+        """
+        return len(self._held) + starting < self._most + self._beyond + extra

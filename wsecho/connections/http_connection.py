@@ -1,32 +1,67 @@
 """One transport while it speaks HTTP/1.1: one request at a time, until it closes or becomes a WebSocket."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol, cast
 
 from structlog.typing import FilteringBoundLogger
 
+from wsecho.connections.fair_queues import Heads
+from wsecho.connections.registry import Connections
 from wsecho.connections.transports import abort_if_reset, half_close, unread
 from wsecho.connections.websocket_connection import WebSocketConnection
+from wsecho.counting.connection_counters import Ledger
 from wsecho.counting.row import REFUSALS
 from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response, plain
 from wsecho.logs import structured_log
+from wsecho.options.config import Config
 from wsecho.proxies.client import Caller
-from wsecho.routes.routes import stopping
-from wsecho.telemetry.spans import Span
+from wsecho.routes.refusals import stopping
+from wsecho.telemetry.spans import Span, Traces
 from wsecho.tls.transport import AnswerPendingError, tls_facts
+from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.upgrade import Upgrade
-
-if TYPE_CHECKING:
-    from wsecho.processes.worker import Services
 
 # A proxy that adds nothing passes on what clients have written.
 _SILENCE_REMEDY = "a proxy that adds none must not be in --trusted-proxy: docs/proxies.md, Who the client is"
+
+
+class Routes(Protocol):
+    """The routes of one port."""
+
+    def answer(self, request: Request) -> Response | Deferred | Upgrade:
+        """Answer one request."""
+
+    def route_of(self, request: Request, answer: Response | Upgrade) -> str:
+        """Return the route that a request is counted under."""
+
+    def keeps_connections(self) -> bool:
+        """Tell whether a connection may stay for another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpContext:
+    """What the HTTP connections of one port share.
+
+    `request_buffer` is what they read into; `open_websocket` makes what becomes of one that is upgraded.
+    """
+
+    config: Config
+    routes: Routes
+    connections: Connections
+    heads: Heads
+    ledger: Ledger
+    traces: Traces
+    log: FilteringBoundLogger
+    request_buffer: memoryview
+    open_websocket: Callable[
+        [asyncio.Transport, Agreement | None, FilteringBoundLogger, Span, str], WebSocketConnection
+    ]
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -36,17 +71,15 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def __init__(
         self,
-        services: Services,
-        answer: Callable[[Request], Response | Deferred | Upgrade],
+        context: HttpContext,
         accepted_at: float,
         caller: Caller,
         server_name: str | None,
     ) -> None:
-        """`answer` knows the routes of the port that was connected to, `accepted_at` is when the clock of the handshake
-        started, `caller` is counted as long as the connection lasts, `server_name` is what the client sent with TLS.
+        """`accepted_at` is when the clock of the handshake started, `caller` is counted as long as the connection
+        lasts, `server_name` is what the client sent with TLS.
         """
-        self._services = services
-        self._answer_to = answer
+        self._context = context
         self._accepted_at = accepted_at
         self._caller = caller
         self._server_name = server_name
@@ -64,13 +97,13 @@ class HttpConnection(asyncio.BufferedProtocol):
         """The first request may begin, and must be there in the time that is left since accept."""
         self._transport = cast(asyncio.Transport, transport)
         try:
-            self._transport.set_write_buffer_limits(high=self._services.config.write_buffer_limit)
-            self._services.connections.add(self)
-            self._watch(self._accepted_at + self._services.config.handshake_timeout - self._services.now())
+            self._transport.set_write_buffer_limits(high=self._context.config.write_buffer_limit)
+            self._context.connections.add(self)
+            self._watch(self._accepted_at + self._context.config.handshake_timeout - monotonic())
         except Exception:
             # The transport would go on, and nothing would ever end it. Not now: it is about to begin to read.
             self._ended = True
-            self._services.loop.call_soon(self._transport.abort)
+            asyncio.get_running_loop().call_soon(self._transport.abort)
             raise
 
     def is_buffered_protocol(self) -> bool:
@@ -79,22 +112,22 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the transport may read to."""
-        return self._services.request_buffer
+        return self._context.request_buffer
 
     def buffer_updated(self, received: int) -> None:
         """Take what was just read; after the last answer it is read only to be dropped."""
         if self._ended:
             abort_if_reset(self._transport)
             return
-        data = bytes(self._services.request_buffer[:received])
-        if self._services.heads.must_wait():
+        data = bytes(self._context.request_buffer[:received])
+        if self._context.heads.must_wait():
             self._wait(data)
         else:
             self._take(data)
 
     def eof_received(self) -> bool:
         """The peer closed its side; the transport sends what is left and closes ours, or waits for us to do so."""
-        self._watch(self._services.config.close_timeout)
+        self._watch(self._context.config.close_timeout)
         self._heard_all = True
         has_more_to_say = self._deferred is not None or bool(self._unread)
         if has_more_to_say and not self._transport.can_write_eof():
@@ -105,7 +138,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """The transport has ended."""
         # What others need back comes first, in case the rest fails.
         self._caller.leave()
-        self._services.connections.remove(self)
+        self._context.connections.remove(self)
         self._ended = True
         if self._deferred:
             self._deferred.cancel()  # nobody waits for that answer any more
@@ -133,8 +166,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     def expire(self) -> None:
         """No complete request in time, or no end after the last answer."""
         if not self._answered:
-            self._services.ledger.handshake("timeout")
-        self._services.ledger.timeout(self._lacking)
+            self._context.ledger.handshake("timeout")
+        self._context.ledger.timeout(self._lacking)
         if self._has_begun and not self._ended:
             self._refuse(plain(408, "the request took too long", close=True))
         else:
@@ -174,18 +207,18 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Go on with what has come in a later turn of the loop, when others have had theirs."""
         self._unread = unread
         self._transport.pause_reading()
-        self._services.heads.wait(self._continue)
+        self._context.heads.wait(self._continue)
 
     def _take(self, data: bytes) -> None:
         began = time.perf_counter()
         try:
             self._read(data)
         finally:
-            self._services.heads.spend(time.perf_counter() - began)
+            self._context.heads.spend(time.perf_counter() - began)
 
     def _read(self, data: bytes) -> None:
         if self._is_idle:
-            self._watch(self._services.config.handshake_timeout)
+            self._watch(self._context.config.handshake_timeout)
         reader = self._reader or RequestReader()
         try:
             request = reader.feed(data)
@@ -207,15 +240,15 @@ class HttpConnection(asyncio.BufferedProtocol):
         request.tls = tls_facts(self._transport, self._server_name)
         self._caller.identify(request)
         try:
-            answer = self._answer_to(request)
+            answer = self._context.routes.answer(request)
         except Exception:
-            structured_log.about(self._services.log, request).exception(
+            structured_log.about(self._context.log, request).exception(
                 "request failed", peer=request.peer, path=request.path
             )
             answer = plain(500, "the server failed to answer", close=True)
         if isinstance(answer, Deferred):
             self._transport.pause_reading()
-            self._deferred = self._services.loop.create_task(self._finish(answer, request, began, unread))
+            self._deferred = asyncio.get_running_loop().create_task(self._finish(answer, request, began, unread))
         else:
             self._give(answer, request, began, unread)
 
@@ -224,7 +257,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         try:
             response = await answer.make()
         except Exception:
-            structured_log.about(self._services.log, request).exception(
+            structured_log.about(self._context.log, request).exception(
                 "request failed", peer=request.peer, path=request.path
             )
             response = plain(500, "the server failed to answer", close=True)
@@ -235,27 +268,27 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _give(self, answer: Response | Upgrade, request: Request, began: float, unread: bytes) -> None:
         """Send an answer, and count it."""
-        route = self._services.routes.route_of(request, answer)
+        route = self._context.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
-            span = self._services.traces.opened(request, route, answer.subprotocol, began)
+            span = self._context.traces.opened(request, route, answer.subprotocol, began)
             connection = self._upgrade(request, answer, span)
-            self._services.ledger.request(request.method, route, 101, time.perf_counter() - began)
+            self._context.ledger.request(request.method, route, 101, time.perf_counter() - began)
             connection.take(unread)
             return
-        span = self._services.traces.answered(request, route, answer.status, began)
+        span = self._context.traces.answered(request, route, answer.status, began)
         if answer.refusal:
-            self._services.ledger.handshake(answer.refusal)
+            self._context.ledger.handshake(answer.refusal)
             if answer.refusal in REFUSALS:
-                self._services.ledger.connection_refused(answer.refusal)
+                self._context.ledger.connection_refused(answer.refusal)
             self._log(request, span).info(
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
-        must_go = self._services.routes.draining or self._services.capacity.is_full()
+        must_go = not self._context.routes.keeps_connections()
         self._caller.answered()
         must_go = must_go or self._caller.has_too_many or (self._heard_all and not unread)
         stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
-        self._services.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
+        self._context.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
         if stays and unread:
             # One request at a time, and other connections in between.
             self._wait(unread)
@@ -264,7 +297,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Go on with what came in behind the last request, unless the peer must read first or has gone."""
         if self._ended or self._deferred or self._transport.is_closing():
             return
-        if self.unsent() > self._services.config.write_buffer_limit:
+        if self.unsent() > self._context.config.write_buffer_limit:
             return
         unread, self._unread = self._unread, b""
         self._transport.resume_reading()
@@ -276,16 +309,16 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _rest(self) -> None:
         """Wait for the next request, for as long as a connection may be idle; or first for the answer to be read."""
-        config = self._services.config
+        config = self._context.config
         self._watch(config.stall_timeout if self.unsent() else config.keep_alive_timeout)
 
     def _refuse(self, response: Response) -> None:
         """Answer what never became a request, and end the connection."""
         self._answered = True
         fields = self._caller.log_fields
-        self._services.log.info("request refused", **fields, status=response.status, reason=response.line)
+        self._context.log.info("request refused", **fields, status=response.status, reason=response.line)
         self._respond(response, keep_alive=False)
-        self._services.ledger.request("", "", response.status, 0.0)
+        self._context.ledger.request("", "", response.status, 0.0)
 
     def _respond(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> None:
         answer = encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time())
@@ -297,17 +330,17 @@ class HttpConnection(asyncio.BufferedProtocol):
             # Half-close and wait for the peer: closing at once could reset the connection and take the answer with it.
             self._ended = True
             half_close(self._transport)
-            self._watch(self._services.config.close_timeout)
+            self._watch(self._context.config.close_timeout)
 
     def _upgrade(self, request: Request, upgrade: Upgrade, span: Span) -> WebSocketConnection:
         self._ended = True
-        self._services.connections.remove(self)
+        self._context.connections.remove(self)
         log = self._log(request, span)
         if self._caller.tells_of_silence():
             log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_SILENCE_REMEDY)
         log.debug("websocket opened", peer=request.peer, path=request.path)
         share = self._caller.share
-        connection = WebSocketConnection(self._transport, self._services, upgrade.deflate, log, span, share)
+        connection = self._context.open_websocket(self._transport, upgrade.deflate, log, span, share)
         connection.open(encode_upgrade(upgrade.headers))
         # Not before: as long as we are the transport's protocol, we are told of its end.
         self._caller.passed_on()
@@ -315,8 +348,8 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:
         """Return a logger whose lines can be found from the request's trace."""
-        log = structured_log.about(self._services.log, request)
+        log = structured_log.about(self._context.log, request)
         return log.bind(**span.log_fields) if span.log_fields else log
 
     def _watch(self, limit: float) -> None:
-        self._services.connections.watch(self, limit, self._services.now())
+        self._context.connections.watch(self, limit, monotonic())

@@ -1,7 +1,9 @@
 """How long a connection may live, idle and be silent, and how fast it may send: decided from few numbers and `now`."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Literal, Self
+
+from wsecho.options.config import Config
 
 # A silent peer is noticed within this part of the ping interval.
 _LOOKS_PER_INTERVAL = 4
@@ -19,6 +21,11 @@ class Limits:
     max_lifetime: float
     max_frame_rate: float
     max_byte_rate: float
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the limits that the options ask for."""
+        return cls(*(getattr(config, limit.name) for limit in fields(cls)))
 
     def forbid(self, size: int) -> bool:
         """Tell whether `size` bytes are more than anybody may send at once."""

@@ -1,24 +1,27 @@
 """One WebSocket, from its 101 to its end: everything but the echo itself."""
 
-from __future__ import annotations
-
 import asyncio
 import os
-from functools import partial
+from dataclasses import dataclass
 from random import random
-from typing import TYPE_CHECKING
+from time import monotonic
 
 import structlog
 
-from wsecho.connections.keepalive import Lifetime
+from wsecho.connections.echo_factory import EchoFactory
+from wsecho.connections.fair_queues import Turns
+from wsecho.connections.keepalive import Lifetime, Limits
+from wsecho.connections.loans import Loans
+from wsecho.connections.registry import Connections
+from wsecho.connections.timers import Schedule
 from wsecho.connections.transports import abort_if_reset, half_close, unread
+from wsecho.counting.connection_counters import Ledger
+from wsecho.options.config import Config
+from wsecho.proxies.connections_per_address import Shares
 from wsecho.telemetry.spans import Span
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
 from wsecho.websocket.violations import TOO_FAST, Violation
-
-if TYPE_CHECKING:
-    from wsecho.processes.worker import Services
 
 _PING_SIZE = 8
 # What the transport keeps beside the bytes of each piece that waits: two objects and their place, some 120 bytes.
@@ -26,6 +29,21 @@ _PIECE_COST = 128
 # What pieces without a loan may cost: a client can have single bytes echoed.
 _MOST_FOR_PIECES = 256 << 10
 _FAREWELLS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketContext:
+    """What the WebSockets of a worker share."""
+
+    config: Config
+    limits: Limits
+    echoes: EchoFactory
+    connections: Connections
+    schedule: Schedule
+    loans: Loans
+    turns: Turns
+    shares: Shares
+    ledger: Ledger
 
 
 class WebSocketConnection:
@@ -45,7 +63,7 @@ class WebSocketConnection:
             "_paused",
             "_pieces_before",
             "_pinged",
-            "_services",
+            "_context",
             "_share",
             "_span",
             "_transport",
@@ -59,37 +77,25 @@ class WebSocketConnection:
 
     def __init__(
         self,
+        context: WebSocketContext,
         transport: asyncio.Transport,
-        services: Services,
         agreement: Agreement | None,
         log: structlog.typing.FilteringBoundLogger,
         span: Span,
         share: str,
     ) -> None:
         """`share` is what the connection is counted under among those of its client."""
-        self._services = services
+        self._context = context
         self._share = share
         self._log = log
         self._span = span
         self._transport = transport
-        codec = services.codec
         # Whether what was read took so long that others have their turn first.
         self._waits = False
         self._unread = b""
-        memory = services.inflater_memory
-        turn = services.turns.turn
-        make_inflater = partial(codec.Inflater, agreement, memory, turn, self.wait) if agreement else None
-        self._echo = codec.Echo(
-            services.receive_buffer,
-            services.tally,
-            services.config.max_message_size,
-            services.config.max_fragments,
-            make_inflater,
-            turn if agreement else None,
-        )
-        self._wire = codec.Wire(self._echo, transport, self)
-        self._opened = services.now()
-        self._lifetime = Lifetime(services.limits, self._opened, random())
+        self._echo, self._wire = context.echoes.make(transport, self, agreement)
+        self._opened = monotonic()
+        self._lifetime = Lifetime(context.limits, self._opened, random())
         self.sweep: int | None = None
         # The bytes of its loan, 0 without one; whether fewer than there is room for are too many, because of the pieces
         # they are in; and the pieces written before those.
@@ -108,26 +114,24 @@ class WebSocketConnection:
 
     def open(self, answer: bytes) -> None:
         """Take over the transport and write `answer`, the 101, and the greeting if there is one."""
-        services = self._services
+        context = self._context
         # From here on we are told of the end, which gives everything back.
         self._transport.set_protocol(self._wire)
         # Before the answer, so that whoever has read a 101 is in the books, whatever happens to this process.
-        services.ledger.connection_opened()
-        services.connections.add(self)
+        context.ledger.connection_opened()
+        context.connections.add(self)
         self._transport.write(answer)
-        if services.config.greeting:
-            self._echo.greet(services.config.greeting)
+        if context.config.greeting:
+            self._echo.greet(context.config.greeting)
             self._wire.send()
         self._look_again(self._opened)
 
     def take(self, unread: bytes) -> None:
         """Echo what came in behind the handshake; what is left of it when others have their turn comes after them."""
-        buffer = self._services.receive_buffer
         while unread and not self._waits and not self._transport.is_closing():
             room = self._echo.room()
             piece, unread = unread[:room], unread[room:]
-            buffer.place(buffer.landing, piece)
-            self._wire.buffer_updated(len(piece))
+            self._wire.take(piece)
         self._unread = unread
 
     def echo_closes(self) -> None:
@@ -138,21 +142,21 @@ class WebSocketConnection:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and take our last bytes with it.
             half_close(self._transport)
-            self._watch(self._services.config.close_timeout)
+            self._watch(self._context.config.close_timeout)
         elif self._waits_for_frame:
             self._waits_for_frame = False
-            self._watch(self._services.config.close_timeout)
+            self._watch(self._context.config.close_timeout)
 
     def _note(self, violation: Violation, code: int) -> None:
         """Count and log a broken rule; `code` is how the connection ends."""
-        self._services.ledger.violation(violation)
+        self._context.ledger.violation(violation)
         peer = self._transport.get_extra_info("peername")
         self._log.info("protocol error", peer=peer, code=code, reason=violation.text)
 
     def pong_received(self) -> None:
         """Our ping was answered."""
         self._echo.ponged = False
-        self._services.ledger.round_trip(self._services.now() - self._pinged)
+        self._context.ledger.round_trip(monotonic() - self._pinged)
 
     def nothing_to_send(self) -> None:
         """What was read needs no answer."""
@@ -161,7 +165,7 @@ class WebSocketConnection:
     def eof_received(self) -> None:
         """The peer closed its side; the transport sends what is left and closes ours."""
         if not self._leaves:
-            self._watch(self._services.config.close_timeout)
+            self._watch(self._context.config.close_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, however it did."""
@@ -173,20 +177,20 @@ class WebSocketConnection:
             self._echo.make_inflater = self._echo.inflater = None
 
     def _end(self) -> None:
-        services = self._services
+        context = self._context
         # What others need back comes first, in case the rest fails.
-        services.connections.remove(self)
-        services.schedule.discard(self)
-        services.shares.give_back(self._share)
-        services.loans.forget(self)
+        context.connections.remove(self)
+        context.schedule.discard(self)
+        context.shares.give_back(self._share)
+        context.loans.forget(self)
         if self._echo.inflater:
             self._echo.inflater.close()
-        now = services.now()
+        now = monotonic()
         self._end_pause(now)
         seconds = now - self._opened
         code = self._echo.close_code or ABNORMAL_CLOSURE
         initiator = self._initiator()
-        services.ledger.connection_ended(seconds, code, initiator)
+        context.ledger.connection_ended(seconds, code, initiator)
         peer = self._transport.get_extra_info("peername")
         self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)
@@ -200,19 +204,19 @@ class WebSocketConnection:
     def pause_writing(self) -> None:
         """The peer does not read: stop reading from it, too."""
         self._transport.pause_reading()
-        self._paused = self._services.now()
-        self._services.loans.block(self)
-        if not self._services.connections.is_watched(self):
-            self._watch(self._services.config.stall_timeout)
+        self._paused = monotonic()
+        self._context.loans.block(self)
+        if not self._context.connections.is_watched(self):
+            self._watch(self._context.config.stall_timeout)
 
     def resume_writing(self) -> None:
         """The peer has caught up, or a loan lets it go on for a while."""
         if not self._waits:
             self._transport.resume_reading()
-        self._end_pause(self._services.now())
+        self._end_pause(monotonic())
         if self._echo.state == CLOSED:
             half_close(self._transport)
-        self._services.loans.unblock(self)
+        self._context.loans.unblock(self)
         if self._crowded:
             self._limit_unsent()
         if not self._loan:
@@ -223,13 +227,13 @@ class WebSocketConnection:
         if not self._waits:
             self._waits = True
             self._transport.pause_reading()
-            self._services.turns.wait(self._go_on)
+            self._context.turns.wait(self._go_on)
 
     def _go_on(self) -> None:
         self._waits = False
         try:
             # Far more than a limit allows can come out between two sweeps.
-            self.look(self._services.now())
+            self.look(monotonic())
             self.take(self._unread)
         except BaseException:
             # As a transport does where reading fails; the loop says why.
@@ -240,7 +244,7 @@ class WebSocketConnection:
 
     def _end_pause(self, now: float) -> None:
         if self._paused is not None:
-            self._services.ledger.backpressure(now - self._paused)
+            self._context.ledger.backpressure(now - self._paused)
             self._paused = None
 
     def message_in_progress(self) -> int | None:
@@ -261,18 +265,18 @@ class WebSocketConnection:
         if self._transport.is_closing():
             return
         # A loan is for going on as soon as there is room; else a peer first has most of what waits to read.
-        high = self._loan or self._services.config.write_buffer_limit
+        high = self._loan or self._context.config.write_buffer_limit
         self._transport.set_write_buffer_limits(high=high, low=self._loan or None)
 
     def give_time(self) -> None:
         """The peer sends on what it was lent room for, and may read later."""
         if self._stays():
-            self._watch(self._services.config.stall_timeout)
+            self._watch(self._context.config.stall_timeout)
 
     def call_in(self) -> None:
         """End the connection: others need the memory that the peer was lent and does not use."""
         if not self._limit:
-            self._services.ledger.timeout("loan")
+            self._context.ledger.timeout("loan")
         self.abort()
 
     def many_pieces_written(self) -> None:
@@ -310,7 +314,7 @@ class WebSocketConnection:
         """The peer neither read nor closed in time."""
         # An end is counted once: who has reached another limit of time has been counted for that.
         if not self._limit:
-            self._services.ledger.timeout("stall" if self._echo.state == OPEN and not self._leaves else "close")
+            self._context.ledger.timeout("stall" if self._echo.state == OPEN and not self._leaves else "close")
         self.abort()
 
     def look(self, now: float) -> None:
@@ -329,16 +333,16 @@ class WebSocketConnection:
         if due == "ping":
             self._ping(now)
         elif due == "silence":
-            self._services.ledger.timeout("ping")
+            self._context.ledger.timeout("ping")
             self.abort()
         elif due == "rate":
             self._note(TOO_FAST, TOO_FAST.code)
             self._close(TOO_FAST.code, TOO_FAST.text.encode())
             # No Close can be sent in the midst of a frame. To wait for the end of a long one is to forward it.
-            if self._waits_for_frame and self._services.limits.forbid(echo.rest):
+            if self._waits_for_frame and self._context.limits.forbid(echo.rest):
                 self.abort()
         elif due:
-            self._services.ledger.timeout(due)
+            self._context.ledger.timeout(due)
             self._limit = due
             self._close(GOING_AWAY, _FAREWELLS[due])
         self._look_again(now)
@@ -350,7 +354,7 @@ class WebSocketConnection:
     def _look_again(self, now: float) -> None:
         when = self._lifetime.next_look(now)
         if when is not None and self._stays():
-            self._services.schedule.put(self, when)
+            self._context.schedule.put(self, when)
 
     def _ping(self, now: float) -> None:
         # Random, so that it tells nothing, and nobody can answer it before it has come.
@@ -377,12 +381,12 @@ class WebSocketConnection:
         self._wire.send()
         # The peer can end its frame whenever it likes, so nothing that it does moves the deadline until it has.
         self._waits_for_frame = self._echo.state == OPEN
-        self._watch(self._services.config.close_timeout, stands=self._waits_for_frame)
+        self._watch(self._context.config.close_timeout, stands=self._waits_for_frame)
 
     def _watch(self, limit: float, *, stands: bool = False) -> None:
-        self._services.connections.watch(self, limit, self._services.now(), stands=stands)
+        self._context.connections.watch(self, limit, monotonic(), stands=stands)
 
     def _unwatch(self) -> None:
         """The peer has read: drop its deadline, unless it has to leave."""
         if self._stays():
-            self._services.connections.unwatch(self)
+            self._context.connections.unwatch(self)

@@ -1,22 +1,18 @@
 """What tells a worker to stop or to load again: signals, if it is alone, or else its supervisor."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from wsecho.connections.registry import Connections
 from wsecho.http.addresses import ALL, ALL_OF_IPV4
 from wsecho.logs import structured_log
 from wsecho.processes.binding import Sockets
+from wsecho.processes.prefork import Foundation
 from wsecho.processes.terminal import Terminal, ignores_hangups
-
-if TYPE_CHECKING:
-    from wsecho.processes.worker import Foundation
 
 # What a supervisor sends. It is held back in a new worker until that can obey.
 SUPERVISORS_SIGNALS = {signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP}

@@ -5,7 +5,7 @@ import socket
 import struct
 from time import monotonic
 
-from wsecho.processes.worker import Foundation
+from wsecho.processes.prefork import Foundation
 from wsecho.telemetry.exports import Exports
 
 # Seconds before the first replacement, doubled for each further one, up to the most: nobody waits for metrics.

@@ -24,12 +24,12 @@ from structlog.typing import FilteringBoundLogger
 
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
-from wsecho.processes import binding, worker
+from wsecho.processes import binding, prefork, worker
 from wsecho.processes.binding import Sockets
 from wsecho.processes.control import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
+from wsecho.processes.prefork import Foundation
 from wsecho.processes.push_process import PushProcess
 from wsecho.processes.terminal import Terminal, ignores_hangups
-from wsecho.processes.worker import Foundation
 from wsecho.telemetry.environment import exporter_names
 from wsecho.telemetry.exports import last_export_seconds
 
@@ -64,7 +64,7 @@ def run(config: Config, workers: int) -> int:
 
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
-    foundation = worker.prepare(config, workers)
+    foundation = prefork.prepare(config, workers)
     bound = binding.listen(config, workers)
     try:
         with _Inbox() as inbox:

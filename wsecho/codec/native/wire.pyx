@@ -42,6 +42,10 @@ cdef class Wire(Protocol):
         size[0] = self.echo.room()
         return NoResult.OK
 
+    def take(self, bytes data):
+        self.echo.buffer.place(self.echo.buffer.landing, data)
+        self.buffer_updated(len(data))
+
     cpdef buffer_updated(self, Py_ssize_t received):
         cdef Echo echo = self.echo
         cdef int64_t frames

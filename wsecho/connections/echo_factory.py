@@ -1,0 +1,45 @@
+"""Makes the echo of each WebSocket, with what all echoes of a worker share."""
+
+import asyncio
+from functools import partial
+
+from wsecho.codec.selection import Codec
+from wsecho.codec.wire import Connection, Wire
+from wsecho.connections.fair_queues import Turns
+from wsecho.options.config import Config
+from wsecho.websocket.deflate import Agreement
+from wsecho.websocket.echo import Echo
+from wsecho.websocket.inflater import InflaterMemory
+from wsecho.websocket.message_counters import EchoCounters
+
+
+class EchoFactory:
+    """All echoes read into one receive buffer, count in one row, and take the memory to inflate from one limit."""
+
+    def __init__(self, codec: Codec, config: Config, row: EchoCounters, turns: Turns) -> None:
+        """`row` is the worker's part of the shared page, `turns` has how much is inflated at once."""
+        self._codec = codec
+        self._config = config
+        self._receive_buffer = codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit)
+        self._tally = codec.Tally(row)
+        self._memory = InflaterMemory(config.inflater_memory)
+        self._turn = turns.turn
+
+    def may_deflate(self) -> bool:
+        """Tell whether another connection may have its messages compressed."""
+        return not self._config.no_deflate and self._memory.has_room()
+
+    def make(
+        self, transport: asyncio.Transport, connection: Connection, agreement: Agreement | None
+    ) -> tuple[Echo, Wire]:
+        """Return a connection's echo and its wire; `agreement` is what was agreed on permessage-deflate, if it was."""
+        codec, turn = self._codec, self._turn
+        echo = codec.Echo(
+            self._receive_buffer,
+            self._tally,
+            self._config.max_message_size,
+            self._config.max_fragments,
+            partial(codec.Inflater, agreement, self._memory, turn, connection.wait) if agreement else None,
+            turn if agreement else None,
+        )
+        return echo, codec.Wire(echo, transport, connection)

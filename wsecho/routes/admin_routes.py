@@ -1,0 +1,45 @@
+"""The routes of the admin port: pages for those who operate the server, and no WebSocket."""
+
+from wsecho.access.origins import may_be_rebound
+from wsecho.access.policy import Authentication
+from wsecho.http.request import Request
+from wsecho.http.response import Deferred, Response, plain
+from wsecho.routes.assets import Assets
+from wsecho.routes.health import Health
+from wsecho.routes.pages import Page, Pages, guarded, listed, with_slashes
+from wsecho.websocket import handshake
+
+
+class AdminRoutes:
+    """Answers the requests of the admin port."""
+
+    def __init__(
+        self,
+        health: Health,
+        authentication: Authentication | None,
+        assets: Assets,
+        info: Page,
+        metrics: Page,
+        own_name: str | None = None,
+    ) -> None:
+        """`own_name` is given where only this machine reaches the port: a request for another name comes from a page
+        whose author made that name lead here.
+        """
+        self._own_name = own_name
+        self.keeps_connections = health.keeps_connections
+        pages = {
+            "/metrics": guarded(authentication, metrics),
+            **health.pages(),
+            "/info": guarded(authentication, info),
+        }
+        self._pages = Pages(with_slashes(pages), assets, f"nothing is here: there are {listed(pages)}")
+        self.route_of = self._pages.route_of
+
+    def answer(self, request: Request) -> Response | Deferred:
+        """Answer one request."""
+        if handshake.is_attempted(request):
+            return plain(404, "no WebSocket is served on this port", close=True)
+        if self._own_name is not None and may_be_rebound(request.authority, self._own_name):
+            line = "this port answers to addresses, localhost and the name in --admin-host, not to other names"
+            return plain(403, line, close=True)
+        return self._pages.answer(request)

@@ -1,0 +1,52 @@
+"""The routes of the public port: WebSockets at every path, and some pages."""
+
+from wsecho.access.policy import Gate
+from wsecho.http.request import Request
+from wsecho.http.response import Deferred, Response
+from wsecho.routes.admission import Admission
+from wsecho.routes.assets import Assets
+from wsecho.routes.health import Health
+from wsecho.routes.pages import WEBSOCKET_PATHS, Page, Pages, guarded, listed, with_slashes
+from wsecho.websocket import handshake
+from wsecho.websocket.upgrade import Upgrade
+
+
+class PublicRoutes:
+    """Answers the requests of the public port."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        health: Health,
+        gate: Gate,
+        assets: Assets,
+        info: Page,
+        metrics: Page | None,
+    ) -> None:
+        """`metrics` is None where they are on the admin port only."""
+        self._admission = admission
+        self.keeps_connections = health.keeps_connections
+        pages = {"/metrics": guarded(gate.metrics, metrics)} if metrics else {}
+        pages |= {**health.pages(), "/info": guarded(gate.clients, info)}
+        here = f"there are {listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
+        self._pages = Pages(
+            {
+                **with_slashes(pages),
+                **with_slashes(dict.fromkeys(WEBSOCKET_PATHS, _upgrade_required)),
+                **dict.fromkeys(assets.paths(), assets.answer),
+            },
+            assets,
+            f"nothing is here: {here}",
+        )
+        self.route_of = self._pages.route_of
+
+    def answer(self, request: Request) -> Response | Deferred | Upgrade:
+        """Answer one request."""
+        if handshake.is_attempted(request):
+            return self._admission.answer(request)
+        return self._pages.answer(request)
+
+
+def _upgrade_required(request: Request) -> Response:
+    hint = f"{request.path} is a WebSocket echo: connect with ws:// or wss://, or open / for a test client"
+    return handshake.upgrade_required(hint)
