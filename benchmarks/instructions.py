@@ -71,13 +71,13 @@ def receive(name: str) -> None:
     sys.path.insert(0, str(HERE.parent))
     # No more than the echo: Valgrind takes 20 times as long for the rest of the codec, and asyncio with it.
     from wsecho.codec.native.echo import Echo
-    from wsecho.codec.native.message_counters import Tally
+    from wsecho.codec.native.message_counters import MessageCounters
     from wsecho.codec.native.receive_buffer import ReceiveBuffer
 
-    from wsecho.websocket.message_counters import EchoCounters
+    from wsecho.websocket.message_counters import EchoRow
 
     buffer = ReceiveBuffer(64 * 1024, 16 * 1024)
-    echo = Echo(buffer, Tally(EchoCounters()), 1 << 26, 1 << 20)
+    echo = Echo(buffer, MessageCounters(EchoRow()), 1 << 26, 1 << 20)
     opcode, size, messages = READS[name]
     read = _masked_frame(opcode, size) * messages
     for _ in range(REPEATS):

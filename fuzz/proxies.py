@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["wsecho"]):
     from tests.test_proxy_header import GOOD
     from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR
     from wsecho.proxies.proxy_header import LONGEST, ProxyHeaderError, bytes_needed, parse
-    from wsecho.proxies.trusted_proxies import Proxies, parse_trusted
+    from wsecho.proxies.trusted_proxies import TrustedProxies, parse_trusted
 
 TRUSTED = [parse_trusted("10.0.0.0/8"), parse_trusted("::/1")]
 CLIENT = ("192.0.2.1",)
@@ -37,7 +37,7 @@ def check(data: bytes) -> None:
     check_header(data)
     text = data.decode("latin-1")
     for field, added in ((FORWARDED, "for=192.0.2.1"), (X_FORWARDED_FOR, "192.0.2.1")):
-        proxies = Proxies(TRUSTED, field)
+        proxies = TrustedProxies(TRUSTED, field)
         proxies.origin(request((field, text)), PROXY)
         assert proxies.origin(request((field, f"{text},{added}")), PROXY)[0] == CLIENT, data
 

@@ -218,8 +218,8 @@ class Model:
         frame = self._frame
         assert frame is not None
         assert frame.size is not None
-        turn = len(frame.payload) % 4
-        piece = xor(self._consume(frame.size - len(frame.payload)), frame.mask[turn:] + frame.mask[:turn])
+        budget = len(frame.payload) % 4
+        piece = xor(self._consume(frame.size - len(frame.payload)), frame.mask[budget:] + frame.mask[:budget])
         frame.payload += piece
         if not frame.is_control:
             self._message += piece

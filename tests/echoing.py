@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from wsecho.codec import selection
 from wsecho.websocket.echo import CLOSED
-from wsecho.websocket.message_counters import EchoCounters
+from wsecho.websocket.message_counters import EchoRow
 
 CODECS = {"python": selection.PLAIN, "compiled": selection.load("compiled")}
 
@@ -38,9 +38,9 @@ class EchoBench:
         max_message_size: int = 1 << 26,
         max_fragments: int = 1 << 20,
     ) -> None:
-        self.row = EchoCounters()
+        self.row = EchoRow()
         self.buffer = chosen.ReceiveBuffer(size, hold_limit)
-        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, max_fragments)
+        self.echo = chosen.Echo(self.buffer, chosen.MessageCounters(self.row), max_message_size, max_fragments)
         self.reply = b""
         self.sent = 0
 

@@ -20,7 +20,7 @@ from tests.processes import wait_until
 from tests.proxies import proxy
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer
-from wsecho.proxies.connections_per_address import TOLD_AT_ONCE
+from wsecho.proxies.connections_per_address import ANSWERED_ABOVE_LIMIT
 
 STRANGER = "127.0.0.9"
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"
@@ -290,7 +290,7 @@ def test_an_address_may_have_so_many_connections_and_no_more(serve: Serve) -> No
 def test_silent_connections_of_one_address_are_limited_too(serve: Serve) -> None:
     server = serve("--max-connections-per-address", "2")
     with ExitStack() as stack:
-        held = [stack.enter_context(RawConnection(server.port)) for _ in range(2 + TOLD_AT_ONCE)]
+        held = [stack.enter_context(RawConnection(server.port)) for _ in range(2 + ANSWERED_ABOVE_LIMIT)]
         for _ in range(20):
             with RawConnection(server.port) as client, suppress(ConnectionResetError):
                 assert client.receive_all() == b""
@@ -306,7 +306,7 @@ def test_silent_connections_of_one_address_are_limited_too(serve: Serve) -> None
 def test_those_far_beyond_the_limit_are_cut_once_whatever_they_send(serve: Serve, options: tuple[str, ...]) -> None:
     server = serve("--max-connections-per-address", "1", "--admin-port", "0", *options)
     with ExitStack() as stack:
-        for _ in range(1 + TOLD_AT_ONCE):
+        for _ in range(1 + ANSWERED_ABOVE_LIMIT):
             stack.enter_context(RawConnection(server.port))
         for _ in range(20):
             with RawConnection(server.port) as client, suppress(OSError):

@@ -64,10 +64,12 @@ class CompressedBench(EchoBench):
         super().__init__(chosen, **limits)
         self.memory = InflaterMemory(1 << 20)
         agreement = Agreement(bits, context_takeover, "")
-        turn = chosen.Turn(lambda: None, Ticks())
-        make_inflater = partial(chosen.Inflater, agreement, self.memory, turn, lambda: None)
+        budget = chosen.InflateBudget(lambda: None, Ticks())
+        make_inflater = partial(chosen.Inflater, agreement, self.memory, budget, lambda: None)
         max_message_size = limits.get("max_message_size", 1 << 26)
-        self.echo = chosen.Echo(self.buffer, chosen.Tally(self.row), max_message_size, 1 << 20, make_inflater, turn)
+        self.echo = chosen.Echo(
+            self.buffer, chosen.MessageCounters(self.row), max_message_size, 1 << 20, make_inflater, budget
+        )
 
 
 class Compressor:
@@ -191,10 +193,10 @@ def test_little_is_read_at_once_of_what_may_become_much(chosen: Codec) -> None:
 
 def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
     memory = InflaterMemory(30_000)
-    turn = chosen.Turn(lambda: None, Ticks())
-    inflater = chosen.Inflater(Agreement(12, True, ""), memory, turn, lambda: None)
+    budget = chosen.InflateBudget(lambda: None, Ticks())
+    inflater = chosen.Inflater(Agreement(12, True, ""), memory, budget, lambda: None)
     assert memory.has_room()
-    another = chosen.Inflater(Agreement(15, True, ""), memory, turn, lambda: None)
+    another = chosen.Inflater(Agreement(15, True, ""), memory, budget, lambda: None)
     assert not memory.has_room()
     another.close()
     inflater.close()
@@ -206,9 +208,9 @@ class Spending:
 
     def __init__(self, chosen: Codec, tick: int) -> None:
         self.told: list[str] = []
-        self.turn = chosen.Turn(partial(self.told.append, "await the end"), Ticks(tick))
+        self.budget = chosen.InflateBudget(partial(self.told.append, "await the end"), Ticks(tick))
         memory = InflaterMemory(1 << 20)
-        self.inflater = chosen.Inflater(Agreement(15, True, ""), memory, self.turn, partial(self.told.append, "wait"))
+        self.inflater = chosen.Inflater(Agreement(15, True, ""), memory, self.budget, partial(self.told.append, "wait"))
 
     def inflate(self, payload: bytes, times: int = 1) -> None:
         for _ in range(times):
@@ -225,8 +227,8 @@ def test_who_has_taken_much_of_a_turn_lets_others_have_theirs(chosen: Codec) -> 
     for _ in range(2):
         spending.inflate(compress(b"short"), 2)
         assert spending.told == ["await the end"]
-        assert (spending.turn.spent, spending.turn.is_full()) == (2_000_000, False)
-        spending.turn.end()
+        assert (spending.budget.spent, spending.budget.is_full()) == (2_000_000, False)
+        spending.budget.end()
         spending.told.clear()
     spending.inflate(compress(b"short"), 2)
     assert "wait" not in spending.told
@@ -236,7 +238,7 @@ def test_who_has_taken_much_of_a_turn_lets_others_have_theirs(chosen: Codec) -> 
 
 def test_who_comes_when_all_have_taken_much_waits_sooner(chosen: Codec) -> None:
     spending = Spending(chosen, tick=100_000)
-    spending.turn.spend(25_000_000)
+    spending.budget.spend(25_000_000)
     assert spending.told == ["await the end"]
     compress = Compressor()
     spending.inflate(compress(b"short"))

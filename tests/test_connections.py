@@ -234,8 +234,8 @@ def test_a_hurry_ends_every_wait(connections: Connections) -> None:
     async def drain() -> int:
         for _ in range(1000):
             connections.add(Stubborn())
-        asyncio.get_running_loop().call_soon(connections.hurry)
-        await connections.linger(3600)
+        asyncio.get_running_loop().call_soon(connections.end_drain)
+        await connections.delay_drain(3600)
         return await connections.drain(3600)
 
     assert asyncio.run(drain()) == 1000
@@ -252,13 +252,13 @@ def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
             turn += 1
             loop.call_soon(count_turns)
 
-        connection = SimpleNamespace(look=lambda now: looked.append(turn))
+        connection = SimpleNamespace(check=lambda now: looked.append(turn))
         due = iter([[connection] * 100])
-        ledger: Any = SimpleNamespace(loop_lag=lambda seconds: None)
+        counters: Any = SimpleNamespace(loop_lag=lambda seconds: None)
         connections: Any = SimpleNamespace(expired=lambda now: [])
-        schedule: Any = SimpleNamespace(due=lambda now: next(due, []))
+        timers: Any = SimpleNamespace(due=lambda now: next(due, []))
         count_turns()
-        sweeping = asyncio.create_task(sweep(connections, schedule, ledger, 0.001))
+        sweeping = asyncio.create_task(sweep(connections, timers, counters, 0.001))
         async with asyncio.timeout(PATIENCE):
             while len(looked) < 100:
                 await asyncio.sleep(0)
@@ -295,12 +295,12 @@ def test_a_sweep_survives_whatever_fails_in_it() -> None:
         def fail(*arguments: object) -> None:
             raise MemoryError
 
-        broken = SimpleNamespace(look=fail, abort=fail)
-        good = SimpleNamespace(look=lambda now: looked.append(failing))
-        ledger: Any = SimpleNamespace(loop_lag=lambda seconds: None)
+        broken = SimpleNamespace(check=fail, abort=fail)
+        good = SimpleNamespace(check=lambda now: looked.append(failing))
+        counters: Any = SimpleNamespace(loop_lag=lambda seconds: None)
         connections: Any = SimpleNamespace(expired=expired)
-        schedule: Any = SimpleNamespace(due=due)
-        sweeping = asyncio.create_task(sweep(connections, schedule, ledger, 0.001))
+        timers: Any = SimpleNamespace(due=due)
+        sweeping = asyncio.create_task(sweep(connections, timers, counters, 0.001))
         async with asyncio.timeout(PATIENCE):
             while len(looked) < 3:
                 await asyncio.sleep(0)

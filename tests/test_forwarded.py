@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsecho.http.addresses import Address, share
+from wsecho.http.addresses import Address, client_key
 from wsecho.http.request import Request
 from wsecho.proxies import forwarded
 from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR, Hop, hops, parse_node
-from wsecho.proxies.trusted_proxies import Proxies, parse_trusted
+from wsecho.proxies.trusted_proxies import TrustedProxies, parse_trusted
 
 PROXY: Address = ("10.0.0.1", 4711)
 
@@ -20,7 +20,7 @@ def request(*headers: tuple[str, str]) -> Request:
 def origin(
     *headers: tuple[str, str], trusted: str = "10.0.0.0/8", field: str = X_FORWARDED_FOR
 ) -> tuple[object, object]:
-    return Proxies([parse_trusted(text) for text in trusted.split(",")], field).origin(request(*headers), PROXY)
+    return TrustedProxies([parse_trusted(text) for text in trusted.split(",")], field).origin(request(*headers), PROXY)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_scheme_is_the_last_one_of_x_forwarded_proto_and_the_clients_own_of_
 
 
 def test_with_an_asterisk_whoever_connects_is_the_only_proxy() -> None:
-    proxies = Proxies([parse_trusted("*")])
+    proxies = TrustedProxies([parse_trusted("*")])
     assert proxies.have_peer(("203.0.113.1", 1))
     assert not proxies.have(("203.0.113.1", 1))
     headers = ("X-Forwarded-For", "192.0.2.1, 192.0.2.2, 10.0.0.1")
@@ -122,13 +122,15 @@ def test_with_an_asterisk_whoever_connects_is_the_only_proxy() -> None:
 
 
 def test_who_is_a_proxy() -> None:
-    proxies = Proxies([parse_trusted(text) for text in ("10.0.0.0/8", "2001:db8::/32", "fe80::/10", "192.0.2.7")])
+    proxies = TrustedProxies(
+        [parse_trusted(text) for text in ("10.0.0.0/8", "2001:db8::/32", "fe80::/10", "192.0.2.7")]
+    )
     for host in ("fe80::1%eth0", "10.255.0.1", "2001:db8::1", "192.0.2.7", "::ffff:10.0.0.1"):
         assert proxies.have_peer((host, 1))
     for host in ("11.0.0.1", "2001:db9::1", "192.0.2.8", "::1", "", "x"):
         assert not proxies.have_peer((host, 1))
     assert not proxies.have_peer(None)
-    assert not Proxies().have_peer(PROXY)
+    assert not TrustedProxies().have_peer(PROXY)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "proxy.example", "", "10.0.0.0-10.0.0.9"])
@@ -179,7 +181,7 @@ def test_whatever_a_client_sends_what_the_proxy_adds_is_what_counts(invented: st
     ],
 )
 def test_what_an_address_is_counted_under(host: str, counted: str) -> None:
-    assert share(host) == counted
+    assert client_key(host) == counted
 
 
 @pytest.mark.parametrize("field", [FORWARDED, X_FORWARDED_FOR])

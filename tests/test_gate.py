@@ -13,7 +13,7 @@ from tests.test_handshake import request_with
 from tests.test_routes import made, make_routes
 from wsecho.access import policy
 from wsecho.access.origins import Origins, may_be_rebound
-from wsecho.access.policy import PENDING, Authentication, Gate, Secrets, Verdict
+from wsecho.access.policy import PENDING, AccessPolicy, Authentication, Secrets, Verdict
 from wsecho.http import credentials
 from wsecho.http.credentials import BASIC, BEARER, Credential, carries_token, digest, is_token, redacted
 from wsecho.http.origin import parse_origin
@@ -39,14 +39,14 @@ def request(query: str = "", **headers: str | list[str] | None) -> Request:
     return replace(request_with(**headers), target=f"/?{query}", query=query)
 
 
-def make_gate(*, origins: tuple[str, ...] = (), metrics: str = "") -> Gate:
+def make_gate(*, origins: tuple[str, ...] = (), metrics: str = "") -> AccessPolicy:
     """Return one that opens to TOKEN and USER, and to `metrics` only for the metrics."""
     clients = Authentication({
         BEARER: [Secrets([digest(b"another"), digest(TOKEN.encode()), digest(b"one-more")])],
         BASIC: [Secrets([digest(USER.encode())])],
     })  # fmt: skip
     door = Authentication({BEARER: [Secrets([digest(metrics.encode())])]}) if metrics else None
-    return Gate(Origins(origins, guarded=True), clients, door or clients, door)
+    return AccessPolicy(Origins(origins, guarded=True), clients, door or clients, door)
 
 
 def refused(request: Request) -> Response:
@@ -165,7 +165,7 @@ def test_two_credentials_are_one_too_many(two: Request) -> None:
 
 
 def test_only_what_is_configured_is_asked_for() -> None:
-    only_basic = Gate(Origins((), guarded=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]}))
+    only_basic = AccessPolicy(Origins((), guarded=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]}))
     refusal = only_basic.refuse_handshake(request(Authorization=f"Bearer {TOKEN}"))
     assert refusal
     assert [value[:5] for name, value in refusal.headers if name == "WWW-Authenticate"] == ["Basic"]
@@ -451,8 +451,11 @@ OPEN_PAGES = [
 
 def test_every_page_but_a_few_wants_credentials() -> None:
     routes = make_routes(make_gate())
-    for path in routes._pages:
-        bare, good = made(routes.answer(page(path))), made(routes.answer(page(path, Authorization=f"Bearer {TOKEN}")))
+    for path in routes.public._pages._pages:
+        bare, good = (
+            made(routes.public.answer(page(path))),
+            made(routes.public.answer(page(path, Authorization=f"Bearer {TOKEN}"))),
+        )
         assert isinstance(bare, Response)
         assert isinstance(good, Response)
         name = path.rstrip("/") or "/"
@@ -467,7 +470,7 @@ def test_every_page_but_a_few_wants_credentials() -> None:
 def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them() -> None:
     routes = make_routes(make_gate(metrics="counting"))
     answers = {
-        (path, token): made(routes.answer(page(path, Authorization=f"Bearer {token}")))
+        (path, token): made(routes.public.answer(page(path, Authorization=f"Bearer {token}")))
         for path in ("/metrics", "/info")
         for token in (TOKEN, "counting")
     }
@@ -477,7 +480,7 @@ def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them()
         ("/info", TOKEN): 200,
         ("/info", "counting"): 401,
     }
-    handshake = routes.answer(request(Authorization="Bearer counting"))
+    handshake = routes.public.answer(request(Authorization="Bearer counting"))
     assert isinstance(handshake, Response)
     assert handshake.status == 401
 
@@ -485,30 +488,30 @@ def test_a_token_of_the_metrics_opens_nothing_else_and_nothing_else_opens_them()
 def test_a_handshake_is_refused_for_its_credentials_before_anything_else_is_said_of_it() -> None:
     routes = make_routes(make_gate())
     for broken in (request(Sec_WebSocket_Version="8"), request(Sec_WebSocket_Key="x"), request(Connection="close")):
-        answer = routes.answer(broken)
+        answer = routes.public.answer(broken)
         assert isinstance(answer, Response)
         assert answer.status == 401
-    assert isinstance(routes.answer(request(Authorization=f"Bearer {TOKEN}")), Upgrade)
+    assert isinstance(routes.public.answer(request(Authorization=f"Bearer {TOKEN}")), Upgrade)
 
 
 def test_the_admin_port_serves_no_websocket_and_no_page() -> None:
     routes = make_routes(make_gate(), has_admin_port=True)
-    assert made(routes.answer_admin(request())).status == 404
-    assert made(routes.answer_admin(request())).close
+    assert made(routes.admin.answer(request())).status == 404
+    assert made(routes.admin.answer(request())).close
     statuses = {
-        path: made(routes.answer_admin(page(path))).status for path in ("/", "/ws", "/metrics", "/info", "/health")
+        path: made(routes.admin.answer(page(path))).status for path in ("/", "/ws", "/metrics", "/info", "/health")
     }
     assert statuses == {"/": 404, "/ws": 404, "/metrics": 200, "/info": 200, "/health": 200}
-    public = routes.answer(page("/metrics", Authorization=f"Bearer {TOKEN}"))
+    public = routes.public.answer(page("/metrics", Authorization=f"Bearer {TOKEN}"))
     assert isinstance(public, Response)
     assert public.status == 404
 
 
 def test_the_metrics_of_the_admin_port_want_their_token_if_there_is_one() -> None:
     routes = make_routes(make_gate(metrics="counting"), has_admin_port=True)
-    assert made(routes.answer_admin(page("/metrics"))).status == 401
-    assert made(routes.answer_admin(page("/metrics", Authorization=f"Bearer {TOKEN}"))).status == 401
-    assert made(routes.answer_admin(page("/metrics", Authorization="Bearer counting"))).status == 200
+    assert made(routes.admin.answer(page("/metrics"))).status == 401
+    assert made(routes.admin.answer(page("/metrics", Authorization=f"Bearer {TOKEN}"))).status == 401
+    assert made(routes.admin.answer(page("/metrics", Authorization="Bearer counting"))).status == 200
 
 
 # What is shown of a request
@@ -539,7 +542,7 @@ def test_a_request_is_shown_without_its_credentials() -> None:
 
 def test_info_shows_no_credentials() -> None:
     for good in (f"Bearer {TOKEN}", basic(USER)):
-        answer = make_routes(make_gate()).answer(page("/info", Authorization=good))
+        answer = make_routes(make_gate()).public.answer(page("/info", Authorization=good))
         assert isinstance(answer, Response)
         assert ["Authorization", "[redacted]"] in json.loads(answer.body)["headers"]
 

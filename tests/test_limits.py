@@ -162,7 +162,7 @@ def test_what_waits_for_its_turn_behind_a_handshake_comes_back_whole_and_in_orde
 
 
 # A server on which no turn comes, once one has to be waited for: what was read by then was read in one.
-TURNLESS = "from wsecho.connections import fair_queues; fair_queues.Turns.wait = lambda self, go_on: None"
+TURNLESS = "from wsecho.connections import fair_queues; fair_queues.InflateQueue.wait = lambda self, go_on: None"
 # One on whose clock a millisecond passes from each look to the next.
 SLOW = "from itertools import count; fair_queues.monotonic_ns = count(0, 1_000_000).__next__"
 

@@ -24,9 +24,9 @@ from tests.processes import children, used_seconds, wait_until
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
 from wsecho import __version__
-from wsecho.counting.shared_page import Stats
+from wsecho.counting.shared_page import SharedPage
 from wsecho.telemetry import metrics
-from wsecho.telemetry.prometheus_page import Telemetry
+from wsecho.telemetry.prometheus_page import PrometheusPage
 
 COUNTERS = {
     "websocket_connections_total",
@@ -206,12 +206,12 @@ def test_every_scrape_is_consistent_while_messages_flow(serve: Serve, codec_name
 
 
 def test_a_crowd_that_asks_for_the_metrics_shares_two_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[Stats] = []
-    take = Stats.totals
-    monkeypatch.setattr(Stats, "totals", lambda stats: looks.append(stats) or take(stats))
+    looks: list[SharedPage] = []
+    take = SharedPage.totals
+    monkeypatch.setattr(SharedPage, "totals", lambda shared_page: looks.append(shared_page) or take(shared_page))
 
     async def crowd() -> list[tuple[str, bytes]]:
-        telemetry = Telemetry(Stats(1), Resource.get_empty())
+        telemetry = PrometheusPage(SharedPage(1), Resource.get_empty())
         impatient = asyncio.create_task(telemetry.page(""))
         first = asyncio.create_task(telemetry.page(""))
         await asyncio.sleep(0)

@@ -37,8 +37,8 @@ from tests.free_port import free_port
 from tests.processes import children, is_running, open_files
 from tests.raw import RawConnection
 from tests.server import PATIENCE, ROOT, RunningServer, started
-from wsecho.counting.connection_counters import Ledger
-from wsecho.counting.shared_page import Stats
+from wsecho.counting.connection_counters import ConnectionCounters
+from wsecho.counting.shared_page import SharedPage
 from wsecho.telemetry import prometheus_page, push
 
 
@@ -515,23 +515,23 @@ class Kept(MetricExporter):
 
 def test_an_exporter_process_that_takes_over_repeats_nothing() -> None:
     preferred = dict.fromkeys((ObservableCounter, Histogram), AggregationTemporality.DELTA)
-    stats = Stats(workers=1)
-    ledger = Ledger(stats.rows[0])
-    ledger.connection_opened()
-    ledger.connection_ended(1.0, 1000, "client")
-    exported = stats.totals()
-    ledger.connection_opened()
-    ledger.connection_ended(2.5, 1000, "client")
+    shared_page = SharedPage(workers=1)
+    counters = ConnectionCounters(shared_page.rows[0])
+    counters.connection_opened()
+    counters.connection_ended(1.0, 1000, "client")
+    exported = shared_page.totals()
+    counters.connection_opened()
+    counters.connection_ended(2.5, 1000, "client")
     exporter = Kept(preferred_temporality=preferred)
-    push.start(exporter, stats, Resource({}), exported)()
+    push.start(exporter, shared_page, Resource({}), exported)()
     metrics = exporter.metrics(-1)
     assert metrics["websocket_connections_total"].data_points[0].value == 1
     (durations,) = metrics["websocket_connection_duration_seconds"].data_points
     assert (durations.count, durations.sum) == (1, 2.5)
     cumulative = Kept()
-    push.start(cumulative, stats, Resource({}), exported)()
+    push.start(cumulative, shared_page, Resource({}), exported)()
     (opened,) = cumulative.metrics(-1)["websocket_connections_total"].data_points
-    assert (opened.value, opened.start_time_unix_nano) == (2, stats.started)
+    assert (opened.value, opened.start_time_unix_nano) == (2, shared_page.started)
 
 
 def test_an_error_in_a_histogram_does_not_end_the_push(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -540,14 +540,14 @@ def test_an_error_in_a_histogram_does_not_end_the_push(monkeypatch: pytest.Monke
 
     monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "20")
     exporter = Kept()
-    stats = Stats(workers=1)
-    end = push.start(exporter, stats, Resource({}))
+    shared_page = SharedPage(workers=1)
+    end = push.start(exporter, shared_page, Resource({}))
     monkeypatch.setattr(prometheus_page, "HISTOGRAMS", [type("Row", (), {"read": staticmethod(fail)})])
     exporter.happened.clear()
     assert exporter.happened.wait(PATIENCE)
     exporter.happened.clear()
     assert exporter.happened.wait(PATIENCE)
-    Ledger(stats.rows[0]).connection_opened()
+    ConnectionCounters(shared_page.rows[0]).connection_opened()
     end()
     assert exporter.metrics(-1)["websocket_connections_total"].data_points[0].value == 1
     assert "websocket_message_size_bytes" not in exporter.metrics(-1)

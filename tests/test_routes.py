@@ -8,7 +8,7 @@ import pytest
 
 from tests.test_handshake import request_with
 from wsecho.access.origins import Origins
-from wsecho.access.policy import OPEN, Authentication, Gate, Secrets
+from wsecho.access.policy import OPEN, AccessPolicy, Authentication, Secrets
 from wsecho.http.credentials import BEARER, digest
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response
@@ -41,14 +41,14 @@ class Ports:
     admin: AdminRoutes
 
 
-def make_routes(gate: Gate = OPEN, *, has_admin_port: bool = False, admin_name: str | None = None) -> Ports:
+def make_routes(policy: AccessPolicy = OPEN, *, has_admin_port: bool = False, admin_name: str | None = None) -> Ports:
     health = Health(lambda: False)
     assets = Assets(directory())
     info = RequestInfo("an instance", "python").page
     metrics = MetricsPage(metrics_page).page
-    admission = Admission(health, lambda share: False, gate, "first", lambda: True)
-    public = PublicRoutes(admission, health, gate, assets, info, None if has_admin_port else metrics)
-    return Ports(health, public, AdminRoutes(health, gate.admin, assets, info, metrics, admin_name))
+    admission = Admission(health, lambda client_key: False, policy, "first", lambda: True)
+    public = PublicRoutes(admission, health, policy, assets, info, None if has_admin_port else metrics)
+    return Ports(health, public, AdminRoutes(health, policy.admin, assets, info, metrics, admin_name))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_slash_at_the_end_changes_neither_the_answer_nor_its_route(routes: Por
 
 def test_a_slash_at_the_end_opens_no_door() -> None:
     door = Authentication({BEARER: [Secrets([digest(b"token")])]})
-    routes = make_routes(Gate(Origins((), guarded=True), clients=door, metrics=door, admin=door))
+    routes = make_routes(AccessPolicy(Origins((), guarded=True), clients=door, metrics=door, admin=door))
     assert [status_of(routes, get(path)) for path in ("/metrics/", "/info/")] == [401, 401]
 
 

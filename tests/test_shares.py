@@ -4,100 +4,104 @@ import pytest
 
 from tests.test_forwarded import request
 from wsecho.http.addresses import Address, unmapped
-from wsecho.proxies.client import Caller
-from wsecho.proxies.connections_per_address import TOLD_AT_ONCE, Shares
+from wsecho.proxies.client import Client
+from wsecho.proxies.connections_per_address import ANSWERED_ABOVE_LIMIT, ConnectionsPerAddress
 from wsecho.proxies.proxy_header import ProxyHeader
-from wsecho.proxies.trusted_proxies import Proxies, parse_trusted
+from wsecho.proxies.trusted_proxies import TrustedProxies, parse_trusted
 
 CLIENT: Address = ("192.0.2.1", 4711)
 PROXY: Address = ("10.0.0.1", 4711)
-PROXIES = Proxies([parse_trusted("10.0.0.0/8")])
+PROXIES = TrustedProxies([parse_trusted("10.0.0.0/8")])
 
 
 def test_so_many_may_be_taken_and_one_more_is_too_many() -> None:
-    shares = Shares(3)
-    owners = [shares.take(CLIENT) for _ in range(3)]
+    connections_per_address = ConnectionsPerAddress(3)
+    owners = [connections_per_address.take(CLIENT) for _ in range(3)]
     assert owners == ["192.0.2.1"] * 3
-    assert not shares.is_exceeded("192.0.2.1")
-    shares.take(CLIENT)
-    assert shares.is_exceeded("192.0.2.1")
-    assert not shares.is_exceeded("192.0.2.2")
-    for _ in range(TOLD_AT_ONCE - 1):
-        shares.take(CLIENT)
-    assert not shares.is_far_exceeded("192.0.2.1")
-    shares.take(CLIENT)
-    assert shares.is_far_exceeded("192.0.2.1")
-    for _ in range(3 + 1 + TOLD_AT_ONCE - 3):
-        shares.give_back("192.0.2.1")
-    assert not shares.is_exceeded("192.0.2.1")
+    assert not connections_per_address.is_exceeded("192.0.2.1")
+    connections_per_address.take(CLIENT)
+    assert connections_per_address.is_exceeded("192.0.2.1")
+    assert not connections_per_address.is_exceeded("192.0.2.2")
+    for _ in range(ANSWERED_ABOVE_LIMIT - 1):
+        connections_per_address.take(CLIENT)
+    assert not connections_per_address.is_far_exceeded("192.0.2.1")
+    connections_per_address.take(CLIENT)
+    assert connections_per_address.is_far_exceeded("192.0.2.1")
+    for _ in range(3 + 1 + ANSWERED_ABOVE_LIMIT - 3):
+        connections_per_address.remove("192.0.2.1")
+    assert not connections_per_address.is_exceeded("192.0.2.1")
 
 
 def test_without_a_limit_nothing_is_counted() -> None:
-    shares = Shares()
-    assert [shares.take(CLIENT), shares.take(None), Shares(1).take(None)] == ["", "", ""]
-    shares.give_back("")
-    assert not shares.is_exceeded("")
-    assert not shares.is_far_exceeded("")
+    connections_per_address = ConnectionsPerAddress()
+    assert [
+        connections_per_address.take(CLIENT),
+        connections_per_address.take(None),
+        ConnectionsPerAddress(1).take(None),
+    ] == ["", "", ""]
+    connections_per_address.remove("")
+    assert not connections_per_address.is_exceeded("")
+    assert not connections_per_address.is_far_exceeded("")
 
 
-def is_free(shares: Shares) -> bool:
+def is_free(connections_per_address: ConnectionsPerAddress) -> bool:
     """Tell whether the client, who may have one connection, has none."""
-    owner = shares.take(CLIENT)
-    free = not shares.is_exceeded(owner)
-    shares.give_back(owner)
+    owner = connections_per_address.take(CLIENT)
+    free = not connections_per_address.is_exceeded(owner)
+    connections_per_address.remove(owner)
     return free
 
 
 def test_a_client_is_counted_from_its_first_word_to_its_last() -> None:
-    shares = Shares(1)
-    caller = Caller(PROXIES, shares, CLIENT)
-    assert not is_free(shares)
+    connections_per_address = ConnectionsPerAddress(1)
+    client = Client(PROXIES, connections_per_address, CLIENT)
+    assert not is_free(connections_per_address)
     asked = request(("X-Forwarded-For", "203.0.113.9"))
-    caller.identify(asked)
-    assert (asked.peer, asked.client, asked.scheme, asked.share) == (CLIENT, CLIENT, "http", "192.0.2.1")
-    caller.answered()
-    assert not is_free(shares)
-    assert not caller.has_too_many
-    caller.leave()
-    caller.leave()
-    assert is_free(shares)
+    client.identify(asked)
+    assert (asked.peer, asked.client, asked.scheme, asked.client_key) == (CLIENT, CLIENT, "http", "192.0.2.1")
+    client.answered()
+    assert not is_free(connections_per_address)
+    assert not client.has_too_many
+    client.leave()
+    client.leave()
+    assert is_free(connections_per_address)
 
 
 def test_a_proxys_client_is_counted_while_its_request_lasts() -> None:
-    shares = Shares(1)
-    caller = Caller(PROXIES, shares, PROXY)
-    assert (caller.share, caller.log_fields) == ("", {"peer": PROXY})
+    connections_per_address = ConnectionsPerAddress(1)
+    client = Client(PROXIES, connections_per_address, PROXY)
+    assert (client.client_key, client.log_fields) == ("", {"peer": PROXY})
     asked = request(("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https"))
-    caller.identify(asked)
+    client.identify(asked)
     assert (asked.peer, asked.client, asked.scheme) == (PROXY, ("192.0.2.1",), "https")
-    assert not is_free(shares)
-    caller.answered()
-    assert is_free(shares)
-    caller.leave()
-    assert is_free(shares)
+    assert not is_free(connections_per_address)
+    client.answered()
+    assert is_free(connections_per_address)
+    client.leave()
+    assert is_free(connections_per_address)
 
 
 def test_whoever_a_connection_is_passed_to_gives_it_back() -> None:
-    shares = Shares(1)
-    caller = Caller(PROXIES, shares, PROXY, ProxyHeader(28, CLIENT))
-    share = caller.share
-    caller.passed_on()
-    caller.leave()
-    assert not is_free(shares)
-    shares.give_back(share)
-    assert is_free(shares)
+    connections_per_address = ConnectionsPerAddress(1)
+    client = Client(PROXIES, connections_per_address, PROXY, ProxyHeader(28, CLIENT))
+    client_key = client.client_key
+    client.passed_on()
+    client.leave()
+    assert not is_free(connections_per_address)
+    connections_per_address.remove(client_key)
+    assert is_free(connections_per_address)
 
 
 @pytest.mark.parametrize(
-    ("source", "client"),
+    ("source", "expected"),
     [(CLIENT, CLIENT), (PROXY, ("203.0.113.9",)), (None, ("10.0.0.9", 1))],
 )
-def test_behind_a_proxy_header_the_named_one_counts(source: Address | None, client: Address) -> None:
-    caller = Caller(PROXIES, Shares(), ("10.0.0.9", 1), ProxyHeader(28, source))
+def test_behind_a_proxy_header_the_named_one_counts(source: Address | None, expected: Address) -> None:
+    client = Client(PROXIES, ConnectionsPerAddress(), ("10.0.0.9", 1), ProxyHeader(28, source))
     asked = request(("X-Forwarded-For", "203.0.113.9"))
-    caller.identify(asked)
-    assert asked.client == client
-    assert caller.log_fields.get("client", asked.peer) == (source or asked.peer)
+    client.identify(asked)
+    assert asked.client == expected
+    assert client.log_fields.get("client", asked.peer) == (source or asked.peer)
 
 
 @pytest.mark.parametrize(
@@ -113,20 +117,20 @@ def test_a_proxy_header_says_the_scheme_until_a_proxy_behind_it_does(
     is_encrypted: bool, fields: tuple[tuple[str, str], ...], scheme: str
 ) -> None:
     asked = request(*fields)
-    Caller(PROXIES, Shares(), ("10.0.0.9", 1), ProxyHeader(28, PROXY, is_encrypted)).identify(asked)
+    Client(PROXIES, ConnectionsPerAddress(), ("10.0.0.9", 1), ProxyHeader(28, PROXY, is_encrypted)).identify(asked)
     assert asked.scheme == scheme
     asked = request(("X-Forwarded-Proto", "http"))
-    Caller(PROXIES, Shares(), ("10.0.0.9", 1), ProxyHeader(28, CLIENT, is_encrypted)).identify(asked)
+    Client(PROXIES, ConnectionsPerAddress(), ("10.0.0.9", 1), ProxyHeader(28, CLIENT, is_encrypted)).identify(asked)
     assert asked.scheme == ("https" if is_encrypted else "http")
 
 
 def test_a_proxy_that_names_nobody_is_told_of_once() -> None:
-    proxies = Proxies([parse_trusted("10.0.0.0/8")])
+    proxies = TrustedProxies([parse_trusted("10.0.0.0/8")])
 
     def tells(peer: Address | None, *values: str) -> bool:
-        caller = Caller(proxies, Shares(), peer)
-        caller.identify(request(*(("X-Forwarded-For", value) for value in values)))
-        return caller.tells_of_silence()
+        client = Client(proxies, ConnectionsPerAddress(), peer)
+        client.identify(request(*(("X-Forwarded-For", value) for value in values)))
+        return client.tells_of_silence()
 
     assert not tells(CLIENT)
     assert not tells(None)
@@ -141,12 +145,12 @@ def test_a_proxy_that_names_nobody_is_told_of_once() -> None:
 
 
 def test_one_that_is_far_too_many_is_known() -> None:
-    shares = Shares(1)
-    callers = [Caller(PROXIES, shares, CLIENT) for _ in range(TOLD_AT_ONCE + 2)]
-    assert [caller.has_far_too_many for caller in callers] == [True] * len(callers)
-    callers.pop().leave()
-    assert not callers[0].has_far_too_many
-    assert callers[0].has_too_many
+    connections_per_address = ConnectionsPerAddress(1)
+    clients = [Client(PROXIES, connections_per_address, CLIENT) for _ in range(ANSWERED_ABOVE_LIMIT + 2)]
+    assert [client.has_far_too_many for client in clients] == [True] * len(clients)
+    clients.pop().leave()
+    assert not clients[0].has_far_too_many
+    assert clients[0].has_too_many
 
 
 @pytest.mark.parametrize(
@@ -160,5 +164,9 @@ def test_one_that_is_far_too_many_is_known() -> None:
 )
 def test_a_peer_by_ipv4_is_the_same_on_a_socket_of_both_families(peer: Address, expected: Address) -> None:
     assert unmapped(peer) == expected
-    shares = Shares(5)
-    assert shares.take(unmapped(peer)) == shares.take(peer) == shares.take(expected)
+    connections_per_address = ConnectionsPerAddress(5)
+    assert (
+        connections_per_address.take(unmapped(peer))
+        == connections_per_address.take(peer)
+        == connections_per_address.take(expected)
+    )

@@ -17,7 +17,7 @@ from tests.echoing import CODECS
 from tests.frames import BINARY, CLOSE, PING, TEXT, client_frame, server_close, server_frame
 from tests.raw import HANDSHAKE, RawConnection
 from tests.server import RunningServer
-from wsecho.counting.shared_page import Stats
+from wsecho.counting.shared_page import SharedPage
 from wsecho.http.request import Request
 from wsecho.telemetry.traces import Traces
 
@@ -274,8 +274,8 @@ def test_a_failure_of_the_server_is_an_error(collector: OtelTap) -> None:
     traces.answered(request, "/", 500, perf_counter())
     connection = traces.opened(request, "/{websocket}", None, perf_counter())
     codec = CODECS["python"]
-    buffer, tally = codec.ReceiveBuffer(16, 8), codec.Tally(Stats(workers=1).rows[0].echo)
-    connection.close(1011, "server", codec.Echo(buffer, tally, 8, 8))
+    buffer, counters = codec.ReceiveBuffer(16, 8), codec.MessageCounters(SharedPage(workers=1).rows[0].echo)
+    connection.close(1011, "server", codec.Echo(buffer, counters, 8, 8))
     for end in traces.shutdowns:
         end()
     assert [(span.status, span.attributes["error.type"]) for span in received(collector, 2)] == [

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.echoing import CODECS
-from wsecho.connections.fair_queues import Heads, Turns
+from wsecho.connections.fair_queues import InflateQueue, RequestQueue
 
 MILLISECOND = 1_000_000
 
@@ -15,25 +15,25 @@ MILLISECOND = 1_000_000
 @pytest.mark.parametrize("codec_name", CODECS)
 def test_room_is_little_for_the_rest_of_a_turn_that_inflating_took_much_of(codec_name: str) -> None:
     async def go_round() -> None:
-        turn = Turns(asyncio.get_running_loop(), CODECS[codec_name]).turn
-        turn.spend(24 * MILLISECOND)
-        assert (turn.is_full(), turn.room()) == (False, 16 << 10)
-        turn.spend(MILLISECOND)
-        assert (turn.is_full(), turn.room()) == (True, 512)
-        assert (turn.number, turn.spent) == (0, 25 * MILLISECOND)
+        budget = InflateQueue(asyncio.get_running_loop(), CODECS[codec_name]).budget
+        budget.spend(24 * MILLISECOND)
+        assert (budget.is_full(), budget.room()) == (False, 16 << 10)
+        budget.spend(MILLISECOND)
+        assert (budget.is_full(), budget.room()) == (True, 512)
+        assert (budget.number, budget.spent) == (0, 25 * MILLISECOND)
         await asyncio.sleep(0)
-        assert (turn.is_full(), turn.room()) == (False, 16 << 10)
-        assert (turn.number, turn.spent) == (1, 0)
+        assert (budget.is_full(), budget.room()) == (False, 16 << 10)
+        assert (budget.number, budget.spent) == (1, 0)
 
     asyncio.run(go_round())
 
 
 def test_those_that_wait_go_on_one_a_turn_in_the_order_of_their_coming() -> None:
     async def go_round() -> None:
-        turns = Turns(asyncio.get_running_loop(), CODECS["python"])
+        inflate_queue = InflateQueue(asyncio.get_running_loop(), CODECS["python"])
         seen: list[str] = []
         for name in "abc":
-            turns.wait(lambda name=name: seen.append(name))  # type: ignore[misc]
+            inflate_queue.wait(lambda name=name: seen.append(name))  # type: ignore[misc]
         for count in (1, 2, 3, 3):
             await asyncio.sleep(0)
             assert len(seen) == count
@@ -44,7 +44,7 @@ def test_those_that_wait_go_on_one_a_turn_in_the_order_of_their_coming() -> None
 
 def test_heads_share_a_turn_for_a_while_and_then_go_on_in_the_order_of_their_coming() -> None:
     async def go_round() -> None:
-        heads = Heads(asyncio.get_running_loop())
+        heads = RequestQueue(asyncio.get_running_loop())
         seen: list[str] = []
 
         def take(name: str, seconds: float) -> None:
@@ -78,7 +78,7 @@ def test_a_head_that_fails_keeps_no_other_waiting() -> None:
         loop = asyncio.get_running_loop()
         failures: list[object] = []
         loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
-        heads = Heads(loop)
+        heads = RequestQueue(loop)
         seen: list[int] = []
         error = ValueError()
 
@@ -94,18 +94,20 @@ def test_a_head_that_fails_keeps_no_other_waiting() -> None:
     asyncio.run(go_round())
 
 
-@pytest.mark.parametrize("make", [lambda loop: Turns(loop, CODECS["python"]), Heads], ids=["turns", "heads"])
+@pytest.mark.parametrize(
+    "make", [lambda loop: InflateQueue(loop, CODECS["python"]), RequestQueue], ids=["turns", "heads"]
+)
 def test_a_turn_that_there_was_no_memory_for_comes_with_the_next_who_waits(
-    make: Callable[[asyncio.AbstractEventLoop], Turns | Heads],
+    make: Callable[[asyncio.AbstractEventLoop], InflateQueue | RequestQueue],
 ) -> None:
     async def go_round() -> None:
-        turns = make(asyncio.get_running_loop())
+        inflate_queue = make(asyncio.get_running_loop())
         seen: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(turns, "_loop", None)
+            patch.setattr(inflate_queue, "_loop", None)
             with pytest.raises(AttributeError):
-                turns.wait(lambda: seen.append("a"))
-        turns.wait(lambda: seen.append("b"))
+                inflate_queue.wait(lambda: seen.append("a"))
+        inflate_queue.wait(lambda: seen.append("b"))
         for _ in range(3):
             await asyncio.sleep(0)
         assert seen == ["a", "b"]

@@ -507,8 +507,8 @@ def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve:
     server = serve("--workers", str(workers), "--close-timeout", "60s", "--drain-timeout", "60s")
     count, last = 5000, server_frame(TEXT, b"last message")
 
-    async def client(gate: asyncio.Semaphore, opened: asyncio.Semaphore) -> bytes:
-        async with gate:
+    async def client(policy: asyncio.Semaphore, opened: asyncio.Semaphore) -> bytes:
+        async with policy:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(HANDSHAKE + client_frame(TEXT, b"last message"))
             assert await reader.readexactly(len(SWITCHED)) == SWITCHED
@@ -520,8 +520,8 @@ def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve:
         return heard
 
     async def all_clients() -> list[bytes]:
-        gate, opened = asyncio.Semaphore(200), asyncio.Semaphore(0)
-        running = [asyncio.create_task(client(gate, opened)) for _ in range(count)]
+        policy, opened = asyncio.Semaphore(200), asyncio.Semaphore(0)
+        running = [asyncio.create_task(client(policy, opened)) for _ in range(count)]
         for _ in range(count):
             await opened.acquire()
         server.process.send_signal(signal.SIGTERM)

@@ -14,7 +14,7 @@ from tests.frames import TEXT, client_frame, server_frame
 from tests.raw import HANDSHAKE, SWITCHED, RawConnection
 
 # How many beyond the limit are listened to at once.
-TOLD_AT_ONCE = 64
+ANSWERED_ABOVE_LIMIT = 64
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -56,21 +56,21 @@ def test_a_crowd_before_a_full_server_is_told_one_after_the_other(serve: Serve) 
     server = serve("--max-connections", "1")
     with undisturbed(server) as bystander:
         with ExitStack() as stack:
-            crowd = [stack.enter_context(RawConnection(server.port)) for _ in range(3 * TOLD_AT_ONCE)]
+            crowd = [stack.enter_context(RawConnection(server.port)) for _ in range(3 * ANSWERED_ABOVE_LIMIT)]
             for client in crowd:
                 client.send(HANDSHAKE)
             for client in crowd:
                 assert client.receive_all().startswith(b"HTTP/1.1 503 ")
                 client.socket.close()
         bystander.must_be_served()
-    assert server.metrics()['websocket_refused_connections_total{reason="capacity"}'] == 3 * TOLD_AT_ONCE
+    assert server.metrics()['websocket_refused_connections_total{reason="capacity"}'] == 3 * ANSWERED_ABOVE_LIMIT
 
 
 def test_a_silent_crowd_before_a_full_server_costs_nothing(serve: Serve, tmp_path: Path) -> None:
     looks = tmp_path / "looks"
     server = serve("--max-connections", "1", command=counting_accepts(looks))
     with undisturbed(server) as bystander, ExitStack() as stack:
-        crowd = [stack.enter_context(RawConnection(server.port)) for _ in range(2 * TOLD_AT_ONCE)]
+        crowd = [stack.enter_context(RawConnection(server.port)) for _ in range(2 * ANSWERED_ABOVE_LIMIT)]
         began, looked = time.monotonic(), looks.stat().st_size
         bystander.must_be_served(150)
         assert looks.stat().st_size - looked <= 20 * (time.monotonic() - began) + 20

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wsecho.access.origins import Origins
-from wsecho.access.policy import Authentication, Gate, Secrets, Verifier
+from wsecho.access.policy import AccessPolicy, Authentication, Secrets, Verifier
 from wsecho.http.credentials import BASIC, BEARER
 from wsecho.options import extras
 from wsecho.options.config import Config
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MAX_FILE_SIZE = 1 << 20
 
 
-class Access:
+class AccessControl:
     """The gate, and how its secrets and keys are replaced."""
 
     def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger) -> None:
@@ -35,7 +35,7 @@ class Access:
         bearers: list[Verifier] = [self._tokens] if self._tokens.digests else []
         if config.jwt_key_file or config.jwt_jwks:
             bearers.append(self._make_json_web_tokens(log))
-        self.gate = _gate(config, bearers, [self._users] if self._users.digests else [])
+        self.policy = _policy(config, bearers, [self._users] if self._users.digests else [])
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on a key set that was fetched may be fetched again."""
@@ -75,13 +75,13 @@ class Access:
         return self._json_web_tokens
 
 
-def _gate(config: Config, bearers: list[Verifier], basics: list[Verifier]) -> Gate:
+def _policy(config: Config, bearers: list[Verifier], basics: list[Verifier]) -> AccessPolicy:
     verifiers = {BEARER: bearers, BASIC: basics}
     clients = _authentication(verifiers)
     metrics = None
     if isinstance(config.metrics_auth, bytes):
         metrics = _authentication({BEARER: [Secrets([config.metrics_auth])]})
-    return Gate(
+    return AccessPolicy(
         origins=Origins(config.allow_origin, guarded=clients is not None),
         clients=clients,
         metrics=None if config.metrics_auth == "off" else metrics or clients,

@@ -122,7 +122,7 @@ class Authentication:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class AccessPolicy:
     """What each door asks for; None is an open one.
 
     `clients` is for WebSockets and for what is not said to be otherwise, `metrics` for the metrics on the public port,
@@ -142,4 +142,4 @@ class Gate:
         return refusal.of_handshake() if refusal else None
 
 
-OPEN = Gate(Origins((), guarded=False))
+OPEN = AccessPolicy(Origins((), guarded=False))

@@ -1,1 +1,1 @@
-"""codec."""
+"""The choice between the Python codec and the compiled one, and their glue to a transport; it may import `websocket`."""

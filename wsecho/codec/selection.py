@@ -17,8 +17,8 @@ class Codec:
     Echo: type[echo.Echo]
     Inflater: type[inflater.Inflater]
     ReceiveBuffer: type[receive_buffer.ReceiveBuffer]
-    Tally: type[message_counters.Tally]
-    Turn: type[inflater.Turn]
+    MessageCounters: type[message_counters.MessageCounters]
+    InflateBudget: type[inflater.InflateBudget]
     Wire: type[wire.Wire]
 
 
@@ -27,8 +27,8 @@ PLAIN = Codec(
     echo.Echo,
     inflater.Inflater,
     receive_buffer.ReceiveBuffer,
-    message_counters.Tally,
-    inflater.Turn,
+    message_counters.MessageCounters,
+    inflater.InflateBudget,
     wire.Wire,
 )
 
@@ -68,7 +68,7 @@ def _compiled() -> Codec:
         native.echo.Echo,
         native.inflater.Inflater,
         native.receive_buffer.ReceiveBuffer,
-        native.message_counters.Tally,
-        native.inflater.Turn,
+        native.message_counters.MessageCounters,
+        native.inflater.InflateBudget,
         native.wire.Wire,
     )

@@ -93,7 +93,7 @@ class Wire(asyncio.BufferedProtocol):
         echo = self._echo
         if echo.stop > echo.start:
             # Counted first, so that whoever has read an echo is in the books, whatever happens to this process.
-            echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
+            echo.counters.sent(echo.stop - echo.start, echo.payload, echo.completed)
             self.written += echo.stop - echo.start
             self.pieces += 1
             self._transport.write(self._memory[echo.start : echo.stop])

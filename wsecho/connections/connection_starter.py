@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 from aiofastnet.selector_transport import SelectorSocketTransport
 
-from wsecho.connections.internal_errors import tell
-from wsecho.counting.connection_counters import Ledger
+from wsecho.connections.internal_errors import report
+from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.http.addresses import Address
 from wsecho.proxies import proxy_header
-from wsecho.proxies.client import Caller
+from wsecho.proxies.client import Client
 from wsecho.proxies.proxy_header import ProxyHeader, ProxyHeaderError
-from wsecho.proxies.trusted_proxies import Proxies
+from wsecho.proxies.trusted_proxies import TrustedProxies
 from wsecho.tls.certificates import reason
 from wsecho.tls.peek import Peek
 from wsecho.tls.server import MakeProtocol, Tls
@@ -31,20 +31,20 @@ class ConnectionStarter:
 
     def __init__(
         self,
-        make_caller: Callable[[Address | None, ProxyHeader | None], Caller],
-        make_protocol: Callable[[float, Caller, str | None], asyncio.BufferedProtocol],
-        ledger: Ledger,
+        make_client: Callable[[Address | None, ProxyHeader | None], Client],
+        make_protocol: Callable[[float, Client, str | None], asyncio.BufferedProtocol],
+        counters: ConnectionCounters,
         log: structlog.typing.FilteringBoundLogger,
         handshake_timeout: float,
         tls: Tls | None = None,
-        announcers: Proxies | None = None,
+        announcers: TrustedProxies | None = None,
     ) -> None:
         """`make_caller` is told the peer and what its PROXY header says; `make_protocol` the monotonic time of accept,
         the caller, and the host name that came with TLS.
         """
-        self._make_caller = make_caller
+        self._make_client = make_client
         self._make_protocol = make_protocol
-        self._ledger = ledger
+        self._counters = counters
         self._log = log
         self._handshake_timeout = handshake_timeout
         self._tls = tls
@@ -69,28 +69,28 @@ class ConnectionStarter:
             self._refuse(accepted, peer, "only trusted proxies may connect here")
         elif self._announcers:
             self._begin(self._prepare(accepted, peer, None))
-        elif caller := self._admit(accepted, peer, None):
+        elif client := self._admit(accepted, peer, None):
             if self._tls:
-                self._begin(self._prepare(accepted, peer, caller))
+                self._begin(self._prepare(accepted, peer, client))
             else:
-                self._start(accepted, caller, partial(self._make_protocol, monotonic(), caller))
+                self._start(accepted, client, partial(self._make_protocol, monotonic(), client))
 
     def _begin(self, preparation: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(preparation)
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
-    def _admit(self, accepted: socket.socket, peer: Address | None, header: ProxyHeader | None) -> Caller | None:
+    def _admit(self, accepted: socket.socket, peer: Address | None, header: ProxyHeader | None) -> Client | None:
         """Count a connection among those of its client, from here on; None: it was far too many, and is closed."""
-        caller = self._make_caller(peer, header)
-        if not caller.has_far_too_many:
-            return caller
-        caller.leave()
-        self._ledger.connection_refused("address")
+        client = self._make_client(peer, header)
+        if not client.has_far_too_many:
+            return client
+        client.leave()
+        self._counters.connection_refused("address")
         accepted.close()
         return None
 
-    def _start(self, accepted: socket.socket, caller: Caller, make_protocol: MakeProtocol) -> None:
+    def _start(self, accepted: socket.socket, client: Client, make_protocol: MakeProtocol) -> None:
         """Give the socket to a transport, as aiofastnet's own function does, but without a task to wait for it."""
         try:
             SelectorSocketTransport(self._loop, accepted, make_protocol(None))
@@ -98,7 +98,7 @@ class ConnectionStarter:
             self._loop.call_soon(self._is_born)
             self._unborn += 1
         except Exception as error:
-            caller.leave()
+            client.leave()
             if not isinstance(error, OSError):
                 raise
             self._lost(accepted, error)
@@ -106,24 +106,24 @@ class ConnectionStarter:
     def _is_born(self) -> None:
         self._unborn -= 1
 
-    async def _prepare(self, accepted: socket.socket, peer: Any, caller: Caller | None) -> None:
+    async def _prepare(self, accepted: socket.socket, peer: Any, client: Client | None) -> None:
         """Read what comes before HTTP, a PROXY header and the handshake of TLS, and start the protocol behind it."""
         began = monotonic()
         accepted.setblocking(False)
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                caller = caller or self._admit(accepted, peer, await self._take_header(accepted))
-                if not caller:
+                client = client or self._admit(accepted, peer, await self._take_header(accepted))
+                if not client:
                     return
-                make_protocol = partial(self._make_protocol, began, caller)
+                make_protocol = partial(self._make_protocol, began, client)
                 if self._tls:
                     await self._tls.start(accepted, make_protocol, self._loop)
                 else:
-                    self._start(accepted, caller, make_protocol)
-                caller = None  # its connection gives back what it has taken
+                    self._start(accepted, client, make_protocol)
+                client = None  # its connection gives back what it has taken
         except TimeoutError:
-            self._ledger.handshake("timeout")
-            self._ledger.timeout("handshake")
+            self._counters.handshake("timeout")
+            self._counters.timeout("handshake")
             accepted.close()
         except ProxyHeaderError as error:
             self._refuse(accepted, peer, str(error))
@@ -136,10 +136,10 @@ class ConnectionStarter:
             accepted.close()
         except Exception as error:
             accepted.close()
-            tell(self._loop, "accept", error)
+            report(self._loop, "accept", error)
         finally:
-            if caller:
-                caller.leave()
+            if client:
+                client.leave()
 
     async def _take_header(self, accepted: socket.socket) -> ProxyHeader:
         """Take the PROXY header off a connection."""
@@ -149,7 +149,7 @@ class ConnectionStarter:
 
     def _refuse(self, accepted: socket.socket, peer: Any, reason: str) -> None:
         self._log.info("connection refused", peer=peer, reason=reason)
-        self._ledger.connection_refused("proxy_header")
+        self._counters.connection_refused("proxy_header")
         accepted.close()
 
     def _lost(self, accepted: socket.socket, error: OSError) -> None:

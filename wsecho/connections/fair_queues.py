@@ -53,22 +53,22 @@ class _Queue(ABC):
         """Tell whether another one may go on in this turn."""
 
 
-class Turns(_Queue):
+class InflateQueue(_Queue):
     """Those that have inflated too much at once, and `turn`, what inflating took of the present one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
         super().__init__(loop)
-        self.turn = codec.Turn(self._await_next, monotonic_ns)
+        self.budget = codec.InflateBudget(self._await_next, monotonic_ns)
 
     def _forget_last_turn(self) -> None:
-        self.turn.end()
+        self.budget.end()
 
     def _has_time(self) -> bool:
         # Each may take all of it.
         return False
 
 
-class Heads(_Queue):
+class RequestQueue(_Queue):
     """Requests that wait to be read, because others have taken what there is of a turn for all of them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

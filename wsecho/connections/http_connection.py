@@ -9,18 +9,18 @@ from typing import Protocol, cast
 
 from structlog.typing import FilteringBoundLogger
 
-from wsecho.connections.fair_queues import Heads
+from wsecho.connections.fair_queues import RequestQueue
 from wsecho.connections.registry import Connections
 from wsecho.connections.transports import abort_if_reset, half_close, unread
 from wsecho.connections.websocket_connection import WebSocketConnection
-from wsecho.counting.connection_counters import Ledger
+from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.counting.row import REFUSALS
 from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response, plain
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
-from wsecho.proxies.client import Caller
+from wsecho.proxies.client import Client
 from wsecho.routes.refusals import stopping
 from wsecho.telemetry.spans import Span, Traces
 from wsecho.tls.transport import AnswerPendingError, tls_facts
@@ -54,8 +54,8 @@ class HttpContext:
     config: Config
     routes: Routes
     connections: Connections
-    heads: Heads
-    ledger: Ledger
+    request_queue: RequestQueue
+    counters: ConnectionCounters
     traces: Traces
     log: FilteringBoundLogger
     request_buffer: memoryview
@@ -73,7 +73,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self,
         context: HttpContext,
         accepted_at: float,
-        caller: Caller,
+        client: Client,
         server_name: str | None,
     ) -> None:
         """`accepted_at` is when the clock of the handshake started, `caller` is counted as long as the connection
@@ -81,7 +81,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """
         self._context = context
         self._accepted_at = accepted_at
-        self._caller = caller
+        self._client = client
         self._server_name = server_name
         # Of the request that has begun to arrive.
         self._reader: RequestReader | None = None
@@ -120,7 +120,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             abort_if_reset(self._transport)
             return
         data = bytes(self._context.request_buffer[:received])
-        if self._context.heads.must_wait():
+        if self._context.request_queue.must_wait():
             self._wait(data)
         else:
             self._take(data)
@@ -137,7 +137,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
         # What others need back comes first, in case the rest fails.
-        self._caller.leave()
+        self._client.leave()
         self._context.connections.remove(self)
         self._ended = True
         if self._deferred:
@@ -166,8 +166,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     def expire(self) -> None:
         """No complete request in time, or no end after the last answer."""
         if not self._answered:
-            self._context.ledger.handshake("timeout")
-        self._context.ledger.timeout(self._lacking)
+            self._context.counters.handshake("timeout")
+        self._context.counters.timeout(self._lacking)
         if self._has_begun and not self._ended:
             self._refuse(plain(408, "the request took too long", close=True))
         else:
@@ -207,14 +207,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Go on with what has come in a later turn of the loop, when others have had theirs."""
         self._unread = unread
         self._transport.pause_reading()
-        self._context.heads.wait(self._continue)
+        self._context.request_queue.wait(self._continue)
 
     def _take(self, data: bytes) -> None:
         began = time.perf_counter()
         try:
             self._read(data)
         finally:
-            self._context.heads.spend(time.perf_counter() - began)
+            self._context.request_queue.spend(time.perf_counter() - began)
 
     def _read(self, data: bytes) -> None:
         if self._is_idle:
@@ -238,7 +238,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         began = time.perf_counter()
         self._answered = True
         request.tls = tls_facts(self._transport, self._server_name)
-        self._caller.identify(request)
+        self._client.identify(request)
         try:
             answer = self._context.routes.answer(request)
         except Exception:
@@ -272,23 +272,23 @@ class HttpConnection(asyncio.BufferedProtocol):
         if isinstance(answer, Upgrade):
             span = self._context.traces.opened(request, route, answer.subprotocol, began)
             connection = self._upgrade(request, answer, span)
-            self._context.ledger.request(request.method, route, 101, time.perf_counter() - began)
+            self._context.counters.request(request.method, route, 101, time.perf_counter() - began)
             connection.take(unread)
             return
         span = self._context.traces.answered(request, route, answer.status, began)
         if answer.refusal:
-            self._context.ledger.handshake(answer.refusal)
+            self._context.counters.handshake(answer.refusal)
             if answer.refusal in REFUSALS:
-                self._context.ledger.connection_refused(answer.refusal)
+                self._context.counters.connection_refused(answer.refusal)
             self._log(request, span).info(
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
         must_go = not self._context.routes.keeps_connections()
-        self._caller.answered()
-        must_go = must_go or self._caller.has_too_many or (self._heard_all and not unread)
+        self._client.answered()
+        must_go = must_go or self._client.has_too_many or (self._heard_all and not unread)
         stays = request.keep_alive and not (answer.close or request.has_body or must_go)
         self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
-        self._context.ledger.request(request.method, route, answer.status, time.perf_counter() - began)
+        self._context.counters.request(request.method, route, answer.status, time.perf_counter() - began)
         if stays and unread:
             # One request at a time, and other connections in between.
             self._wait(unread)
@@ -315,10 +315,10 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _refuse(self, response: Response) -> None:
         """Answer what never became a request, and end the connection."""
         self._answered = True
-        fields = self._caller.log_fields
+        fields = self._client.log_fields
         self._context.log.info("request refused", **fields, status=response.status, reason=response.line)
         self._respond(response, keep_alive=False)
-        self._context.ledger.request("", "", response.status, 0.0)
+        self._context.counters.request("", "", response.status, 0.0)
 
     def _respond(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> None:
         answer = encode_response(response, head_only=head_only, keep_alive=keep_alive, now=time.time())
@@ -336,14 +336,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._ended = True
         self._context.connections.remove(self)
         log = self._log(request, span)
-        if self._caller.tells_of_silence():
+        if self._client.tells_of_silence():
             log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_SILENCE_REMEDY)
         log.debug("websocket opened", peer=request.peer, path=request.path)
-        share = self._caller.share
-        connection = self._context.open_websocket(self._transport, upgrade.deflate, log, span, share)
+        client_key = self._client.client_key
+        connection = self._context.open_websocket(self._transport, upgrade.deflate, log, span, client_key)
         connection.open(encode_upgrade(upgrade.headers))
         # Not before: as long as we are the transport's protocol, we are told of its end.
-        self._caller.passed_on()
+        self._client.passed_on()
         return connection
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-def tell(loop: asyncio.AbstractEventLoop, place: str, error: Exception) -> None:
+def report(loop: asyncio.AbstractEventLoop, place: str, error: Exception) -> None:
     """Let the loop's handler know of an error that was survived. `place` is one of `counters.PLACES`. Never raises."""
     try:
         loop.call_exception_handler({"message": f"{place} failed", "exception": error, "place": place})
@@ -18,6 +18,6 @@ def survive(loop: asyncio.AbstractEventLoop, place: str, step: Callable[[], None
     try:
         step()
     except Exception as error:
-        tell(loop, place, error)
+        report(loop, place, error)
         return False
     return True

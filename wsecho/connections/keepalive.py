@@ -32,7 +32,7 @@ class Limits:
         return 0 < self.max_byte_rate * _BURST_SECONDS < size
 
 
-class Lifetime:
+class Keepalive:
     """One connection's. Times are those of a monotonic clock, in seconds."""
 
     __slots__ = (
@@ -52,7 +52,7 @@ class Lifetime:
         self._allowed_bytes = limits.max_byte_rate * _BURST_SECONDS
         self._stretch = 0.9 + 0.2 * jitter
 
-    def look(
+    def check(
         self, now: float, *, bytes_received: int, frames: int, messages: int, blocked: bool
     ) -> Literal["ping", "silence", "idle", "lifetime", "rate"] | None:
         """Say what is due: a ping, or the end for one of four reasons. The numbers are those since the opening.
@@ -99,7 +99,7 @@ class Lifetime:
             fast = fast or self._allowed_bytes < 0
         return fast
 
-    def next_look(self, now: float) -> float | None:
+    def next_check(self, now: float) -> float | None:
         """Return when to look again; None: never, there is no limit."""
         limits = self._limits
         if limits.max_frame_rate or limits.max_byte_rate:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import structlog
 
 from wsecho.connections.connection_starter import ConnectionStarter
-from wsecho.connections.internal_errors import tell
-from wsecho.counting.connection_counters import Ledger
+from wsecho.connections.internal_errors import report
+from wsecho.counting.connection_counters import ConnectionCounters
 
 # Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
 _BATCH = 64
@@ -28,14 +28,14 @@ class Listener:
         sockets: list[socket.socket],
         starter: ConnectionStarter,
         has_room: Callable[[int], bool],
-        ledger: Ledger,
+        counters: ConnectionCounters,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         """`has_room` is told how many accepted connections have not reached their protocol yet."""
         self._sockets = sockets
         self._starter = starter
         self._has_room = has_room
-        self._ledger = ledger
+        self._counters = counters
         self._log = log
         self._loop = asyncio.get_running_loop()
         # Given up when descriptors run out, so that waiting peers can be accepted and turned away.
@@ -86,7 +86,7 @@ class Listener:
                 self._starter.start(accepted, peer)
             except Exception as error:
                 # The socket closes with its last reference, which a transport that is half made may have.
-                tell(self._loop, "accept", error)
+                report(self._loop, "accept", error)
 
     def _turn_away(self, listening: socket.socket, error: OSError) -> None:
         """Close a batch of waiting connections: better refused at once than left to hang."""
@@ -102,7 +102,7 @@ class Listener:
         except OSError:
             pass
         self._take_reserve()
-        self._ledger.connection_refused("descriptors", closed)
+        self._counters.connection_refused("descriptors", closed)
 
     def _take_reserve(self) -> None:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
-from wsecho.connections.internal_errors import tell
+from wsecho.connections.internal_errors import report
 
 # How often the blocked are looked at, in seconds.
 _INTERVAL = 0.25
@@ -108,7 +108,7 @@ class Loans:
             self._review_loans(now)
             self._serve_one(self._stuck(now), now)
         except Exception as error:
-            tell(self._loop, "loans", error)
+            report(self._loop, "loans", error)
         # Last, and whatever happened: nobody else would begin again while there are blocked ones.
         self._keep_looking()
 

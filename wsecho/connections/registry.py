@@ -107,12 +107,12 @@ class Connections:
             del self._watched[connection]
         return over
 
-    def hurry(self) -> None:
+    def end_drain(self) -> None:
         """Let a drain that is under way end now."""
         self._hurried.set()
         self._drained.set()
 
-    async def linger(self, seconds: float) -> None:
+    async def delay_drain(self, seconds: float) -> None:
         """Wait so long, unless there is a hurry."""
         await _wait(self._hurried, seconds)
 
@@ -138,7 +138,7 @@ class Connections:
         pause = min(_PAUSE_BETWEEN_GOODBYES, seconds * _GOODBYES_AT_ONCE / max(1, len(everyone)))
         for start in range(0, len(everyone), _GOODBYES_AT_ONCE):
             if start:
-                await self.linger(pause)
+                await self.delay_drain(pause)
             for connection in everyone[start : start + _GOODBYES_AT_ONCE]:
                 # Some have gone by themselves before their turn.
                 if connection in self._open:

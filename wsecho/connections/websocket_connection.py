@@ -9,15 +9,15 @@ from time import monotonic
 import structlog
 
 from wsecho.connections.echo_factory import EchoFactory
-from wsecho.connections.fair_queues import Turns
-from wsecho.connections.keepalive import Lifetime, Limits
+from wsecho.connections.fair_queues import InflateQueue
+from wsecho.connections.keepalive import Keepalive, Limits
 from wsecho.connections.loans import Loans
 from wsecho.connections.registry import Connections
-from wsecho.connections.timers import Schedule
+from wsecho.connections.timers import Timers
 from wsecho.connections.transports import abort_if_reset, half_close, unread
-from wsecho.counting.connection_counters import Ledger
+from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.options.config import Config
-from wsecho.proxies.connections_per_address import Shares
+from wsecho.proxies.connections_per_address import ConnectionsPerAddress
 from wsecho.telemetry.spans import Span
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_AWAY, OPEN
@@ -39,11 +39,11 @@ class WebSocketContext:
     limits: Limits
     echoes: EchoFactory
     connections: Connections
-    schedule: Schedule
+    timers: Timers
     loans: Loans
-    turns: Turns
-    shares: Shares
-    ledger: Ledger
+    inflate_queue: InflateQueue
+    connections_per_address: ConnectionsPerAddress
+    counters: ConnectionCounters
 
 
 class WebSocketConnection:
@@ -55,7 +55,7 @@ class WebSocketConnection:
             "_cut",
             "_echo",
             "_leaves",
-            "_lifetime",
+            "_keepalive",
             "_limit",
             "_loan",
             "_log",
@@ -64,7 +64,7 @@ class WebSocketConnection:
             "_pieces_before",
             "_pinged",
             "_context",
-            "_share",
+            "_client_key",
             "_span",
             "_transport",
             "_unread",
@@ -82,11 +82,11 @@ class WebSocketConnection:
         agreement: Agreement | None,
         log: structlog.typing.FilteringBoundLogger,
         span: Span,
-        share: str,
+        client_key: str,
     ) -> None:
         """`share` is what the connection is counted under among those of its client."""
         self._context = context
-        self._share = share
+        self._client_key = client_key
         self._log = log
         self._span = span
         self._transport = transport
@@ -95,7 +95,7 @@ class WebSocketConnection:
         self._unread = b""
         self._echo, self._wire = context.echoes.make(transport, self, agreement)
         self._opened = monotonic()
-        self._lifetime = Lifetime(context.limits, self._opened, random())
+        self._keepalive = Keepalive(context.limits, self._opened, random())
         self.sweep: int | None = None
         # The bytes of its loan, 0 without one; whether fewer than there is room for are too many, because of the pieces
         # they are in; and the pieces written before those.
@@ -118,13 +118,13 @@ class WebSocketConnection:
         # From here on we are told of the end, which gives everything back.
         self._transport.set_protocol(self._wire)
         # Before the answer, so that whoever has read a 101 is in the books, whatever happens to this process.
-        context.ledger.connection_opened()
+        context.counters.connection_opened()
         context.connections.add(self)
         self._transport.write(answer)
         if context.config.greeting:
             self._echo.greet(context.config.greeting)
             self._wire.send()
-        self._look_again(self._opened)
+        self._plan_check(self._opened)
 
     def take(self, unread: bytes) -> None:
         """Echo what came in behind the handshake; what is left of it when others have their turn comes after them."""
@@ -149,14 +149,14 @@ class WebSocketConnection:
 
     def _note(self, violation: Violation, code: int) -> None:
         """Count and log a broken rule; `code` is how the connection ends."""
-        self._context.ledger.violation(violation)
+        self._context.counters.violation(violation)
         peer = self._transport.get_extra_info("peername")
         self._log.info("protocol error", peer=peer, code=code, reason=violation.text)
 
     def pong_received(self) -> None:
         """Our ping was answered."""
         self._echo.ponged = False
-        self._context.ledger.round_trip(monotonic() - self._pinged)
+        self._context.counters.round_trip(monotonic() - self._pinged)
 
     def nothing_to_send(self) -> None:
         """What was read needs no answer."""
@@ -180,8 +180,8 @@ class WebSocketConnection:
         context = self._context
         # What others need back comes first, in case the rest fails.
         context.connections.remove(self)
-        context.schedule.discard(self)
-        context.shares.give_back(self._share)
+        context.timers.discard(self)
+        context.connections_per_address.remove(self._client_key)
         context.loans.forget(self)
         if self._echo.inflater:
             self._echo.inflater.close()
@@ -190,7 +190,7 @@ class WebSocketConnection:
         seconds = now - self._opened
         code = self._echo.close_code or ABNORMAL_CLOSURE
         initiator = self._initiator()
-        context.ledger.connection_ended(seconds, code, initiator)
+        context.counters.connection_ended(seconds, code, initiator)
         peer = self._transport.get_extra_info("peername")
         self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)
@@ -227,13 +227,13 @@ class WebSocketConnection:
         if not self._waits:
             self._waits = True
             self._transport.pause_reading()
-            self._context.turns.wait(self._go_on)
+            self._context.inflate_queue.wait(self._go_on)
 
     def _go_on(self) -> None:
         self._waits = False
         try:
             # Far more than a limit allows can come out between two sweeps.
-            self.look(monotonic())
+            self.check(monotonic())
             self.take(self._unread)
         except BaseException:
             # As a transport does where reading fails; the loop says why.
@@ -244,7 +244,7 @@ class WebSocketConnection:
 
     def _end_pause(self, now: float) -> None:
         if self._paused is not None:
-            self._context.ledger.backpressure(now - self._paused)
+            self._context.counters.backpressure(now - self._paused)
             self._paused = None
 
     def message_in_progress(self) -> int | None:
@@ -276,7 +276,7 @@ class WebSocketConnection:
     def call_in(self) -> None:
         """End the connection: others need the memory that the peer was lent and does not use."""
         if not self._limit:
-            self._context.ledger.timeout("loan")
+            self._context.counters.timeout("loan")
         self.abort()
 
     def many_pieces_written(self) -> None:
@@ -314,15 +314,15 @@ class WebSocketConnection:
         """The peer neither read nor closed in time."""
         # An end is counted once: who has reached another limit of time has been counted for that.
         if not self._limit:
-            self._context.ledger.timeout("stall" if self._echo.state == OPEN and not self._leaves else "close")
+            self._context.counters.timeout("stall" if self._echo.state == OPEN and not self._leaves else "close")
         self.abort()
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Ping a silent peer, and end what has lived or lasted or sent too much."""
         echo = self._echo
         if not self._stays():
             return
-        due = self._lifetime.look(
+        due = self._keepalive.check(
             now,
             # What they inflate to is what they cost.
             bytes_received=echo.bytes_received + (echo.inflater.cost if echo.inflater else 0),
@@ -333,7 +333,7 @@ class WebSocketConnection:
         if due == "ping":
             self._ping(now)
         elif due == "silence":
-            self._context.ledger.timeout("ping")
+            self._context.counters.timeout("ping")
             self.abort()
         elif due == "rate":
             self._note(TOO_FAST, TOO_FAST.code)
@@ -342,19 +342,19 @@ class WebSocketConnection:
             if self._waits_for_frame and self._context.limits.forbid(echo.rest):
                 self.abort()
         elif due:
-            self._context.ledger.timeout(due)
+            self._context.counters.timeout(due)
             self._limit = due
             self._close(GOING_AWAY, _FAREWELLS[due])
-        self._look_again(now)
+        self._plan_check(now)
 
     def _stays(self) -> bool:
         """Tell whether the connection is open and has not been told to go."""
         return self._echo.state == OPEN and not self._leaves and not self._transport.is_closing()
 
-    def _look_again(self, now: float) -> None:
-        when = self._lifetime.next_look(now)
+    def _plan_check(self, now: float) -> None:
+        when = self._keepalive.next_check(now)
         if when is not None and self._stays():
-            self._context.schedule.put(self, when)
+            self._context.timers.put(self, when)
 
     def _ping(self, now: float) -> None:
         # Random, so that it tells nothing, and nobody can answer it before it has come.

@@ -1,1 +1,3 @@
-"""counting."""
+"""The counters: a row of integers for each worker, in a page of memory that all workers share; it may import
+`websocket`.
+"""

@@ -16,7 +16,7 @@ from wsecho.counting.row import (
     ROUTES,
     STATUSES,
     TIMEOUTS,
-    Counters,
+    Row,
 )
 from wsecho.websocket.violations import REASONS, Violation
 
@@ -41,10 +41,10 @@ def close_code_label(code: int) -> str:
     return {3: "3xxx", 4: "4xxx"}.get(code // 1000, "other")
 
 
-class Ledger:
+class ConnectionCounters:
     """Writes one worker's row. Times are seconds, bounds of buckets are inclusive."""
 
-    def __init__(self, row: Counters) -> None:
+    def __init__(self, row: Row) -> None:
         self.row = row
         # ctypes makes a new object of an array each time that it is asked for one.
         self._handshakes = row.handshakes

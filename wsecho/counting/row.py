@@ -11,7 +11,7 @@ Labels have closed sets of values, and a place in the row for each.
 import ctypes
 from array import array
 
-from wsecho.websocket.message_counters import EchoCounters, buckets
+from wsecho.websocket.message_counters import EchoRow, buckets
 from wsecho.websocket.violations import REASONS
 
 # Inclusive upper bounds, in seconds: those of Kestrel's stable kestrel.connection.duration, extended to the hour that
@@ -74,7 +74,7 @@ ROUTES = ("/", "/{asset}", "/metrics", "/info", "/health", "/ready", "/{websocke
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
 
 
-class RequestCounters(ctypes.Structure):
+class RequestRow(ctypes.Structure):
     """The HTTP requests of one method, route and status."""
 
     _fields_ = [
@@ -83,11 +83,11 @@ class RequestCounters(ctypes.Structure):
     ]
 
 
-class Counters(ctypes.Structure):
+class Row(ctypes.Structure):
     """The row."""
 
     _fields_ = [
-        ("echo", EchoCounters),
+        ("echo", EchoRow),
         ("handshakes", ctypes.c_int64 * len(HANDSHAKES)),
         ("connection_nanoseconds", ctypes.c_int64),
         ("connection_ends", buckets(CONNECTION_DURATION_BOUNDS) * len(CLOSE_CODES) * len(INITIATORS)),
@@ -101,7 +101,7 @@ class Counters(ctypes.Structure):
         ("loop_lags", buckets(LOOP_LAG_BOUNDS)),
         ("log_lines_dropped", ctypes.c_int64),
         ("internal_errors", ctypes.c_int64 * len(PLACES)),
-        ("requests", RequestCounters * len(STATUSES) * len(ROUTES) * len(METHODS)),
+        ("requests", RequestRow * len(STATUSES) * len(ROUTES) * len(METHODS)),
     ]
 
     @property

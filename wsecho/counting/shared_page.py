@@ -12,12 +12,12 @@ from functools import reduce
 from operator import add
 
 from wsecho.counting.process_usage import Usage, usage
-from wsecho.counting.row import Counters
-from wsecho.counting.worker_table import Roster, WorkerState
+from wsecho.counting.row import Row
+from wsecho.counting.worker_table import WorkerState, WorkerTable
 
 # Rows start on cache lines of their own, so that two workers never write to the same one.
 _CACHE_LINE = 64
-_ROW_SIZE = -(-ctypes.sizeof(Counters) // _CACHE_LINE) * _CACHE_LINE
+_ROW_SIZE = -(-ctypes.sizeof(Row) // _CACHE_LINE) * _CACHE_LINE
 
 # What ends something that was counted as it began.
 _ENDS = ("connection_ends", "connection_nanoseconds")
@@ -31,7 +31,7 @@ class Totals:
     Every connection that was opened is active, has ended, or is one of `lost_connections`: those of workers that died.
     """
 
-    counters: Counters
+    counters: Row
     workers: tuple[WorkerState, ...]
     usage: Usage | None
     codec: str
@@ -63,7 +63,7 @@ class Totals:
         return sum(self.counters.echo.message_sizes)
 
 
-class Stats:
+class SharedPage:
     """An anonymous page that worker processes inherit. A row is written by its worker only.
 
     It is made by the process that is the only worker, or the parent of all. `codec` is the name of what they echo with,
@@ -75,8 +75,8 @@ class Stats:
         self._root = os.getpid()
         self.started = time.time_ns()
         self._page = mmap.mmap(-1, workers * _ROW_SIZE)
-        self.rows = [Counters.from_buffer(self._page, worker * _ROW_SIZE) for worker in range(workers)]
-        self.roster = Roster(workers)
+        self.rows = [Row.from_buffer(self._page, worker * _ROW_SIZE) for worker in range(workers)]
+        self.worker_table = WorkerTable(workers)
 
     def worker_ended(self, worker: int) -> int:
         """Close the books of a process that is gone: what it left open is lost. Return how many that is.
@@ -85,17 +85,17 @@ class Stats:
         """
         row = self.rows[worker]
         lost = row.connections - sum(row.connection_durations)
-        before: int = self.roster.states()[worker].lost_connections
-        self.roster.ended(worker, lost)
+        before: int = self.worker_table.states()[worker].lost_connections
+        self.worker_table.ended(worker, lost)
         return lost - before
 
     def totals(self) -> Totals:
         """Copy the rows, then add them up."""
         # Read first, like all that ends: a worker that dies meanwhile has its connections for one more look.
-        workers = tuple(self.roster.states())
+        workers = tuple(self.worker_table.states())
         copies = [array("q", bytes(_copied(row))) for row in self.rows]
-        counters = Counters.from_buffer(reduce(_added, copies))
-        used = usage(self._root, filter(None, [self.roster.push_pid, *(worker.pid for worker in workers)]))
+        counters = Row.from_buffer(reduce(_added, copies))
+        used = usage(self._root, filter(None, [self.worker_table.push_pid, *(worker.pid for worker in workers)]))
         return Totals(counters, workers, used, self._codec, self.started / 1_000_000_000)
 
 
@@ -103,14 +103,14 @@ def _added(left: array[int], right: array[int]) -> array[int]:
     return array("q", map(add, left, right))
 
 
-def _copied(row: Counters) -> Counters:
+def _copied(row: Row) -> Row:
     """Copy a row while its worker counts on.
 
     What ends is read before what begins: no message was sent that was not received, and no connection ended that was
     not opened.
     """
-    earlier = Counters.from_buffer_copy(row)
-    copy = Counters.from_buffer_copy(row)
+    earlier = Row.from_buffer_copy(row)
+    copy = Row.from_buffer_copy(row)
     for name in _ENDS:
         setattr(copy, name, getattr(earlier, name))
     for name in _ENDS_OF_ECHOES:

@@ -23,7 +23,7 @@ class WorkerState(ctypes.Structure):
     ]
 
 
-class Roster:
+class WorkerTable:
     """An anonymous page that worker processes inherit, one row a worker."""
 
     def __init__(self, workers: int) -> None:

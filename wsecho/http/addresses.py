@@ -64,7 +64,7 @@ def parse_network(text: str) -> Network:
     return network
 
 
-def share(host: str) -> str:
+def client_key(host: str) -> str:
     """Return what `host` is counted under: an IPv4 address itself, an IPv6 address with all of its network."""
     if ":" not in host:
         return host

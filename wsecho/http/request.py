@@ -43,7 +43,7 @@ class Request:
     client: Address | None = None
     scheme: str = "http"
     tls: TlsFacts | None = None
-    share: str = ""
+    client_key: str = ""
     authority: str = ""
     _values: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 

@@ -60,7 +60,7 @@ class Output:
         # The list that all loggers share, however much was bound to them.
         self._processors.insert(self._processors.index(_show) + 1, processor)
 
-    def tell_suppressed(self, now: float) -> None:
+    def log_suppressed(self, now: float) -> None:
         """Say how many lines of which kind were left out."""
         for method, event, count in self.limits.take_suppressed(now):
             getattr(self.log, method)(_SUPPRESSED, of=event, lines=count)
@@ -109,7 +109,7 @@ def about(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
     return log.bind(**fields) if fields else log
 
 
-def tell_who_watches(*lines: str) -> None:
+def print_hints(*lines: str) -> None:
     """Write `lines` as they are for a person who watches the log on a terminal; nobody else gets them."""
     if _output and _output.is_read_at_once:
         for line in lines:
@@ -134,16 +134,16 @@ def count_failures(count: Callable[[], None]) -> None:
         _output.writer.failed = count
 
 
-def tell_suppressed() -> None:
+def log_suppressed() -> None:
     """Say how many lines of which kind were left out; to be called every second or so."""
     if _output:
-        _output.tell_suppressed(monotonic())
+        _output.log_suppressed(monotonic())
 
 
 def flush() -> None:
     """Say what is left to be said, and wait until it is written, for a second at most."""
     if _output:
-        _output.tell_suppressed(inf)
+        _output.log_suppressed(inf)
         _output.writer.flush(FLUSH_SECONDS)
 
 

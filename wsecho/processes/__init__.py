@@ -1,1 +1,3 @@
-"""processes."""
+"""Processes: workers, their supervisor, and what is prepared before they start; it may import `http`, `proxies`,
+`counting`, `codec`, `options`, `logs`, `access`, `tls`, `telemetry`, `routes` and `connections`.
+"""

@@ -9,23 +9,23 @@ from time import monotonic
 from wsecho.connections.capacity import Capacity
 from wsecho.connections.connection_starter import ConnectionStarter
 from wsecho.connections.echo_factory import EchoFactory
-from wsecho.connections.fair_queues import Heads, Turns
+from wsecho.connections.fair_queues import InflateQueue, RequestQueue
 from wsecho.connections.http_connection import HttpConnection, HttpContext
 from wsecho.connections.keepalive import Limits
 from wsecho.connections.listener import Listener
 from wsecho.connections.loans import Loans
 from wsecho.connections.registry import Connections
 from wsecho.connections.sweep import sweep_interval
-from wsecho.connections.timers import Schedule
+from wsecho.connections.timers import Timers
 from wsecho.connections.websocket_connection import WebSocketConnection, WebSocketContext
-from wsecho.counting.connection_counters import Ledger
+from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.http.addresses import is_loopback
 from wsecho.processes import descriptors
 from wsecho.processes.binding import Sockets
-from wsecho.processes.prefork import Foundation
-from wsecho.proxies.client import Caller
-from wsecho.proxies.connections_per_address import Shares
-from wsecho.proxies.trusted_proxies import Proxies
+from wsecho.processes.prefork import Prefork
+from wsecho.proxies.client import Client
+from wsecho.proxies.connections_per_address import ConnectionsPerAddress
+from wsecho.proxies.trusted_proxies import TrustedProxies
 from wsecho.routes.admin_routes import AdminRoutes
 from wsecho.routes.admission import Admission
 from wsecho.routes.health import Health
@@ -33,7 +33,7 @@ from wsecho.routes.metrics_page import MetricsPage
 from wsecho.routes.public_routes import PublicRoutes
 from wsecho.routes.request_info import RequestInfo
 from wsecho.telemetry.exports import Exports
-from wsecho.telemetry.prometheus_page import Telemetry
+from wsecho.telemetry.prometheus_page import PrometheusPage
 
 # A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
 _REQUEST_BUFFER_SIZE = 16 * 1024
@@ -46,83 +46,91 @@ class Parts:
     """What the start and the drain of a worker are about."""
 
     connections: Connections
-    schedule: Schedule
+    timers: Timers
     health: Health
     listeners: list[Listener]
 
 
-def compose(foundation: Foundation, number: int, sockets: Sockets, ledger: Ledger, exports: Exports) -> Parts:
+def compose(inherited: Prefork, number: int, sockets: Sockets, counters: ConnectionCounters, exports: Exports) -> Parts:
     """Make the parts of worker `number`. To be called in its event loop."""
-    config = foundation.config
+    config = inherited.config
     loop = asyncio.get_running_loop()
     connections = Connections()
-    schedule = Schedule(monotonic(), sweep_interval(config))
+    timers = Timers(monotonic(), sweep_interval(config))
     capacity = descriptors.capacity(connections, config.max_connections)
     health = Health(capacity.is_full)
-    shares = Shares(config.max_connections_per_address)
-    turns = Turns(loop, foundation.codec)
-    echoes = EchoFactory(foundation.codec, config, foundation.stats.rows[number].echo, turns)
+    connections_per_address = ConnectionsPerAddress(config.max_connections_per_address)
+    inflate_queue = InflateQueue(loop, inherited.codec)
+    echoes = EchoFactory(inherited.codec, config, inherited.shared_page.rows[number].echo, inflate_queue)
     loans = Loans(config.loan_limit, loop)
     limits = Limits.of(config)
-    websockets = WebSocketContext(config, limits, echoes, connections, schedule, loans, turns, shares, ledger)
-    admission = Admission(health, shares.is_exceeded, foundation.access.gate, config.subprotocol, echoes.may_deflate)
-    public, admin = _routes(foundation, sockets, health, admission, exports)
+    websockets = WebSocketContext(
+        config, limits, echoes, connections, timers, loans, inflate_queue, connections_per_address, counters
+    )
+    admission = Admission(
+        health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
+    )
+    public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(
         config,
         public,
         connections,
-        Heads(loop),
-        ledger,
+        RequestQueue(loop),
+        counters,
         exports.traces(),
-        foundation.log,
+        inherited.log,
         memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         partial(WebSocketConnection, websockets),
     )
-    listeners = [_public_listener(foundation, sockets, http, shares, capacity)]
+    listeners = [_public_listener(inherited, sockets, http, connections_per_address, capacity)]
     if sockets.admin:
-        listeners.append(_admin_listener(foundation, sockets, replace(http, routes=admin), capacity))
-    return Parts(connections, schedule, health, listeners)
+        listeners.append(_admin_listener(inherited, sockets, replace(http, routes=admin), capacity))
+    return Parts(connections, timers, health, listeners)
 
 
 def _routes(
-    foundation: Foundation, sockets: Sockets, health: Health, admission: Admission, exports: Exports
+    inherited: Prefork, sockets: Sockets, health: Health, admission: Admission, exports: Exports
 ) -> tuple[PublicRoutes, AdminRoutes]:
-    config, pages, gate = foundation.config, foundation.pages, foundation.access.gate
-    info = RequestInfo(foundation.instance_id, foundation.codec.name).page
-    metrics = MetricsPage(Telemetry(foundation.stats, exports.resource).page).page
+    config, pages, policy = inherited.config, inherited.pages, inherited.access.policy
+    info = RequestInfo(inherited.instance_id, inherited.codec.name).page
+    metrics = MetricsPage(PrometheusPage(inherited.shared_page, exports.resource).page).page
     own_name = config.admin_host if _are_local(sockets.admin) else None
-    public = PublicRoutes(admission, health, gate, pages, info, None if sockets.admin else metrics)
-    return public, AdminRoutes(health, gate.admin, pages, info, metrics, own_name)
+    public = PublicRoutes(admission, health, policy, pages, info, None if sockets.admin else metrics)
+    return public, AdminRoutes(health, policy.admin, pages, info, metrics, own_name)
 
 
 def _public_listener(
-    foundation: Foundation, sockets: Sockets, http: HttpContext, shares: Shares, capacity: Capacity
+    inherited: Prefork,
+    sockets: Sockets,
+    http: HttpContext,
+    connections_per_address: ConnectionsPerAddress,
+    capacity: Capacity,
 ) -> Listener:
-    config = foundation.config
-    proxies = Proxies(config.trusted_proxy, config.forwarded_header)
+    config = inherited.config
+    proxies = TrustedProxies(config.trusted_proxy, config.forwarded_header)
     starter = ConnectionStarter(
-        partial(Caller, proxies, shares),
+        partial(Client, proxies, connections_per_address),
         partial(HttpConnection, http),
-        http.ledger,
+        http.counters,
         http.log,
         config.handshake_timeout,
-        foundation.encryption,
+        inherited.encryption,
         proxies if config.proxy_protocol else None,
     )
-    return Listener(sockets.public, starter, capacity.has_room, http.ledger, http.log)
+    return Listener(sockets.public, starter, capacity.has_room, http.counters, http.log)
 
 
-def _admin_listener(foundation: Foundation, sockets: Sockets, http: HttpContext, capacity: Capacity) -> Listener:
+def _admin_listener(inherited: Prefork, sockets: Sockets, http: HttpContext, capacity: Capacity) -> Listener:
     starter = ConnectionStarter(
-        partial(Caller, Proxies(), Shares()),
+        partial(Client, TrustedProxies(), ConnectionsPerAddress()),
         partial(HttpConnection, http),
-        http.ledger,
+        http.counters,
         http.log,
-        foundation.config.handshake_timeout,
+        inherited.config.handshake_timeout,
     )
     # Whoever operates the server gets in also when it is full.
     has_room = partial(capacity.has_room, extra=_ADMIN_CONNECTIONS)
-    return Listener(sockets.admin, starter, has_room, http.ledger, http.log)
+    return Listener(sockets.admin, starter, has_room, http.counters, http.log)
 
 
 def _are_local(listening: list[socket.socket]) -> bool:

@@ -11,7 +11,7 @@ from wsecho.connections.registry import Connections
 from wsecho.http.addresses import ALL, ALL_OF_IPV4
 from wsecho.logs import structured_log
 from wsecho.processes.binding import Sockets
-from wsecho.processes.prefork import Foundation
+from wsecho.processes.prefork import Prefork
 from wsecho.processes.terminal import Terminal, ignores_hangups
 
 # What a supervisor sends. It is held back in a new worker until that can obey.
@@ -33,7 +33,7 @@ class Stop:
     def at_once(self) -> None:
         """Cut off whoever is left."""
         self.hurried = True
-        self._connections.hurry()
+        self._connections.end_drain()
         self.asked.set()
 
     def ask_again(self) -> None:
@@ -43,7 +43,7 @@ class Stop:
         self.ask()
 
 
-class Orders(Protocol):
+class Control(Protocol):
     """Where a worker's orders come from. `is_alone` tells that it is the whole server."""
 
     is_alone: bool
@@ -55,13 +55,13 @@ class Orders(Protocol):
         """The worker takes connections."""
 
 
-class Alone:
+class SignalControl:
     """Orders of a worker without supervisor: SIGTERM and SIGINT stop it, a second one at once; SIGHUP loads again."""
 
     is_alone = True
 
-    def __init__(self, foundation: Foundation) -> None:
-        self._foundation = foundation
+    def __init__(self, inherited: Prefork) -> None:
+        self._inherited = inherited
         self._terminal = Terminal()
 
     def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
@@ -73,17 +73,17 @@ class Alone:
 
     def accepts(self, sockets: Sockets) -> None:
         """Say so."""
-        self._foundation.stats.roster.accepts(0)
-        announce(self._foundation, sockets)
+        self._inherited.shared_page.worker_table.accepts(0)
+        announce(self._inherited, sockets)
 
     def _on_hangup(self, stop: Stop) -> None:
         if self._terminal.has_gone():
             stop.ask_again()
         else:
-            reload(self._foundation)
+            reload(self._inherited)
 
 
-class Supervised:
+class SupervisorControl:
     """Orders of a worker that a supervisor started.
 
     SIGTERM drains, however often it comes: service managers send it to every process, the supervisor passes it on, and
@@ -93,8 +93,8 @@ class Supervised:
 
     is_alone = False
 
-    def __init__(self, foundation: Foundation, supervisor: socket.socket) -> None:
-        self._foundation = foundation
+    def __init__(self, inherited: Prefork, supervisor: socket.socket) -> None:
+        self._inherited = inherited
         self._supervisor = supervisor
 
     def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
@@ -102,7 +102,7 @@ class Supervised:
         loop.add_signal_handler(signal.SIGTERM, stop.ask)
         loop.add_signal_handler(signal.SIGQUIT, stop.at_once)
         if not ignores_hangups():
-            loop.add_signal_handler(signal.SIGHUP, partial(reload, self._foundation))
+            loop.add_signal_handler(signal.SIGHUP, partial(reload, self._inherited))
         loop.add_reader(self._supervisor, stop.at_once)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
 
@@ -115,20 +115,20 @@ class Supervised:
 REPORT_SIZE = 8
 
 
-def announce(foundation: Foundation, sockets: Sockets, **facts: Any) -> None:
+def announce(inherited: Prefork, sockets: Sockets, **facts: Any) -> None:
     """Log that the server takes connections, and where; tell whoever watches a terminal what there is to do."""
-    if foundation.config.public and not sockets.admin and foundation.access.gate.metrics is None:
-        foundation.log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
-    secure = "s" if foundation.encryption else ""
+    if inherited.config.public and not sockets.admin and inherited.access.policy.metrics is None:
+        inherited.log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
+    secure = "s" if inherited.encryption else ""
     public = sockets.public[0].getsockname()
     admin = sockets.admin[0].getsockname() if sockets.admin else None
     url = _url(f"http{secure}", public)
     place = dict(zip(("host", "port"), public[:2], strict=True)) if isinstance(public, tuple) else {}
     if admin:
         facts["admin_port"] = admin[1] if isinstance(admin, tuple) else _url("http", admin)
-    foundation.log.info("listening", url=url, **place, codec=foundation.codec.name, **facts)
-    sees_all = foundation.config.log_level == "debug"
-    structured_log.tell_who_watches(
+    inherited.log.info("listening", url=url, **place, codec=inherited.codec.name, **facts)
+    sees_all = inherited.config.log_level == "debug"
+    structured_log.print_hints(
         f"    test client   {url}",
         f"    WebSocket     {_url(f'ws{secure}', public)}",
         f"    metrics       {_url('http', admin) if admin else url}/metrics",
@@ -149,15 +149,15 @@ def _url(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def reload(foundation: Foundation) -> None:
+def reload(inherited: Prefork) -> None:
     """Load everything again that can be; what cannot be loaded stays as it was."""
-    log = foundation.log
+    log = inherited.log
     failed = False
-    for load in foundation.reloads:
+    for load in inherited.reloads:
         try:
             load()
         except (OSError, ValueError) as error:
-            log.error("not reloaded", error=foundation.config.with_sources(str(error)))
+            log.error("not reloaded", error=inherited.config.with_sources(str(error)))
             failed = True
         except Exception:
             log.exception("not reloaded")

@@ -5,15 +5,15 @@ from typing import Any
 
 import structlog
 
-from wsecho.counting.connection_counters import Ledger
+from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.tls.transport import is_peers_doing
 
 
 class LoopErrors:
     """Counts errors of ours, and logs them; one that a peer has caused is no error of ours."""
 
-    def __init__(self, ledger: Ledger, log: structlog.typing.FilteringBoundLogger) -> None:
-        self._ledger = ledger
+    def __init__(self, counters: ConnectionCounters, log: structlog.typing.FilteringBoundLogger) -> None:
+        self._counters = counters
         self._log = log
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -25,7 +25,7 @@ class LoopErrors:
             self._log.debug("connection lost", cause=str(error))
             return
         # First: to say it may take memory that is not there.
-        self._ledger.internal_error(place or ("connection" if "transport" in context else "callback"))
+        self._counters.internal_error(place or ("connection" if "transport" in context else "callback"))
         if place and isinstance(error, MemoryError):
             self._log.error("out of memory", place=place)
         elif isinstance(error, MemoryError):

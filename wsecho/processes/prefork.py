@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from wsecho.access.access_control import Access
+from wsecho.access.access_control import AccessControl
 from wsecho.codec import selection
 from wsecho.codec.selection import Codec
-from wsecho.counting.shared_page import Stats
+from wsecho.counting.shared_page import SharedPage
 from wsecho.logs import structured_log
 from wsecho.options import environment
 from wsecho.options.config import Config
@@ -22,7 +22,7 @@ from wsecho.tls.server import Tls
 
 
 @dataclass(frozen=True, slots=True)
-class Foundation:
+class Prefork:
     """What is made before any worker, and is the same for all of them.
 
     `reloads` are called on SIGHUP, by every worker and by their supervisor, from which later workers inherit. One that
@@ -32,15 +32,15 @@ class Foundation:
     config: Config
     codec: Codec
     pages: Assets
-    stats: Stats
+    shared_page: SharedPage
     instance_id: str
     encryption: Tls | None
-    access: Access
+    access: AccessControl
     reloads: list[Callable[[], None]]
     log: structlog.typing.FilteringBoundLogger
 
 
-def prepare(config: Config, workers: int = 1) -> Foundation:
+def prepare(config: Config, workers: int = 1) -> Prefork:
     """Make what workers share. Raises OSError, RuntimeError or OptionError with a line for the user if that cannot be.
 
     It starts no thread and no event loop, nor anything of OpenTelemetry's SDK: the process may fork afterwards.
@@ -60,12 +60,12 @@ def prepare(config: Config, workers: int = 1) -> Foundation:
         )
         log.warning("the codec is not compiled: echoes cost more", remedy=remedy)
     encryption = server.configured(config, log)
-    access = Access(config, log)
-    return Foundation(
+    access = AccessControl(config, log)
+    return Prefork(
         config=config,
         codec=chosen,
         pages=Assets(assets.directory()),
-        stats=Stats(workers, chosen.name),
+        shared_page=SharedPage(workers, chosen.name),
         instance_id=str(uuid.uuid4()),
         encryption=encryption,
         access=access,

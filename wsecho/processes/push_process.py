@@ -5,7 +5,7 @@ import socket
 import struct
 from time import monotonic
 
-from wsecho.processes.prefork import Foundation
+from wsecho.processes.prefork import Prefork
 from wsecho.telemetry.exports import Exports
 
 # Seconds before the first replacement, doubled for each further one, up to the most: nobody waits for metrics.
@@ -17,11 +17,11 @@ _ORDER = struct.Struct("d")
 class PushProcess:
     """What a supervisor knows of it: `pid`, 0 while there is none, and when it is `due` to be started, if ever."""
 
-    def __init__(self, foundation: Foundation) -> None:
-        self._foundation = foundation
+    def __init__(self, inherited: Prefork) -> None:
+        self._inherited = inherited
         self._orders, self._to_orders = socket.socketpair()
         # What counts as pushed by those before.
-        self._exported = foundation.stats.totals()
+        self._exported = inherited.shared_page.totals()
         self._deaths = 0
         self.pid = 0
         self.due: float | None = 0.0
@@ -30,13 +30,13 @@ class PushProcess:
         """It runs."""
         self.pid = pid
         self.due = None
-        self._foundation.stats.roster.pushes(pid)
+        self._inherited.shared_page.worker_table.pushes(pid)
 
     def ended(self) -> None:
         """It has died, and what it knew with it: the next one goes on from here."""
         self.pid = 0
-        self._foundation.stats.roster.pushes(0)
-        self._exported = self._foundation.stats.totals()
+        self._inherited.shared_page.worker_table.pushes(0)
+        self._exported = self._inherited.shared_page.totals()
         self.due = monotonic() + min(_MOST_BACK_OFF, _BACK_OFF * 2**self._deaths)
         self._deaths += 1
 
@@ -55,8 +55,8 @@ class PushProcess:
         # Service managers and terminals send these to every process. This one waits for all others.
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
-        exports = Exports(self._foundation.instance_id, self._foundation.log)
+        exports = Exports(self._inherited.instance_id, self._inherited.log)
         exports.log_lines()
-        exports.push(self._foundation.stats, self._exported)
+        exports.push(self._inherited.shared_page, self._exported)
         order = self._orders.recv(_ORDER.size)
         exports.shutdown(_ORDER.unpack(order)[0] if order else 0.0)

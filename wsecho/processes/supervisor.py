@@ -26,8 +26,8 @@ from wsecho.logs import structured_log
 from wsecho.options.config import Config
 from wsecho.processes import binding, prefork, worker
 from wsecho.processes.binding import Sockets
-from wsecho.processes.control import REPORT_SIZE, SUPERVISORS_SIGNALS, Supervised, announce, reload
-from wsecho.processes.prefork import Foundation
+from wsecho.processes.control import REPORT_SIZE, SUPERVISORS_SIGNALS, SupervisorControl, announce, reload
+from wsecho.processes.prefork import Prefork
 from wsecho.processes.push_process import PushProcess
 from wsecho.processes.terminal import Terminal, ignores_hangups
 from wsecho.telemetry.environment import exporter_names
@@ -64,11 +64,11 @@ def run(config: Config, workers: int) -> int:
 
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
-    foundation = prefork.prepare(config, workers)
+    inherited = prefork.prepare(config, workers)
     bound = binding.listen(config, workers)
     try:
         with _Inbox() as inbox:
-            return _Supervisor(foundation, bound, inbox).supervise()
+            return _Supervisor(inherited, bound, inbox).supervise()
     finally:
         binding.close(bound)
         structured_log.flush()
@@ -123,14 +123,14 @@ def _read(end: socket.socket) -> bytes:
 class _Supervisor:
     """Keeps one process for each row of the counters."""
 
-    def __init__(self, foundation: Foundation, bound: list[Sockets], inbox: _Inbox) -> None:
-        self._foundation = foundation
+    def __init__(self, inherited: Prefork, bound: list[Sockets], inbox: _Inbox) -> None:
+        self._inherited = inherited
         self._bound = bound
         self._inbox = inbox
-        self._log = foundation.log
-        self._roster = foundation.stats.roster
+        self._log = inherited.log
+        self._worker_table = inherited.shared_page.worker_table
         self._terminal = Terminal()
-        self._push = PushProcess(foundation) if exporter_names("metrics") else None
+        self._push = PushProcess(inherited) if exporter_names("metrics") else None
         # Process ids and their workers' numbers.
         self._running: dict[int, int] = {}
         # Workers that are to be started, and when.
@@ -188,12 +188,12 @@ class _Supervisor:
         for pid in pids:
             # It may have died since.
             if pid in self._running:
-                self._roster.accepts(self._running[pid])
+                self._worker_table.accepts(self._running[pid])
                 if self._announced:
                     self._log.info("worker replaced", worker=self._running[pid], pid=pid)
-        if not (self._announced or self._stopping) and all(state.up for state in self._roster.states()):
+        if not (self._announced or self._stopping) and all(state.up for state in self._worker_table.states()):
             self._announced = True
-            announce(self._foundation, self._bound[0], workers=len(self._bound))
+            announce(self._inherited, self._bound[0], workers=len(self._bound))
 
     def _on_signal(self, number: int) -> None:
         if number in _STOPPING or (number == signal.SIGHUP and self._terminal.has_gone()):
@@ -203,7 +203,7 @@ class _Supervisor:
                 self._stop()
         elif number == signal.SIGHUP:
             # Here too: workers that are started later inherit it.
-            reload(self._foundation)
+            reload(self._inherited)
             self._send(signal.SIGHUP)
 
     def _stop(self) -> None:
@@ -211,7 +211,7 @@ class _Supervisor:
         self._due.clear()
         # A worker stops listening when it closes its own; these would keep the port open behind its back.
         binding.close(self._bound)
-        self._drained_by = monotonic() + self._foundation.config.drain_timeout
+        self._drained_by = monotonic() + self._inherited.config.drain_timeout
         self._kill_at = self._drained_by + last_export_seconds(0.0) + _GRACE
         self._send(signal.SIGTERM)
 
@@ -243,7 +243,7 @@ class _Supervisor:
                         self._log.warning("push process died", pid=pid, cause=_cause(os.waitstatus_to_exitcode(status)))
 
     def _on_end(self, number: int, pid: int, exit_code: int) -> None:
-        lost = self._foundation.stats.worker_ended(number)
+        lost = self._inherited.shared_page.worker_ended(number)
         if self._stopping and exit_code == 0:
             return
         self._log.error("worker died", worker=number, pid=pid, cause=_cause(exit_code), lost_connections=lost)
@@ -282,7 +282,7 @@ class _Supervisor:
             self._replace(number)
         else:
             self._running[pid] = number
-            self._roster.started(number, pid)
+            self._worker_table.started(number, pid)
 
     def _start_push(self, push: PushProcess) -> None:
         try:
@@ -307,7 +307,7 @@ class _Supervisor:
         if push.pid:
             os.kill(push.pid, signal.SIGKILL)
 
-    def _fork(self, task: Callable[[Foundation], None], log: FilteringBoundLogger) -> int:
+    def _fork(self, task: Callable[[Prefork], None], log: FilteringBoundLogger) -> int:
         """Return the process id of a child that does `task` and ends. Raises OSError."""
         structured_log.rest()
         # A signal meant for the child must not end in our inbox, of which it has a copy.
@@ -316,14 +316,12 @@ class _Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self._become(task, replace(self._foundation, log=log), parent, held)
+                self._become(task, replace(self._inherited, log=log), parent, held)
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
-    def _become(
-        self, task: Callable[[Foundation], None], foundation: Foundation, parent: int, held: set[int]
-    ) -> NoReturn:
+    def _become(self, task: Callable[[Prefork], None], inherited: Prefork, parent: int, held: set[int]) -> NoReturn:
         """Do `task`, and end the process: nothing of what the parent was about to do is ours to do."""
         exit_code = _EXIT_UNCLEAN
         try:
@@ -333,21 +331,21 @@ class _Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, held | SUPERVISORS_SIGNALS)
             _die_with(parent)
             self._inbox.close()
-            task(foundation)
+            task(inherited)
             exit_code = 0
         except BaseException:
-            foundation.log.exception("worker failed")
+            inherited.log.exception("worker failed")
         finally:
             structured_log.flush()
             os._exit(exit_code)
 
-    def _work(self, number: int, foundation: Foundation) -> None:
+    def _work(self, number: int, inherited: Prefork) -> None:
         if self._push:
             self._push.close()
         binding.close(self._bound[:number] + self._bound[number + 1 :])
-        worker.serve(foundation, number, self._bound[number], Supervised(foundation, self._inbox.report_to))
+        worker.serve(inherited, number, self._bound[number], SupervisorControl(inherited, self._inbox.report_to))
 
-    def _push_metrics(self, push: PushProcess, foundation: Foundation) -> None:
+    def _push_metrics(self, push: PushProcess, inherited: Prefork) -> None:
         binding.close(self._bound)
         push.run()
 

@@ -9,15 +9,15 @@ from functools import partial
 from time import monotonic
 
 from wsecho.connections.sweep import sweep, sweep_interval
-from wsecho.counting.connection_counters import Ledger
+from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
 from wsecho.processes import binding, prefork
 from wsecho.processes.binding import Sockets
 from wsecho.processes.composition import Parts, compose
-from wsecho.processes.control import Alone, Orders, Stop
+from wsecho.processes.control import Control, SignalControl, Stop
 from wsecho.processes.loop_errors import LoopErrors
-from wsecho.processes.prefork import Foundation
+from wsecho.processes.prefork import Prefork
 from wsecho.telemetry.exports import Exports
 
 # Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
@@ -29,20 +29,20 @@ def run(config: Config) -> None:
 
     Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
     """
-    foundation = prefork.prepare(config)
+    inherited = prefork.prepare(config)
     bound = binding.listen(config)
-    foundation.stats.roster.started(0, os.getpid())
+    inherited.shared_page.worker_table.started(0, os.getpid())
     try:
-        serve(foundation, 0, bound[0], Alone(foundation))
+        serve(inherited, 0, bound[0], SignalControl(inherited))
     finally:
         binding.close(bound)
         structured_log.flush()
 
 
-def serve(foundation: Foundation, number: int, sockets: Sockets, orders: Orders) -> None:
+def serve(inherited: Prefork, number: int, sockets: Sockets, control: Control) -> None:
     """Be worker `number` until `orders` say otherwise and the drain has ended."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(foundation, number, sockets, orders))
+        runner.run(_serve(inherited, number, sockets, control))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -53,50 +53,50 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(foundation: Foundation, number: int, sockets: Sockets, orders: Orders) -> None:
-    exports = _start_exports(foundation, orders)
-    ledger = _start_counting(foundation, number)
-    parts = compose(foundation, number, sockets, ledger, exports)
+async def _serve(inherited: Prefork, number: int, sockets: Sockets, control: Control) -> None:
+    exports = _start_exports(inherited, control)
+    counters = _start_counting(inherited, number)
+    parts = compose(inherited, number, sockets, counters, exports)
     stop = Stop(parts.connections)
-    orders.obey(asyncio.get_running_loop(), stop)
-    foundation.access.start(asyncio.get_running_loop())
-    sweeping = asyncio.create_task(sweep(parts.connections, parts.schedule, ledger, sweep_interval(foundation.config)))
+    control.obey(asyncio.get_running_loop(), stop)
+    inherited.access.start(asyncio.get_running_loop())
+    sweeping = asyncio.create_task(sweep(parts.connections, parts.timers, counters, sweep_interval(inherited.config)))
     _calm_garbage_collector()
     for accepting in parts.listeners:
         accepting.start()
-    orders.accepts(sockets)
+    control.accepts(sockets)
     await stop.asked.wait()
-    left = await _drain(foundation, parts)
+    left = await _drain(inherited, parts)
     sweeping.cancel()
     exports.shutdown(0.0 if stop.hurried else left)
     # The loop takes its handlers with it, and by default a late signal would kill what is ending well.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 
-def _start_exports(foundation: Foundation, orders: Orders) -> Exports:
-    exports = Exports(foundation.instance_id, foundation.log)
+def _start_exports(inherited: Prefork, control: Control) -> Exports:
+    exports = Exports(inherited.instance_id, inherited.log)
     exports.log_lines()
-    if orders.is_alone:
-        exports.push(foundation.stats)
+    if control.is_alone:
+        exports.push(inherited.shared_page)
     return exports
 
 
-def _start_counting(foundation: Foundation, number: int) -> Ledger:
+def _start_counting(inherited: Prefork, number: int) -> ConnectionCounters:
     """Return what counts in the worker's row, and let the event loop and the log count their errors there."""
-    ledger = Ledger(foundation.stats.rows[number])
-    asyncio.get_running_loop().set_exception_handler(LoopErrors(ledger, foundation.log).handle)
-    structured_log.count_dropped(ledger.log_lines_dropped)
-    structured_log.count_failures(partial(ledger.internal_error, "log"))
-    return ledger
+    counters = ConnectionCounters(inherited.shared_page.rows[number])
+    asyncio.get_running_loop().set_exception_handler(LoopErrors(counters, inherited.log).handle)
+    structured_log.count_dropped(counters.log_lines_dropped)
+    structured_log.count_failures(partial(counters.internal_error, "log"))
+    return counters
 
 
-async def _drain(foundation: Foundation, parts: Parts) -> float:
+async def _drain(inherited: Prefork, parts: Parts) -> float:
     """End all connections, and return what is left of the time for that, in seconds."""
-    config, log = foundation.config, foundation.log
+    config, log = inherited.config, inherited.log
     deadline = monotonic() + config.drain_timeout
     log.info("draining", connections=len(parts.connections))
     parts.health.draining = True
-    await parts.connections.linger(config.drain_delay)
+    await parts.connections.delay_drain(config.drain_delay)
     for accepting in parts.listeners:
         accepting.close()
     cut = await parts.connections.drain(deadline - monotonic())

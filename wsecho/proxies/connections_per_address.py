@@ -1,12 +1,12 @@
 """How many connections each client has open, by its address, and how many it may have."""
 
-from wsecho.http.addresses import Address, share
+from wsecho.http.addresses import Address, client_key
 
 # So many more are answered, to be told that they are too many; those beyond are cut off unheard.
-TOLD_AT_ONCE = 16
+ANSWERED_ABOVE_LIMIT = 16
 
 
-class Shares:
+class ConnectionsPerAddress:
     """Counts what is taken and given back. Without a limit it counts nothing."""
 
     def __init__(self, most: int = 0) -> None:
@@ -18,11 +18,11 @@ class Shares:
         """Count one more connection of `client`, and return what it is counted under, for `give_back`."""
         if not self._most or not client:
             return ""
-        owner = share(str(client[0]))
+        owner = client_key(str(client[0]))
         self._taken[owner] = self._taken.get(owner, 0) + 1
         return owner
 
-    def give_back(self, owner: str) -> None:
+    def remove(self, owner: str) -> None:
         """Count one connection less; nothing where none was counted."""
         if owner:
             self._taken[owner] -= 1
@@ -35,4 +35,4 @@ class Shares:
 
     def is_far_exceeded(self, owner: str) -> bool:
         """Tell whether there are too many already that are told so."""
-        return bool(owner) and self._taken.get(owner, 0) > self._most + TOLD_AT_ONCE
+        return bool(owner) and self._taken.get(owner, 0) > self._most + ANSWERED_ABOVE_LIMIT

@@ -17,7 +17,7 @@ def parse_trusted(text: str) -> Network | str:
     return text if text == ANYBODY else parse_network(text)
 
 
-class Proxies:
+class TrustedProxies:
     """Knows whom to believe. Nobody's word counts but theirs, and theirs only about who came to them."""
 
     def __init__(self, trusted: Sequence[Network | str] = (), field: str = X_FORWARDED_FOR) -> None:

@@ -1,1 +1,1 @@
-"""routes."""
+"""The answers to requests, by path; it may import `http`, `websocket` and `access`."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from wsecho.access.policy import Gate
+from wsecho.access.policy import AccessPolicy
 from wsecho.http.request import Request
 from wsecho.http.response import Response
 from wsecho.routes.health import Health
-from wsecho.routes.refusals import crowded, full, stopping
+from wsecho.routes.refusals import full, stopping, too_many_connections
 from wsecho.websocket import handshake
 from wsecho.websocket.upgrade import Upgrade
 
@@ -17,8 +17,8 @@ class Admission:
     def __init__(
         self,
         health: Health,
-        is_crowded: Callable[[str], bool],
-        gate: Gate,
+        has_too_many: Callable[[str], bool],
+        policy: AccessPolicy,
         subprotocol_policy: str,
         may_deflate: Callable[[], bool],
     ) -> None:
@@ -26,8 +26,8 @@ class Admission:
         another one that compresses.
         """
         self._health = health
-        self._is_crowded = is_crowded
-        self._gate = gate
+        self._has_too_many = has_too_many
+        self._policy = policy
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
 
@@ -37,7 +37,7 @@ class Admission:
             return stopping(refusal="draining")
         if self._health.is_full():
             return full()
-        if self._is_crowded(request.share):
-            return crowded(request.share)
-        refusal = self._gate.refuse_handshake(request)
+        if self._has_too_many(request.client_key):
+            return too_many_connections(request.client_key)
+        refusal = self._policy.refuse_handshake(request)
         return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())

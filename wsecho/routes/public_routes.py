@@ -1,6 +1,6 @@
 """The routes of the public port: WebSockets at every path, and some pages."""
 
-from wsecho.access.policy import Gate
+from wsecho.access.policy import AccessPolicy
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response
 from wsecho.routes.admission import Admission
@@ -18,7 +18,7 @@ class PublicRoutes:
         self,
         admission: Admission,
         health: Health,
-        gate: Gate,
+        policy: AccessPolicy,
         assets: Assets,
         info: Page,
         metrics: Page | None,
@@ -26,8 +26,8 @@ class PublicRoutes:
         """`metrics` is None where they are on the admin port only."""
         self._admission = admission
         self.keeps_connections = health.keeps_connections
-        pages = {"/metrics": guarded(gate.metrics, metrics)} if metrics else {}
-        pages |= {**health.pages(), "/info": guarded(gate.clients, info)}
+        pages = {"/metrics": guarded(policy.metrics, metrics)} if metrics else {}
+        pages |= {**health.pages(), "/info": guarded(policy.clients, info)}
         here = f"there are {listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
         self._pages = Pages(
             {

@@ -8,9 +8,9 @@ def full() -> Response:
     return plain(503, "the server is full", (("Retry-After", "5"),), close=True, refusal="capacity")
 
 
-def crowded(share: str) -> Response:
+def too_many_connections(client_key: str) -> Response:
     """Return the answer to a client that has too many connections: it is told by which address it is known."""
-    line = f"too many connections are open from {share}"
+    line = f"too many connections are open from {client_key}"
     return plain(429, line, (("Retry-After", "5"),), close=True, refusal="address")
 
 

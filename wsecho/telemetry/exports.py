@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-from wsecho.counting.shared_page import Stats, Totals
+from wsecho.counting.shared_page import SharedPage, Totals
 from wsecho.logs import structured_log
 from wsecho.telemetry import environment
 from wsecho.telemetry.environment import Log, words
@@ -29,14 +29,14 @@ class Exports:
         with self._sdk_log.unlimited():
             self.resource = environment.resource(instance_id, log)
 
-    def push(self, stats: Stats, exported: Totals | None = None) -> None:
+    def push(self, shared_page: SharedPage, exported: Totals | None = None) -> None:
         """Push the metrics; exactly one process of a server may. Deltas begin at `exported`, by default at what is."""
         with self._sdk_log.unlimited():
             for exporter in environment.exporters("metrics", self._log):
                 from wsecho.telemetry import push
 
                 try:
-                    self._shutdowns.append(push.start(exporter, stats, self.resource, exported))
+                    self._shutdowns.append(push.start(exporter, shared_page, self.resource, exported))
                 except Exception as error:
                     self._complain("metrics", error)
 

@@ -25,7 +25,7 @@ from wsecho.counting.row import (
     ROUTES,
     STATUSES,
     TIMEOUTS,
-    RequestCounters,
+    RequestRow,
 )
 from wsecho.counting.shared_page import Totals
 from wsecho.websocket.message_counters import MESSAGE_SIZE_BOUNDS
@@ -76,7 +76,7 @@ class Histogram:
         return "histogram"
 
 
-_NO_REQUESTS = bytes(RequestCounters())
+_NO_REQUESTS = bytes(RequestRow())
 _NANOSECONDS = 1_000_000_000
 
 
@@ -127,10 +127,10 @@ def _internal_errors(totals: Totals) -> Observed:
 def _requests(totals: Totals) -> ObservedBuckets:
     """Yield what has happened only: most combinations never do."""
     series = itertools.product(METHODS, ROUTES, STATUSES)
-    counted = struct.iter_unpack(f"{ctypes.sizeof(RequestCounters)}s", bytes(totals.counters.requests))
+    counted = struct.iter_unpack(f"{ctypes.sizeof(RequestRow)}s", bytes(totals.counters.requests))
     for (method, route, status), (row,) in zip(series, counted, strict=True):
         if row != _NO_REQUESTS:
-            counters = RequestCounters.from_buffer_copy(row)
+            counters = RequestRow.from_buffer_copy(row)
             attributes: dict[str, str | int] = {"http.request.method": method, "http.response.status_code": status}
             if route:
                 attributes["http.route"] = route

@@ -36,7 +36,7 @@ from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder
 
 from wsecho import __version__
-from wsecho.counting.shared_page import Stats, Totals
+from wsecho.counting.shared_page import SharedPage, Totals
 from wsecho.telemetry.metrics import HISTOGRAMS, METRICS, Attributes, Histogram, Metric
 
 _SCOPE = "wsecho"
@@ -58,15 +58,15 @@ class Snapshot(threading.local):
     reader drops it. A look that is left over from a collection that failed in between is too old for the next one.
     """
 
-    def __init__(self, stats: Stats) -> None:
-        self._stats = stats
+    def __init__(self, shared_page: SharedPage) -> None:
+        self._shared_page = shared_page
         self._totals: Totals | None = None
         self._taken = 0.0
 
     def take(self) -> Totals:
         """Return the totals as they were when this collection began."""
         if self._totals is None or time.monotonic() - self._taken > _SNAPSHOT_AGE:
-            self.hold(self._stats.totals())
+            self.hold(self._shared_page.totals())
         assert self._totals is not None
         return self._totals
 
@@ -245,12 +245,12 @@ class _Alone:
         return [self._family]
 
 
-class Telemetry:
+class PrometheusPage:
     """The process's meter provider and its `/metrics` page."""
 
-    def __init__(self, stats: Stats, resource: Resource) -> None:
-        self._stats = stats
-        self._snapshot = Snapshot(stats)
+    def __init__(self, shared_page: SharedPage, resource: Resource) -> None:
+        self._shared_page = shared_page
+        self._snapshot = Snapshot(shared_page)
         self._one_at_a_time = asyncio.Lock()
         # By format: the page that is made next, for all who have asked for it by then.
         self._next: dict[bool, asyncio.Task[tuple[str, bytes]]] = {}
@@ -258,7 +258,7 @@ class Telemetry:
         self._registry = CollectorRegistry()
         self._reader = _PrometheusReader(
             snapshot=self._snapshot,
-            started=stats.started,
+            started=shared_page.started,
             preferred={},
             registry=self._registry,
             disable_target_info=False,
@@ -283,7 +283,7 @@ class Telemetry:
         encode, content_type = choose_encoder(_OPENMETRICS if openmetrics else "")
         async with self._one_at_a_time:
             del self._next[openmetrics]
-            self._snapshot.hold(self._stats.totals())
+            self._snapshot.hold(self._shared_page.totals())
             await asyncio.sleep(0)
             self._reader.gather()
             await asyncio.sleep(0)

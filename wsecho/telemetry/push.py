@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.export import Metric as MetricData
 from opentelemetry.sdk.resources import Resource
 
-from wsecho.counting.shared_page import Stats, Totals
+from wsecho.counting.shared_page import SharedPage, Totals
 from wsecho.telemetry.prometheus_page import Snapshot, WithAggregates, in_our_scope, meter_provider
 
 
@@ -46,18 +46,20 @@ class _PushReader(WithAggregates, _PeriodicReader):
         return replace(metric, data=replace(counted, data_points=points))
 
 
-def start(exporter: object, stats: Stats, resource: Resource, exported: Totals | None = None) -> Callable[[], object]:
+def start(
+    exporter: object, shared_page: SharedPage, resource: Resource, exported: Totals | None = None
+) -> Callable[[], object]:
     """Push to `exporter` from now on, and return what ends that with a last export. Raises ValueError.
 
     Deltas begin at `exported`, by default at what has been counted until now.
     """
     if not isinstance(exporter, MetricExporter):
         raise ValueError("it is not one to push to")
-    snapshot = Snapshot(stats)
+    snapshot = Snapshot(shared_page)
     reader = _PushReader(
         exporter,
         snapshot=snapshot,
-        started=stats.started,
+        started=shared_page.started,
         # The reader takes the temporality of the SDK's own sums from here, too.
         preferred=exporter._preferred_temporality or {},
     )

@@ -37,8 +37,8 @@ from wsecho.websocket.violations import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wsecho.websocket.inflater import Inflater, Turn
-    from wsecho.websocket.message_counters import Tally
+    from wsecho.websocket.inflater import InflateBudget, Inflater
+    from wsecho.websocket.message_counters import MessageCounters
     from wsecho.websocket.receive_buffer import ReceiveBuffer
 
 # States of an echo. In CLOSING our Close has been sent and only the peer's is awaited; in CLOSED nothing is parsed.
@@ -97,19 +97,19 @@ class Echo:
     def __init__(
         self,
         buffer: ReceiveBuffer,
-        tally: Tally,
+        counters: MessageCounters,
         max_message_size: int,
         max_fragments: int,
         make_inflater: Callable[[], Inflater] | None = None,
-        turn: Turn | None = None,
+        budget: InflateBudget | None = None,
     ) -> None:
         self.buffer = buffer
         self.data = self.buffer.data
-        self.tally = tally
+        self.counters = counters
         self.max_message_size = max_message_size
         self.max_fragments = max_fragments
         self.make_inflater = make_inflater
-        self.turn = turn
+        self.budget = budget
         self.inflater: Inflater | None = None
         self.state = OPEN
         self.close_code = 0
@@ -155,7 +155,7 @@ class Echo:
 
     def room(self) -> int:
         """Return how many bytes may be received at once, now."""
-        return self.buffer.size if self.turn is None else min(self.buffer.size, self.turn.room())
+        return self.buffer.size if self.budget is None else min(self.buffer.size, self.budget.room())
 
     def receive(self, received: int) -> None:
         """Turn the `received` bytes at the buffer's landing into the reply `data[start:stop]`."""
@@ -189,7 +189,7 @@ class Echo:
             self.pending_close = None
             self._put_close(code, reason)
         self.payload = self.payload_sent - payload_sent
-        self.tally.received(received, self.payload_received - payload_received)
+        self.counters.received(received, self.payload_received - payload_received)
 
     def close(self, code: int, reason: bytes) -> None:
         """Start the closing handshake (RFC 6455 section 7.1.2): the reply is now a Close frame, or nothing.
@@ -259,7 +259,7 @@ class Echo:
                 self.utf8 = self.buffer.validate_utf8(stop + 2, size, UTF8_COMPLETE)
                 if self.utf8 != UTF8_COMPLETE:
                     break
-            self.tally.short_message(opcode, size)
+            self.counters.short_message(opcode, size)
             count += 1
             payload += size
             stop += 2 + size
@@ -421,11 +421,11 @@ class Echo:
             assert self.make_inflater is not None
             self.inflater = self.make_inflater()
         self.inflater.feed(self.buffer.take(self.stop, self.stop + count))
-        self.tally.compressed(count)
+        self.counters.compressed(count)
         piece = self.inflater.next_piece()
         while piece:
             self.inflated_size += len(piece)
-            self.tally.inflated(len(piece))
+            self.counters.inflated(len(piece))
             if self.inflated_size > self.max_message_size:
                 self._fail(end, MESSAGE_TOO_BIG)
                 return False
@@ -455,7 +455,7 @@ class Echo:
             self._end_data_frame(end)
         self.frames += 1
         if self.violation is None:
-            self.tally.frame_received(self.frame_opcode)
+            self.counters.frame_received(self.frame_opcode)
 
     def _take_pong(self) -> None:
         """Drop a pong, which may be the answer to our ping (RFC 6455 section 5.5.3)."""
@@ -479,7 +479,7 @@ class Echo:
             self.payload_sent += self.frame_size - self.forwarded
             if self.frame_final:
                 self.message_opcode = CONTINUATION
-                self.tally.message_received(self.inflated_size if self.message_compressed else self.message_size)
+                self.counters.message_received(self.inflated_size if self.message_compressed else self.message_size)
                 self.completed += 1
                 self.messages += 1
             self.forwarding = False

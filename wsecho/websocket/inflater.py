@@ -41,7 +41,7 @@ class InflaterMemory:
         return self.used < self.limit
 
 
-class Turn:
+class InflateBudget:
     """The turn that the event loop is in, and how long all connections of a worker have inflated in it."""
 
     __slots__ = ("_await_end", "clock", "number", "spent")
@@ -81,6 +81,7 @@ class Inflater:
 
     __slots__ = (
         "_agreement",
+        "_budget",
         "_compressed",
         "_counted",
         "_has_ended",
@@ -91,19 +92,18 @@ class Inflater:
         "_spent",
         "_state",
         "_stream",
-        "_turn",
         "cost",
     )
 
     def __init__(
-        self, agreement: Agreement, memory: InflaterMemory, turn: Turn, much_inflated: Callable[[], None]
+        self, agreement: Agreement, memory: InflaterMemory, budget: InflateBudget, much_inflated: Callable[[], None]
     ) -> None:
         """`much_inflated` is called, once or more often, where this is too much for one turn. `cost` is all that came
         out, in bytes, or what takes as long.
         """
         self._agreement = agreement
         self._memory = memory
-        self._turn = turn
+        self._budget = budget
         self._much_inflated = much_inflated
         # What was spent in the turn of that number, and until when it was counted.
         self._number = 0
@@ -126,7 +126,7 @@ class Inflater:
         """Take the next bytes of a message. Then take `next_piece` to the end."""
         self._compressed = compressed
         self._is_spent = not compressed
-        self._counted = self._turn.clock()
+        self._counted = self._budget.clock()
 
     def next_piece(self) -> bytes | None:
         """Return the next inflated bytes, 32 KiB at most; empty if more input is needed, None if this is no deflate."""
@@ -181,18 +181,18 @@ class Inflater:
         return is_whole and not piece
 
     def _count(self, consumed: int, inflated: int) -> None:
-        turn = self._turn
-        now = turn.clock()
+        budget = self._budget
+        now = budget.clock()
         taken = now - self._counted
         self._counted = now
         most = consumed * _MOST_FOR_A_BYTE + _MOST_FOR_A_CALL
         self.cost += max(inflated, min(taken // _NANOSECONDS_FOR_A_BYTE, most))
-        turn.spend(taken)
-        if self._number != turn.number:
-            self._number = turn.number
+        budget.spend(taken)
+        if self._number != budget.number:
+            self._number = budget.number
             self._spent = 0
         self._spent += taken
-        if self._spent >= (_LITTLE if turn.is_full() else _MUCH):
+        if self._spent >= (_LITTLE if budget.is_full() else _MUCH):
             self._much_inflated()
 
     def close(self) -> None:

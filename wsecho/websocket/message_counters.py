@@ -15,7 +15,7 @@ def buckets(bounds: tuple[float, ...]) -> type[ctypes.Array[ctypes.c_int64]]:
     return ctypes.c_int64 * (len(bounds) + 1)
 
 
-class EchoCounters(ctypes.Structure):
+class EchoRow(ctypes.Structure):
     """What an echo counts. `wsecho/codec/native/message_row.pxd` is the same layout in C; a test compares the two.
 
     Bytes on the wire are whole frames, after the handshake; bytes of payload are those of data frames, as they came.
@@ -36,12 +36,12 @@ class EchoCounters(ctypes.Structure):
     ]
 
 
-class Tally:
+class MessageCounters:
     """Counts in `row`. Nothing else happens per message: everyone who wants to know reads the row."""
 
     __slots__ = ("row",)
 
-    def __init__(self, row: EchoCounters) -> None:
+    def __init__(self, row: EchoRow) -> None:
         self.row = row
 
     def short_message(self, opcode: int, size: int) -> None:

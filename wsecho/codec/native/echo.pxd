@@ -4,9 +4,9 @@ from libc.stdint cimport int64_t, uint32_t
 
 # Under other names, because the source itself imports the plain ones for the type checker.
 from wsecho.codec.native.inflater cimport Inflater as NativeInflater
-from wsecho.codec.native.inflater cimport Turn as NativeTurn
+from wsecho.codec.native.inflater cimport InflateBudget as NativeInflateBudget
 from wsecho.codec.native.receive_buffer cimport ReceiveBuffer as NativeReceiveBuffer
-from wsecho.codec.native.message_counters cimport Tally as NativeTally
+from wsecho.codec.native.message_counters cimport MessageCounters as NativeMessageCounters
 
 ctypedef unsigned char *uchar_pointer
 
@@ -23,11 +23,11 @@ cpdef bint may_be_sent(int64_t code)
 cdef class Echo:
     cdef NativeReceiveBuffer buffer
     cdef unsigned char *data
-    cdef NativeTally tally
+    cdef NativeMessageCounters counters
     cdef readonly int64_t max_message_size
     cdef readonly int64_t max_fragments
     cdef public object make_inflater
-    cdef NativeTurn turn
+    cdef NativeInflateBudget budget
     cdef public NativeInflater inflater
     cdef readonly int state
     cdef readonly int close_code

@@ -11,7 +11,7 @@ cdef Py_ssize_t _ROOM, _LITTLE_ROOM
 
 
 @cython.final
-cdef class Turn:
+cdef class InflateBudget:
     cdef object _await_end
     cdef readonly object clock
     cdef readonly int64_t number
@@ -29,7 +29,7 @@ cdef class Inflater:
     cdef object _agreement
     cdef object _memory
     cdef object _much_inflated
-    cdef Turn _turn
+    cdef InflateBudget _budget
     cdef int64_t _number
     cdef int64_t _spent
     cdef readonly int64_t cost
@@ -47,6 +47,6 @@ cdef class Inflater:
     cpdef bint end_message(self) except -1
     @cython.locals(piece=bytes, is_whole=bint)
     cdef bint _takes_message_end(self) except -1
-    @cython.locals(turn=Turn, now=int64_t, taken=int64_t, most=int64_t)
+    @cython.locals(budget=InflateBudget, now=int64_t, taken=int64_t, most=int64_t)
     cdef _count(self, Py_ssize_t consumed, Py_ssize_t inflated)
     cpdef close(self)

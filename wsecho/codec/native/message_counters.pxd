@@ -1,13 +1,13 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from wsecho.codec.native.message_row cimport EchoCounters
+from wsecho.codec.native.message_row cimport EchoRow
 
 
 @cython.final
-cdef class Tally:
+cdef class MessageCounters:
     cdef readonly object row
-    cdef EchoCounters *counters
+    cdef EchoRow *counters
 
     cpdef void short_message(self, int opcode, int64_t size) noexcept
     cpdef void frame_received(self, int opcode) noexcept

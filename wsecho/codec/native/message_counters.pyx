@@ -3,7 +3,7 @@
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t
 
-from wsecho.codec.native.message_row cimport EchoCounters
+from wsecho.codec.native.message_row cimport EchoRow
 
 from wsecho.websocket.message_counters import MESSAGE_SIZE_BOUNDS
 
@@ -11,17 +11,17 @@ cdef int64_t smallest_bound = MESSAGE_SIZE_BOUNDS[0]
 cdef int last_bucket = len(MESSAGE_SIZE_BOUNDS)
 
 
-cdef class Tally:
+cdef class MessageCounters:
     def __init__(self, row):
         # The row lives in a page of shared memory that does not move: the pointer outlives the view.
         cdef Py_buffer view
         PyObject_GetBuffer(row, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
         self.row = row
-        self.counters = <EchoCounters *>view.buf
+        self.counters = <EchoRow *>view.buf
         cdef Py_ssize_t size = view.len
         PyBuffer_Release(&view)
-        if size != sizeof(EchoCounters):
-            raise ValueError(f"a row of counters is {sizeof(EchoCounters)} bytes, not {size}")
+        if size != sizeof(EchoRow):
+            raise ValueError(f"a row of counters is {sizeof(EchoRow)} bytes, not {size}")
 
     cpdef void short_message(self, int opcode, int64_t size) noexcept:
         self.frame_received(opcode)

@@ -1,7 +1,7 @@
-# The layout of wsecho.websocket.message_counters.EchoCounters, as C sees it.
+# The layout of wsecho.websocket.message_counters.EchoRow, as C sees it.
 from libc.stdint cimport int64_t
 
-cdef struct EchoCounters:
+cdef struct EchoRow:
     int64_t messages_sent
     int64_t payload_bytes_sent
     int64_t wire_bytes_sent

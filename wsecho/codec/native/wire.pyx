@@ -65,7 +65,7 @@ cdef class Wire(Protocol):
     cpdef send(self):
         cdef Echo echo = self.echo
         if echo.stop > echo.start:
-            echo.tally.sent(echo.stop - echo.start, echo.payload, echo.completed)
+            echo.counters.sent(echo.stop - echo.start, echo.payload, echo.completed)
             self.written += echo.stop - echo.start
             self.pieces += 1
             self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
