@@ -36,6 +36,14 @@ def test_architecture_names_every_module() -> None:
     assert {module for module in modules if not re.search(rf"\b{module}\b", text)} == set()
 
 
+def test_lines_are_at_most_120_characters_long() -> None:
+    """Outside of tables and of what is shown as it is written or printed."""
+    for document in DOCUMENTS:
+        text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+        prose = [line for line in text.splitlines() if not line.startswith(("|", "    "))]
+        assert [line for line in prose if len(line) > 120] == [], document
+
+
 def test_the_changelog_knows_this_version() -> None:
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 

@@ -1,6 +1,7 @@
 """The plan of the package: which packages there are, which may import which, and the compiled twins."""
 
 import ast
+import re
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
@@ -52,6 +53,12 @@ def test_every_package_is_in_the_list_and_has_a_size_that_can_be_overlooked() ->
     for name, folder in folders.items():
         files = [file for file in folder.rglob("*") if file.suffix in (".py", ".pyx", ".pxd", ".h")]
         assert FEWEST <= sum(file.stem != "__init__" for file in files) <= MOST, name
+
+
+def test_the_architecture_shows_the_same_list() -> None:
+    picture = (ROOT / "ARCHITECTURE.md").read_text().split("## The packages")[1]
+    shown = re.findall(r"^    (\w+) ", picture, re.MULTILINE)
+    assert shown == [*PACKAGES, "cli"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
