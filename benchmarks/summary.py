@@ -1,5 +1,7 @@
 """The essence of results as Markdown, for the README: one table, and what has to be known to read it."""
 
+import textwrap
+
 from benchmarks.bars import verdicts
 from benchmarks.markdown import header, row
 from benchmarks.peers import BY_NAME
@@ -31,6 +33,7 @@ ROWS = {
 
 # One hiccup of a virtual machine is all of a thousandth: percentiles of fewer rounds are not told.
 ROUNDS_OF_PERCENTILES = 3
+WIDTH = 119
 
 
 def summary(results: Results, name: str) -> str:
@@ -41,7 +44,12 @@ def summary(results: Results, name: str) -> str:
     for workload, title in ROWS.items():
         if results.workload(workload):
             lines.append(row([title, *(cell(results, workload, server) for server in servers)]))
-    return "\n".join([*lines, "", *legend(results, name)])
+    return "\n".join([*map(wrapped, lines), "", *map(wrapped, legend(results, name))])
+
+
+def wrapped(line: str) -> str:
+    """A line of prose in lines as short as those around it; a row of a table as it is."""
+    return line if line.startswith("|") else textwrap.fill(line, WIDTH, break_on_hyphens=False)
 
 
 def multiples(results: Results) -> list[str]:
