@@ -13,10 +13,15 @@ SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inf
 # Most tests wait for something, so two run at a time: file by file, as the tests of one share servers and images, and in
 # the order of names, which happens to begin none of the long files last.
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
-COVERING := compressed_echo counters deflate echo forwarded gate handshake proxy_header receive_buffer shares
+COVERING := counting/row $(addprefix proxies/,client forwarded proxy_header) access/policy \
+	$(addprefix websocket/,deflate echo handshake inflater receive_buffer)
 
 # What may differ between versions of Python: the codec as it is compiled, the wire, TLS, processes, how it is installed.
-CORE := codec_differential compressed_echo echo http_serving launch packaging tls websocket
+CORE := $(addprefix websocket/,echo echo_differential inflater) tls/server processes/cli project/packaging \
+	$(addprefix connections/,http_connection websocket_connection)
+
+# The files of tests of modules: those of http/request are in tests/http/test_request.py.
+TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
 .PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench \
 	bench-quick soak memory instructions docs clean always
@@ -30,7 +35,7 @@ test: build debian lint
 	$(MAKE) coverage
 
 test-core: build $(VENV)/.dev
-	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix tests/test_,$(addsuffix .py,$(CORE)))
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(call TESTS,$(CORE))
 
 # The same on every other version that is supported and that this machine has.
 test-others: build $(VENV)/.dev
@@ -38,7 +43,7 @@ test-others: build $(VENV)/.dev
 
 coverage: build $(VENV)/.dev
 	mkdir -p build
-	$(BIN)/python -m coverage run -m pytest --quiet $(addprefix tests/test_,$(addsuffix .py,$(COVERING)))
+	$(BIN)/python -m coverage run -m pytest --quiet $(call TESTS,$(COVERING))
 	$(BIN)/python -m coverage report
 
 build: $(VENV)/.built

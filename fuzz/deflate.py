@@ -2,8 +2,8 @@
 
     python fuzz/deflate.py -max_total_time=60
 
-What must hold is that both builds of the echo take it for what `tests/deflate_model.py` does: a whole message, one that
-ends within a block, or no deflate; and that as many bytes come out of it.
+What must hold is that both builds of the echo take it for what `tests/shared/deflate_model.py` does: a whole message,
+one that ends within a block, or no deflate; and that as many bytes come out of it.
 
 All options are libFuzzer's. It begins with the messages of the tests, and keeps what it finds in build/.
 """
@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "build" / "fuzz-deflate"
 
 sys.path.insert(0, str(ROOT))
-with atheris.instrument_imports(include=["wsecho", "tests.deflate_model"]):
-    from tests.test_compressed_echo import MESSAGES, UNFINISHED, Compressor, check_message, final
+with atheris.instrument_imports(include=["wsecho", "tests.shared.deflate_model"]):
+    from tests.websocket.test_inflater import MESSAGES, UNFINISHED, Compressor, check_message, final
 
 
 def main() -> None:

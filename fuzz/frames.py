@@ -3,8 +3,8 @@
     python fuzz/frames.py -max_total_time=60 fuzz/corpus/frames    fuzz, from the seeds and what is in the folder
     python fuzz/frames.py --fold fuzz/corpus/frames                add to the seeds what covers more than they do
 
-What must hold is in `tests/lockstep.py`: the compiled echo equals the plain one and both equal the model after every
-read; the same bytes in other pieces come to the same; no more is held back than a short frame. Coverage is measured in
+What must hold is in `tests/shared/lockstep.py`: the compiled echo equals the plain one and both equal the model after
+every read; the same bytes in other pieces come to the same; no more is held back than a short frame. Coverage is measured in
 the plain build, whose bytecode atheris instruments. All other options are libFuzzer's.
 
 The seeds are `fuzz/corpus/frames.txt`, one a line: a name, a space, the input. In an input every byte that is not a
@@ -80,7 +80,7 @@ def encode(case: Case) -> bytes:
 def check(case: Case) -> None:
     """Run `case`; AssertionError when something does not hold that must."""
     # Imported here, because atheris instruments only what is imported after it.
-    from tests.lockstep import Lockstep
+    from tests.shared.lockstep import Lockstep
 
     lockstep = Lockstep(size=case.size, hold_limit=case.hold_limit, max_message_size=case.max_message_size)
     ends = sorted({*case.cuts, len(case.data), *([] if case.close_at is None else [case.close_at])})

@@ -7,7 +7,7 @@ What must hold for any bytes:
 1. Nothing but RequestError comes out of RequestReader, and nothing at all out of the handshake.
 2. The bytes are read alike however they are cut: the same request, or the same refusal in the same words.
 3. What we accept, h11 accepts and reads alike, and the reverse, but for the deviations that
-   tests/test_http_differential.py lists.
+   tests/http/test_http1_differential.py lists.
 4. The head of an answer has the fields that it should have and no others, in printable ASCII: nothing of a peer's gets
    in that could end a line.
 
@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["wsecho", "h11"]):
     import h11  # noqa: F401
 
-    from tests.test_http_differential import check_segmentation, compare, unescape
+    from tests.http.test_http1_differential import check_segmentation, compare, unescape
     from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
     from wsecho.http.request import Request
     from wsecho.http.response import plain

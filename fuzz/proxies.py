@@ -22,8 +22,8 @@ CORPUS = ROOT / "build" / "fuzz-proxies"
 
 sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["wsecho"]):
-    from tests.test_forwarded import PROXY, request
-    from tests.test_proxy_header import GOOD
+    from tests.proxies.test_forwarded import PROXY, request
+    from tests.proxies.test_proxy_header import GOOD
     from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR
     from wsecho.proxies.proxy_header import LONGEST, ProxyHeaderError, bytes_needed, parse
     from wsecho.proxies.trusted_proxies import TrustedProxies, parse_trusted

@@ -14,10 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TREE = ROOT / "build" / "asan"
 TESTS = (
-    "tests/test_receive_buffer.py",
-    "tests/test_echo.py",
-    "tests/test_codec_stateful.py",
-    "tests/test_codec_differential.py",
+    "tests/websocket/test_receive_buffer.py",
+    "tests/websocket/test_echo.py",
+    "tests/websocket/test_echo_stateful.py",
+    "tests/websocket/test_echo_differential.py",
 )
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1"
 # The exit code of a process that ended with a report.

@@ -18,9 +18,9 @@ from typing import Any
 
 import kosoku
 
-from tests.memory import resident_memory
-from tests.server import ROOT, RunningServer
-from tests.tls_bridge import tls_bridge
+from tests.shared.memory import resident_memory
+from tests.shared.server import ROOT, RunningServer
+from tests.shared.tls_bridge import tls_bridge
 
 EXPECTED = ROOT / "tests" / "autobahn_verdicts.txt"
 # permessage-deflate: 1,000 messages a case, three minutes a setting.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.server import RunningServer
+from tests.shared.server import RunningServer
 
 Serve = Callable[..., RunningServer]
 

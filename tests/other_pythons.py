@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.server import ROOT
+from tests.shared.server import ROOT
 
 # Ends well with an interpreter of the version that is named, which can make environments and compile extensions.
 COMPLETE = """

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tests.server import PATIENCE
+from tests.shared.server import PATIENCE
 
 LAUNCHER = Path(__file__).with_name("as_process_1.sh")
 

@@ -8,10 +8,10 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-from tests.frames import TEXT, client_frame, server_frame
-from tests.processes import children, wait_until
-from tests.raw import RawConnection
-from tests.server import RunningServer
+from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.processes import children, wait_until
+from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
 
 
 class Bystander:

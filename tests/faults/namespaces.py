@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.raw import RawConnection
-from tests.server import PATIENCE
+from tests.shared.raw import RawConnection
+from tests.shared.server import PATIENCE
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 SERVER_ADDRESS, CLIENT_ADDRESS = "10.99.0.1", "10.99.0.2"

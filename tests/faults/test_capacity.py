@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import Serve
 from tests.faults.bystander import undisturbed
 from tests.faults.patched import counting_accepts
-from tests.frames import TEXT, client_frame, server_frame
-from tests.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 
 # How many beyond the limit are listened to at once.
 ANSWERED_ABOVE_LIMIT = 64

@@ -9,10 +9,10 @@ import pytest
 
 from tests.conftest import Serve
 from tests.faults.bystander import undisturbed
-from tests.frames import PING, PONG, client_frame
-from tests.processes import wait_until
-from tests.raw import RawConnection
-from tests.server import RunningServer
+from tests.shared.frames import PING, PONG, client_frame
+from tests.shared.processes import wait_until
+from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
 
 HOUR = 3600
 

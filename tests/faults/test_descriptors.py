@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import Serve
 from tests.faults.bystander import take_out, undisturbed
 from tests.faults.patched import counting_accepts
-from tests.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.server import PATIENCE, ROOT, RunningServer
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.shared.server import PATIENCE, ROOT, RunningServer
 
 FEW = 64
 CROWD = 200

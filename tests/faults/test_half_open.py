@@ -8,10 +8,10 @@ import pytest
 from tests.conftest import Serve
 from tests.faults.bystander import undisturbed
 from tests.faults.namespaces import SERVER_ADDRESS, Host, RemoteConnection, two_hosts
-from tests.frames import BINARY, TEXT, client_frame, server_frame
-from tests.processes import wait_until
-from tests.raw import RawConnection
-from tests.server import RunningServer
+from tests.shared.frames import BINARY, TEXT, client_frame, server_frame
+from tests.shared.processes import wait_until
+from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
 
 OPTIONS = ("--host", "0.0.0.0", "--ping-interval", "500ms", "--ping-timeout", "4s")
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 
 from tests.conftest import Serve
 from tests.faults.bystander import undisturbed
-from tests.frames import BINARY, TEXT, client_frame, server_frame
-from tests.memory import peak_memory, resident_memory
-from tests.processes import wait_until
-from tests.raw import HANDSHAKE, RawConnection
-from tests.server import PATIENCE, RunningServer
+from tests.shared.frames import BINARY, TEXT, client_frame, server_frame
+from tests.shared.memory import peak_memory, resident_memory
+from tests.shared.processes import wait_until
+from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.server import PATIENCE, RunningServer
 
 
 class Crowd:

@@ -10,10 +10,10 @@ import pytest
 
 from tests.conftest import Serve
 from tests.faults.bystander import undisturbed
-from tests.frames import PING, PONG, client_frame
-from tests.processes import children
-from tests.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.server import RunningServer
+from tests.shared.frames import PING, PONG, client_frame
+from tests.shared.processes import children
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.shared.server import RunningServer
 
 STOPPED_SECONDS = 4.0
 OPTIONS = ("--ping-interval", "200ms", "--ping-timeout", "3s", "--handshake-timeout", "3s")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
 
-from tests.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame
-from tests.raw import HANDSHAKE, SWITCHED
+from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame
+from tests.shared.raw import HANDSHAKE, SWITCHED
 
 # What a message carries: its number on this connection, and when it was due.
 _MESSAGE = struct.Struct("!Qd48x")

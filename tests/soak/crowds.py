@@ -10,7 +10,7 @@ from typing import Any
 
 import uvloop
 
-from tests.server import PATIENCE
+from tests.shared.server import PATIENCE
 from tests.soak.client import Books, Client, connect
 
 # Connections opened at a time, and a second.

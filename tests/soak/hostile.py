@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tests.frames import BINARY, TEXT, client_frame
-from tests.raw import HANDSHAKE
+from tests.shared.frames import BINARY, TEXT, client_frame
+from tests.shared.raw import HANDSHAKE
 from tests.soak.client import Books, connect
 
 _OFFERING_DEFLATE = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from tests.memory import resident_memory
-from tests.processes import children, wait_until
-from tests.server import RunningServer
+from tests.shared.memory import resident_memory
+from tests.shared.processes import children, wait_until
+from tests.shared.server import RunningServer
 
 KIBIBYTE, MEBIBYTE = 1 << 10, 1 << 20
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any
 
-from tests.processes import children, wait_until
-from tests.server import RunningServer
+from tests.shared.processes import children, wait_until
+from tests.shared.server import RunningServer
 from tests.soak import crowds, hostile
 from tests.soak.hostile import Mix
 from tests.soak.observation import KIBIBYTE, MEBIBYTE, Observed

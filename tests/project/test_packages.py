@@ -1,0 +1,129 @@
+"""The plan of the package: which packages there are, which may import which, and the compiled twins."""
+
+import ast
+import re
+from importlib.machinery import EXTENSION_SUFFIXES
+
+import pytest
+
+from tests.shared.echoing import CODECS
+from tests.shared.server import ROOT
+
+PACKAGE = ROOT / "wsecho"
+# The architecture, from the inside out: a package may import those that stand before it, and no other.
+PACKAGES = (
+    *("http", "websocket", "proxies", "counting", "codec", "options", "logs", "access", "tls", "telemetry", "routes"),
+    *("connections", "processes"),
+)
+# Beside the packages: the command line, above all of them.
+OUTSIDE = {"cli", "__main__"}
+# Bytes and `now` in, bytes out: nothing here knows sockets, event loops, clocks, processes, logs, telemetry.
+PURE = ("http", "websocket", "proxies")
+IMPURE = {"asyncio", "socket", "ssl", "os", "time", "logging", "structlog", "opentelemetry", "uvloop", "aiofastnet"}
+# Files of a package.
+FEWEST, MOST = 4, 14
+
+MODULES = sorted(
+    ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in PACKAGE.rglob("*.py") if file.stem != "__init__"
+)
+
+
+def imports_of(module: str) -> set[str]:
+    """Return the modules that one imports, those for the type checker and those inside functions included."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} has a relative import"
+            base = node.module or ""
+            found |= {f"{base}.{name.name}" if f"{base}.{name.name}" in MODULES else base for name in node.names}
+    return found
+
+
+def package_of(module: str) -> str:
+    """Return the package that a module of ours is in; empty for the package `wsecho` itself."""
+    return module.split(".")[1] if module.count(".") > 1 else ""
+
+
+def test_every_package_is_in_the_list_and_has_a_size_that_can_be_overlooked() -> None:
+    folders = {folder.name: folder for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists()}
+    assert folders.keys() == set(PACKAGES)
+    assert {file.stem for file in PACKAGE.glob("*.py")} == OUTSIDE | {"__init__"}
+    for name, folder in folders.items():
+        files = [file for file in folder.rglob("*") if file.suffix in (".py", ".pyx", ".pxd", ".h")]
+        assert FEWEST <= sum(file.stem != "__init__" for file in files) <= MOST, name
+
+
+def test_the_architecture_shows_the_same_list() -> None:
+    picture = (ROOT / "ARCHITECTURE.md").read_text().split("## The packages")[1]
+    shown = re.findall(r"^    (\w+) {2,}", picture, re.MULTILINE)
+    assert shown == [*PACKAGES, "cli"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_says_in_one_sentence_what_belongs_there(package: str) -> None:
+    tree = ast.parse((PACKAGE / package / "__init__.py").read_text())
+    assert len(tree.body) == 1
+    sentence = ast.get_docstring(tree) or ""
+    before = PACKAGES[: PACKAGES.index(package)]
+    imported = {package_of(name) for module in MODULES if package_of(module) == package for name in imports_of(module)}
+    imported &= set(before)
+    assert [name for name in before if f"`{name}`" in sentence] == [name for name in before if name in imported]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_inward(module: str) -> None:
+    package = package_of(module)
+    for name in imports_of(module):
+        if name.startswith("wsecho.") and package and package_of(name) != package:
+            assert package_of(name) in PACKAGES[: PACKAGES.index(package)], f"{module} imports {name}"
+    if package in PURE:
+        assert not {name.split(".")[0] for name in imports_of(module)} & IMPURE
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_inside_a_package_there_is_no_circle(package: str) -> None:
+    imported = {module: imports_of(module) & set(MODULES) for module in MODULES if package_of(module) == package}
+    while free := [module for module, names in imported.items() if not names & imported.keys()]:
+        for module in free:
+            del imported[module]
+    assert not imported
+
+
+@pytest.mark.parametrize("name", ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "InflateBudget", "Wire"])
+def test_the_compiled_twin_offers_what_the_plain_one_does(name: str) -> None:
+    plain, compiled = (getattr(CODECS[codec], name) for codec in ("python", "compiled"))
+    offered = {name for name, member in vars(plain).items() if callable(member) and not name.startswith("_")}
+    assert offered <= set(dir(compiled))
+
+
+def test_the_compiled_codec_is_not_older_than_its_sources() -> None:
+    plain = [PACKAGE / "websocket/echo.py", PACKAGE / "websocket/inflater.py"]
+    sources = [
+        *(PACKAGE / "codec").glob("native/*.p[xy][xd]"),
+        *(PACKAGE / "codec").glob("native/*.h"),
+        *plain,
+        ROOT / "setup.py",
+    ]
+    built = list((PACKAGE / "codec").glob(f"native/*{EXTENSION_SUFFIXES[0]}"))
+    assert len(built) == 5
+    assert min(file.stat().st_mtime for file in built) >= max(file.stat().st_mtime for file in sources)
+
+
+@pytest.mark.parametrize(
+    ("module", "untyped"),
+    [("echo", {"may_be_sent"}), ("inflater", {"has_room", "_size", "_window_bits", "_new_stream"})],
+)
+def test_every_method_named_in_the_c_types_is_in_the_source(module: str, untyped: set[str]) -> None:
+    declared = {
+        word.split("(")[0].split()[-1]
+        for word in (PACKAGE / f"codec/native/{module}.pxd").read_text().splitlines()
+        if "(self" in word
+    }
+    defined = {
+        node.name
+        for node in ast.walk(ast.parse((PACKAGE / f"websocket/{module}.py").read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert declared == defined - {"__init__"} - untyped

@@ -1,0 +1,121 @@
+"""From the repository to a server that somebody installed: source distribution, wheel, environment, echo."""
+
+import importlib.machinery
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.raw import RawConnection
+from tests.shared.server import ROOT
+
+# What a build in place, a test run and an editor leave in a working folder.
+LEFT_BEHIND = (
+    ".env",
+    ".venv/lib/module.py",
+    "build/cython/echo.c",
+    "tests/__pycache__/test.cpython-311.pyc",
+    "tests/clients/node_modules/ws/index.js",
+    "wsecho/codec/native/echo.cpython-311-x86_64-linux-gnu.so",
+)
+
+
+def repository() -> list[str]:
+    """List the files of the repository, not all in its folder; of a copy without git, all but built ones."""
+    if not (ROOT / ".git").exists():
+        ignored = shutil.ignore_patterns(*(name.rstrip("/") for name in (ROOT / ".gitignore").read_text().split()))
+        return list(_files(ROOT, ignored))
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def _files(top: Path, ignored: Callable[[str, list[str]], set[str]]) -> Iterator[str]:
+    for folder, folders, files in os.walk(top):
+        left_out = ignored(folder, [*folders, *files])
+        folders[:] = [name for name in folders if name not in left_out]
+        yield from (str(Path(folder, name).relative_to(top)) for name in files if name not in left_out)
+
+
+def clone(target: Path) -> Path:
+    """Copy the repository's files as they are now."""
+    for name in repository():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def run(command: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=400, check=False
+    )
+
+
+def succeed(command: list[str], cwd: Path, **environment: str) -> str:
+    result = run(command, cwd, **environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def source_distribution(source: Path) -> Path:
+    """Make it as `python -m build` does, but for the environment of its own, which would have to be installed."""
+    code = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+    succeed([sys.executable, "-c", code], source)
+    (made,) = (source / "dist").glob("wsecho-*.tar.gz")
+    return made
+
+
+def test_the_source_distribution_is_the_repository(tmp_path: Path) -> None:
+    source = clone(tmp_path / "source")
+    for name in LEFT_BEHIND:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("not the repository's")
+    with tarfile.open(source_distribution(source)) as archive:
+        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    made = {name for name in names if name in ("PKG-INFO", "setup.cfg") or name.startswith("wsecho.egg-info/")}
+    assert names - made == set(repository())
+
+
+@pytest.mark.parametrize("codec", ["compiled", "python"])
+def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_path: Path, codec: str) -> None:
+    """In an environment that sees our dependencies, but not this folder."""
+    made = source_distribution(clone(tmp_path / "source"))
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    environment = {"WSECHO_REQUIRE_NATIVE": "1"} if codec == "compiled" else {"CC": "no-such-compiler"}
+    succeed([*wheel, "--wheel-dir", str(tmp_path), str(made)], tmp_path, **environment)
+    site = tmp_path / "site"
+    venv.create(site, with_pip=False)
+    (built,) = tmp_path.glob("wsecho-*.whl")
+    install = [sys.executable, "-m", "pip", "--python", str(site / "bin" / "python"), "install", "--quiet", "--no-deps"]
+    succeed([*install, str(built)], tmp_path)
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    server = serve(command=[str(site / "bin" / "wsecho")], environment={"PYTHONPATH": packages}, cwd=tmp_path)
+    assert server.listening["codec"] == codec
+    assert server.get("/")[0] == 200
+    assert server.get("/static/client.js")[0] == 200
+    with RawConnection(server.port).open() as connection:
+        connection.send(client_frame(TEXT, b"hi"))
+        assert connection.receive(4) == server_frame(TEXT, b"hi")
+
+
+BUILD = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+
+
+@pytest.mark.parametrize("compiler", ["/bin/false", "no-such-compiler"])
+def test_without_a_compiler_the_build_ends_well_and_leaves_no_older_codec(tmp_path: Path, compiler: str) -> None:
+    source = clone(tmp_path / "source")
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    older = source / f"wsecho/codec/native/echo{suffix}"
+    older.write_text("of sources that have changed since")
+    said = succeed(BUILD, source, CC=compiler)
+    assert not list(source.glob("wsecho/codec/native/*.so"))
+    if compiler == "no-such-compiler":
+        assert said == "The codec is not compiled: a C compiler (no-such-compiler) is missing.\n"
+    assert run(BUILD, source, CC=compiler, WSECHO_REQUIRE_NATIVE="1").returncode != 0

@@ -1,0 +1,230 @@
+"""wsecho behind real proxies: echoes, close codes, upgrades, and silence that only pings make bearable."""
+
+import asyncio
+import json
+import random
+import signal
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from tests.conftest import Serve
+from tests.shared.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
+from tests.shared.proxies import PROXIES, proxy
+from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.server import PATIENCE, RunningServer
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def front(kind: str, server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a proxy before the server that all tests share."""
+    with proxy(kind, server.port, tmp_path_factory.mktemp(kind)) as port:
+        yield port
+
+
+def opened(port: int, handshake: bytes = HANDSHAKE) -> RawConnection:
+    """Return a WebSocket through a proxy, which may write the answer in its own way."""
+    connection = RawConnection(port)
+    connection.send(handshake)
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.receive(1)
+        assert byte, head
+        head += byte
+    assert head.startswith(b"HTTP/1.1 101 ")
+    return connection
+
+
+def talk(port: int, **settings: object) -> "websockets.connect":
+    return websockets.connect(f"ws://127.0.0.1:{port}/echo", max_size=None, close_timeout=PATIENCE, **settings)  # type: ignore[arg-type]
+
+
+def test_messages_of_every_kind_come_back(front: int) -> None:
+    messages: list[str | bytes] = ["", "text", "\N{SNOWMAN}" * 1000, b"", bytes(range(256)) * 300]
+
+    async def exchange(compression: str | None) -> None:
+        async with talk(front, compression=compression) as client:
+            assert bool(client.protocol.extensions) == (compression is not None)
+            for message in messages:
+                await client.send(message)
+                assert await client.recv() == message
+            await client.send([b"in ", b"three ", b"parts"])
+            assert await client.recv() == b"in three parts"
+
+    for compression in (None, "deflate"):
+        asyncio.run(exchange(compression))
+
+
+def test_large_messages_come_back_while_they_are_sent(front: int) -> None:
+    message = random.Random(4).randbytes(16 << 20)
+
+    async def exchange() -> None:
+        async with talk(front, compression=None, ping_interval=None) as client:
+            sending = asyncio.create_task(client.send(message))
+            assert await client.recv() == message
+            await sending
+
+    asyncio.run(exchange())
+
+
+def test_frames_pass_as_they_are(front: int) -> None:
+    with opened(front) as client:
+        client.send(client_frame(TEXT, b"a", fin=False) + client_frame(PING, b"?") + client_frame(CONTINUATION, b"b"))
+        expected = server_frame(TEXT, b"a", fin=False) + server_frame(PONG, b"?") + server_frame(CONTINUATION, b"b")
+        assert client.receive(len(expected)) == expected
+
+
+@pytest.mark.parametrize("code", [1000, 4000])
+def test_a_clients_close_code_comes_back(front: int, server: RunningServer, code: int) -> None:
+    label = "1000" if code == 1000 else "4xxx"
+    name = f'websocket_closes_total{{code="{label}",initiator="client"}}'
+    before = server.metrics()[name]
+
+    async def close() -> ClientConnection:
+        async with talk(front) as client:
+            await client.close(code, "enough")
+            return client
+
+    client = asyncio.run(close())
+    assert (client.close_code, client.close_reason) == (code, "enough")
+    server.wait_for_metrics(**{name: before + 1})
+
+
+def test_a_violation_is_answered_with_its_code(front: int) -> None:
+    with opened(front) as client:
+        client.send(client_frame(3))
+        assert client.receive_all() == server_close(1002, "reserved opcode")
+
+
+def test_a_stop_says_goodbye_through_the_proxy(serve: Serve, kind: str, tmp_path: Path) -> None:
+    server = serve()
+    with proxy(kind, server.port, tmp_path) as port, opened(port) as client:
+        server.process.send_signal(signal.SIGTERM)
+        goodbye = server_close(1001, "server is shutting down")
+        assert client.receive(len(goodbye)) == goodbye
+        client.send(client_frame(CLOSE, b"\x03\xe9"))
+        assert client.receive_all() == b""
+        assert server.wait() == 0
+        assert server.wait_for_log("stopped")["cut_off"] == 0
+
+
+IDLE_SECONDS = 3.0
+
+
+@contextmanager
+def silent(serve: Serve, kind: str, folder: Path, *options: str) -> Iterator[tuple[RunningServer, RawConnection]]:
+    """Yield a WebSocket through a proxy with little patience for silence."""
+    server = serve(*options)
+    with proxy(kind, server.port, folder, idle_seconds=IDLE_SECONDS) as port, opened(port) as client:
+        yield server, client
+
+
+def test_pings_carry_a_silent_client_through_the_proxys_idle_timeout(serve: Serve, kind: str, tmp_path: Path) -> None:
+    with silent(serve, kind, tmp_path, "--ping-interval", "500ms") as (_, client):
+        # Longer than the proxy would wait, at a ping each 450 ms or later.
+        for _ in range(8):
+            assert client.receive(2) == bytes((0x80 | PING, 8))
+            client.send(client_frame(PONG, client.receive(8)))
+        client.send(client_frame(TEXT, b"still here"))
+        assert client.receive_past_pings(12) == server_frame(TEXT, b"still here")
+
+
+@pytest.mark.parametrize("kind", [kind for kind, proxy in PROXIES.items() if proxy.has_idle_timeout])
+def test_without_pings_the_proxy_cuts_a_silent_client_and_nothing_is_left(
+    serve: Serve, kind: str, tmp_path: Path
+) -> None:
+    with silent(serve, kind, tmp_path, "--ping-interval", "0") as (server, client):
+        assert client.receive_all() == b""
+        seen = server.wait_for_metrics(websocket_active_connections=0)
+        assert seen['websocket_closes_total{code="1006",initiator="client"}'] == 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "status", "hint"),
+    [
+        (("Upgrade $", "Connection $"), 426, "the Upgrade header lacks 'websocket': did a proxy remove it?"),
+        (("Upgrade $",), 426, "the Upgrade header lacks 'websocket': did a proxy remove it?"),
+        (("Connection $",), 400, "the Connection header lacks 'upgrade': did a proxy remove it?"),
+        (("proxy_http_version",), 400, "a WebSocket handshake needs HTTP/1.1, not HTTP/1.0"),
+    ],
+)
+def test_a_handshake_through_an_nginx_that_lacks_a_line_says_what_is_missing(
+    server: RunningServer, tmp_path: Path, missing: tuple[str, ...], status: int, hint: str
+) -> None:
+    with proxy("nginx", server.port, tmp_path, without=missing) as port, RawConnection(port) as client:
+        client.send(HANDSHAKE.replace(b"Connection: Upgrade", b"Connection: close, Upgrade"))
+        head, _, body = client.receive_all().decode().partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert body == hint + "\n"
+
+
+def test_plain_requests_pass_beside_websockets_with_what_the_proxy_says(front: int, kind: str) -> None:
+    """The client's own host, and an address that the proxy has added to what the client says."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{front}/info", headers={"X-Forwarded-For": "203.0.113.9"})
+    with opened(front), urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+        told = json.load(answer)
+    assert told["authority"] == f"127.0.0.1:{front}"
+    added = told["forwarded"]["x_forwarded_for"][-1].replace(" ", "").split(",")[-1]
+    if kind == "envoy":
+        # Of a client on its own machine it tells an address of that machine.
+        assert added != "203.0.113.9"
+    else:
+        assert added == "127.0.0.1"
+    if kind != "squid":
+        assert told["forwarded"]["x_forwarded_proto"][-1] == "http"
+
+
+def handshake_of_page(port: int, origin: str) -> bytes:
+    """Return what a page of this origin gets from a server that asks for the token `open-sesame`."""
+    with RawConnection(port) as client:
+        fields = f"Host: 127.0.0.1:{port}\r\nOrigin: {origin}\r\nAuthorization: Bearer open-sesame"
+        client.send(HANDSHAKE.replace(b"Host: here", fields.encode()))
+        answer = client.receive(12)
+        # Some keep the connection after a refusal.
+        while answer != b"HTTP/1.1 101" and b"--allow-origin" not in answer:
+            answer += client.receive(1)
+        return answer
+
+
+def test_our_own_page_and_no_other_connects_through_a_proxy(serve: Serve, kind: str, tmp_path: Path) -> None:
+    server = serve("--auth-token", "open-sesame")
+    with proxy(kind, server.port, tmp_path) as port:
+        assert handshake_of_page(port, f"http://127.0.0.1:{port}") == b"HTTP/1.1 101"
+        assert handshake_of_page(port, "http://evil.example").startswith(b"HTTP/1.1 403 ")
+
+
+def test_an_apache_that_writes_its_own_host_is_told_what_to_do(serve: Serve, tmp_path: Path) -> None:
+    server = serve("--auth-token", "open-sesame")
+    with proxy("apache", server.port, tmp_path, without=("ProxyPreserveHost",)) as port:
+        answer = handshake_of_page(port, f"http://127.0.0.1:{port}")
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    words = (
+        f"Origin is http://127.0.0.1:{port}, Host is 127.0.0.1:{server.port}: let the proxy keep Host, "
+        "or use --allow-origin"
+    )
+    assert words in answer.decode()
+
+
+def test_behind_a_refused_handshake_there_is_no_tunnel(front: int, server: RunningServer) -> None:
+    """Some proxies pass everything on after an answer that mentions an upgrade: the server must take nothing of it."""
+    requests = 'http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",'
+    before = server.metrics()[requests + 'http_route="/info"}']
+    with RawConnection(front) as client:
+        client.send(HANDSHAKE.replace(b"Version: 13", b"Version: 8"))
+        assert client.receive(12) == b"HTTP/1.1 426"
+        client.send(client_frame(TEXT, b"through?") + b"GET /info HTTP/1.1\r\nHost: here\r\n\r\n")
+        with suppress(ConnectionResetError):
+            assert b'"method"' not in client.receive_all()
+    after = server.metrics()
+    assert after.get(requests + 'http_route="/info"}', 0) == before
+    assert after["websocket_active_connections"] == 0
