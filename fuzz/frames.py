@@ -4,11 +4,10 @@
     python fuzz/frames.py --fold fuzz/corpus/frames                add to the seeds what covers more than they do
 
 What must hold is in `tests/shared/lockstep.py`: the compiled echo equals the plain one and both equal the model after
-every read; the same bytes in other pieces come to the same; no more is held back than a short frame. Coverage is measured in
-the plain build, whose bytecode atheris instruments. All other options are libFuzzer's.
-
-The seeds are `fuzz/corpus/frames.txt`, one a line: a name, a space, the input. In an input every byte that is not a
-visible ASCII character, and the backslash, is written \\xNN.
+every read; the same bytes in other pieces come to the same; no more is held back than a short frame. Coverage is
+measured in the plain build, whose bytecode atheris instruments. All other options are libFuzzer's. The seeds are
+`fuzz/corpus/frames.txt`, one a line: a name, a space, the input. In an input every byte that is not a visible ASCII
+character, and the backslash, is written \\xNN.
 """
 
 import hashlib
