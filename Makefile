@@ -20,7 +20,7 @@ COVERING := counting/row $(addprefix proxies/,client forwarded proxy_header) acc
 CORE := $(addprefix websocket/,echo echo_differential inflater) tls/server processes/cli project/packaging \
 	$(addprefix connections/,http_connection websocket_connection)
 
-# The files of tests of modules: those of http/request are in tests/http/test_request.py.
+# The files of tests of modules: those of http/http1 are in tests/http/test_http1.py.
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
 .PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench \

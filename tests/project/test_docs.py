@@ -30,6 +30,23 @@ def test_every_file_that_is_linked_or_named_exists(document) -> None:  # type: i
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_every_path_that_any_file_names_exists() -> None:
+    """In comments, recipes and settings, too: a file that is moved is often left behind in them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    files = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
+    if not files:
+        pytest.skip("this is no git checkout")
+    named = re.compile(r"(?<![\w./-])((?:wsecho|tests|benchmarks|docs|static|deploy|fuzz)/[\w./-]*\.\w+)")
+    unknown = set()
+    # What a test of packaging names is not there on purpose, and what git ignores is not listed.
+    for name in files - {"tests/project/test_packaging.py"}:
+        text = (ROOT / name).read_bytes().decode(errors="ignore")
+        unknown |= {(name, path) for path in named.findall(text) if path not in files}
+    assert unknown == set()
+
+
 def test_architecture_names_every_module() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
     modules = {file.stem for file in (ROOT / "wsecho").rglob("*.py")} - {"__init__", "__main__"}
