@@ -86,7 +86,7 @@ class Client:
         if room == 0 and self.waiting:
             self._loans.block(self)
 
-    def give_time(self) -> None:
+    def restart_stall_timeout(self) -> None:
         self.given_time += 1
 
     def call_in(self) -> None:

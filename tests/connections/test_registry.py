@@ -91,7 +91,7 @@ def test_who_has_read_the_little_that_waited_gets_new_time_once(connections: Con
 
 def test_nothing_moves_a_deadline_that_stands(connections: Connections) -> None:
     peer = Peer(unsent=1 << 20)
-    connections.watch(peer, 10, now=100, stands=True)
+    connections.watch(peer, 10, now=100, is_fixed=True)
     for second in range(101, 110):
         peer.read(100_000)
         assert connections.expired(second) == []

@@ -1,24 +1,26 @@
-"""How many connections a worker holds, and how many beyond that it listens to in order to tell them that it is full."""
+"""The most connections that a worker serves, and how many more it accepts only to answer them with 503."""
 
 from collections.abc import Sized
 
 
 class Capacity:
-    """Counts in whole connections, whatever they speak."""
+    """Counts connections of every kind alike: during HTTP and as WebSockets."""
 
-    def __init__(self, held: Sized, most: int, beyond: int) -> None:
-        """`held` are the connections; `most` of them are served, and `beyond` more are answered and sent away."""
-        self._held = held
+    def __init__(self, connections: Sized, most: int, most_refused: int) -> None:
+        """`connections` are the worker's open connections. `most` of them are served, `most_refused` more are accepted
+        and refused with an answer.
+        """
+        self._connections = connections
         self._most = most
-        self._beyond = beyond
+        self._most_refused = most_refused
 
     def is_full(self) -> bool:
-        """Tell whether the connection that asks, which is held already, is one too many."""
-        return len(self._held) > self._most
+        """Tell whether there are more connections than can be served. The connection that asks is already included."""
+        return len(self._connections) > self._most
 
     def has_room(self, starting: int, extra: int = 0) -> bool:
-        """Tell whether another connection may be accepted. `starting` are accepted, and not held yet.
+        """Tell whether another connection may be accepted. `starting` connections are accepted but not yet open.
 
-        `extra` more than that may be accepted where it matters most.
+        `extra` connections more are allowed on a port that must stay reachable, such as the admin port.
         """
-        return len(self._held) + starting < self._most + self._beyond + extra
+        return len(self._connections) + starting < self._most + self._most_refused + extra

@@ -1,4 +1,4 @@
-"""What comes between accept and the first request: whose connection it is, a PROXY header, the handshake of TLS."""
+"""The steps between accept and the first request: find the client, take a PROXY header, perform the TLS handshake."""
 
 import asyncio
 import socket
@@ -25,8 +25,9 @@ from wsecho.tls.server import MakeProtocol, Tls
 class ConnectionStarter:
     """Starts the protocol of one port on accepted sockets.
 
-    With `tls` connections are encrypted. `announcers` are the only ones who may connect, and begin with a PROXY header;
-    None: anybody may, without one. What header and TLS need is done within `handshake_timeout` seconds or not at all.
+    With `tls`, connections are encrypted. With `header_senders`, only these proxies may connect, and each of their
+    connections begins with a PROXY header; with None, any peer may connect and no header is expected. The server closes
+    a connection whose PROXY header and TLS handshake are not complete within `handshake_timeout` seconds.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class ConnectionStarter:
         log: structlog.typing.FilteringBoundLogger,
         handshake_timeout: float,
         tls: Tls | None = None,
-        announcers: TrustedProxies | None = None,
+        header_senders: TrustedProxies | None = None,
     ) -> None:
-        """`make_caller` is told the peer and what its PROXY header says; `make_protocol` the monotonic time of accept,
-        the caller, and the host name that came with TLS.
+        """`make_client` takes the peer's address and its PROXY header. `make_protocol` takes the monotonic time of
+        accept, the client, and the host name from the TLS ClientHello.
         """
         self._make_client = make_client
         self._make_protocol = make_protocol
@@ -48,40 +49,42 @@ class ConnectionStarter:
         self._log = log
         self._handshake_timeout = handshake_timeout
         self._tls = tls
-        self._announcers = announcers
+        self._header_senders = header_senders
         self._peek = Peek(proxy_header.LONGEST, proxy_header.bytes_needed)
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[object]] = set()
-        self._unborn = 0
+        self._transports_starting = 0
 
     def __len__(self) -> int:
-        """Return how many accepted connections have not reached their protocol yet."""
-        return len(self._starting) + self._unborn
+        """Return how many accepted connections have no started protocol yet."""
+        return len(self._starting) + self._transports_starting
 
     def cancel(self) -> None:
-        """Close all that have not reached it."""
+        """Close the connections whose PROXY header or TLS handshake is not complete."""
         for task in self._starting:
             task.cancel()
 
     def start(self, accepted: socket.socket, peer: Any) -> None:
-        """Take over an accepted socket."""
-        if self._announcers and not self._announcers.have_peer(peer):
+        """Start the protocol on an accepted socket, at once or after its PROXY header and TLS handshake."""
+        if self._header_senders and not self._header_senders.have_peer(peer):
             self._refuse(accepted, peer, "only trusted proxies may connect here")
-        elif self._announcers:
-            self._begin(self._prepare(accepted, peer, None))
+        elif self._header_senders:
+            self._start_task(self._prepare(accepted, peer, None))
         elif client := self._admit(accepted, peer, None):
             if self._tls:
-                self._begin(self._prepare(accepted, peer, client))
+                self._start_task(self._prepare(accepted, peer, client))
             else:
                 self._start(accepted, client, partial(self._make_protocol, monotonic(), client))
 
-    def _begin(self, preparation: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, preparation: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(preparation)
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
     def _admit(self, accepted: socket.socket, peer: Address | None, header: ProxyHeader | None) -> Client | None:
-        """Count a connection among those of its client, from here on; None: it was far too many, and is closed."""
+        """Return the client, which counts the connection from here on. Close the connection and return None if the
+        client has far too many.
+        """
         client = self._make_client(peer, header)
         if not client.has_far_too_many:
             return client
@@ -91,36 +94,36 @@ class ConnectionStarter:
         return None
 
     def _start(self, accepted: socket.socket, client: Client, make_protocol: MakeProtocol) -> None:
-        """Give the socket to a transport, as aiofastnet's own function does, but without a task to wait for it."""
+        """Make the transport of a socket, as aiofastnet's own function does, but without a task that waits for it."""
         try:
             SelectorSocketTransport(self._loop, accepted, make_protocol(None))
-            # Its protocol hears of it in this turn of the loop, and nobody counts it before.
-            self._loop.call_soon(self._is_born)
-            self._unborn += 1
+            # The event loop calls `connection_made` later. Until then, no other count includes the connection.
+            self._loop.call_soon(self._transport_started)
+            self._transports_starting += 1
         except Exception as error:
             client.leave()
             if not isinstance(error, OSError):
                 raise
-            self._lost(accepted, error)
+            self._close_lost(accepted, error)
 
-    def _is_born(self) -> None:
-        self._unborn -= 1
+    def _transport_started(self) -> None:
+        self._transports_starting -= 1
 
     async def _prepare(self, accepted: socket.socket, peer: Any, client: Client | None) -> None:
-        """Read what comes before HTTP, a PROXY header and the handshake of TLS, and start the protocol behind it."""
-        began = monotonic()
+        """Take the PROXY header, if there is one, and start the protocol, with a TLS handshake if TLS is configured."""
+        accepted_at = monotonic()
         accepted.setblocking(False)
         try:
             async with asyncio.timeout(self._handshake_timeout):
                 client = client or self._admit(accepted, peer, await self._take_header(accepted))
                 if not client:
                     return
-                make_protocol = partial(self._make_protocol, began, client)
+                make_protocol = partial(self._make_protocol, accepted_at, client)
                 if self._tls:
                     await self._tls.start(accepted, make_protocol, self._loop)
                 else:
                     self._start(accepted, client, make_protocol)
-                client = None  # its connection gives back what it has taken
+                client = None  # from here on the connection calls leave()
         except TimeoutError:
             self._counters.handshake("timeout")
             self._counters.timeout("handshake")
@@ -128,7 +131,7 @@ class ConnectionStarter:
         except ProxyHeaderError as error:
             self._refuse(accepted, peer, str(error))
         except ConnectionError as error:
-            self._lost(accepted, error)
+            self._close_lost(accepted, error)
         except OSError as error:
             self._log.info("TLS handshake failed", peer=peer, reason=reason(error))
             accepted.close()
@@ -142,7 +145,7 @@ class ConnectionStarter:
                 client.leave()
 
     async def _take_header(self, accepted: socket.socket) -> ProxyHeader:
-        """Take the PROXY header off a connection."""
+        """Read the PROXY header from a connection, and not a byte more. Raises ProxyHeaderError or OSError."""
         header = proxy_header.parse(await self._peek.first_bytes(accepted, self._loop))
         accepted.recv(header.size)
         return header
@@ -152,6 +155,6 @@ class ConnectionStarter:
         self._counters.connection_refused("proxy_header")
         accepted.close()
 
-    def _lost(self, accepted: socket.socket, error: OSError) -> None:
+    def _close_lost(self, accepted: socket.socket, error: OSError) -> None:
         self._log.debug("connection lost before it began", error=str(error))
         accepted.close()

@@ -1,4 +1,4 @@
-"""Makes the echo of each WebSocket, with what all echoes of a worker share."""
+"""Makes the echo of each WebSocket from what all echoes of a worker share: buffer, counters and limits."""
 
 import asyncio
 from functools import partial
@@ -14,10 +14,10 @@ from wsecho.websocket.message_counters import EchoRow
 
 
 class EchoFactory:
-    """All echoes read into one receive buffer, count in one row, and take the memory to inflate from one limit."""
+    """All echoes use one receive buffer and count in one row. One limit bounds the memory of all their inflaters."""
 
     def __init__(self, codec: Codec, config: Config, row: EchoRow, inflate_queue: InflateQueue) -> None:
-        """`row` is the worker's part of the shared page, `turns` has how much is inflated at once."""
+        """`row` is the worker's row of counters in the shared page. `inflate_queue` has the budget for inflating."""
         self._codec = codec
         self._config = config
         self._receive_buffer = codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit)
@@ -26,13 +26,13 @@ class EchoFactory:
         self._budget = inflate_queue.budget
 
     def may_deflate(self) -> bool:
-        """Tell whether another connection may have its messages compressed."""
+        """Tell whether permessage-deflate may be negotiated for another connection."""
         return not self._config.no_deflate and self._memory.has_room()
 
     def make(
         self, transport: asyncio.Transport, connection: Connection, agreement: Agreement | None
     ) -> tuple[Echo, Wire]:
-        """Return a connection's echo and its wire; `agreement` is what was agreed on permessage-deflate, if it was."""
+        """Return a connection's echo and its wire. `agreement` is the negotiated permessage-deflate, or None."""
         codec, budget = self._codec, self._budget
         echo = codec.Echo(
             self._receive_buffer,

@@ -1,4 +1,6 @@
-"""Turns of the event loop: what costs much goes on a little in each, so that a crowd costs as one does."""
+"""Queues that spread expensive work over iterations of the event loop, so that many such clients delay others no more
+than one does.
+"""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -8,85 +10,91 @@ from time import monotonic_ns
 
 from wsecho.codec.selection import Codec
 
-# Seconds of one turn that are for the heads of requests: a part of what an ordinary turn takes.
+# Seconds of one iteration of the event loop in which request heads are read: a part of what an ordinary one takes.
 _HEADS_SECONDS = 1e-3
-# What is not worth finding out in which turn it was.
+# Below this sum, it does not matter in which iteration the time was spent, and no callback is scheduled to find out.
 _NEGLIGIBLE_SECONDS = 0.2e-3
 
 
 class _Queue(ABC):
-    """Those that wait for a later turn go on as they came: one in each turn, and more while it has time for them."""
+    """Runs callbacks in later iterations of the event loop, in the order in which they were added.
+
+    Each iteration runs one callback, and more as long as `_has_time` returns True.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._next_is_awaited = False
+        self._is_scheduled = False
         self._waiting: deque[Callable[[], None]] = deque()
 
-    def wait(self, go_on: Callable[[], None]) -> None:
-        """Call `go_on` in a later turn, when those that have waited longer have had theirs."""
-        self._waiting.append(go_on)
-        self._await_next()
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Call `resume` in a later iteration, after the callbacks that have waited longer."""
+        self._waiting.append(resume)
+        self._schedule()
 
-    def _await_next(self) -> None:
-        if not self._next_is_awaited:
-            # In this order: if the call fails for want of memory, whoever comes next has to be able to try.
-            self._loop.call_soon(self._begin)
-            self._next_is_awaited = True
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            # In this order: if call_soon fails for lack of memory, the next connection that waits tries again.
+            self._loop.call_soon(self._run)
+            self._is_scheduled = True
 
-    def _begin(self) -> None:
-        self._next_is_awaited = False
-        self._forget_last_turn()
+    def _run(self) -> None:
+        self._is_scheduled = False
+        self._start_iteration()
         has_time = True
         while self._waiting and has_time:
             if len(self._waiting) > 1:
-                # Before this one, which may fail.
-                self._await_next()
+                # Before the callback is called, because it may raise an exception.
+                self._schedule()
             self._waiting.popleft()()
             has_time = self._has_time()
 
     @abstractmethod
-    def _forget_last_turn(self) -> None:
-        """Another turn has begun."""
+    def _start_iteration(self) -> None:
+        """Reset the time that was spent: a new iteration of the event loop has begun."""
 
     @abstractmethod
     def _has_time(self) -> bool:
-        """Tell whether another one may go on in this turn."""
+        """Tell whether another callback may run in this iteration."""
 
 
 class InflateQueue(_Queue):
-    """Those that have inflated too much at once, and `turn`, what inflating took of the present one."""
+    """Connections whose data took too long to inflate in one iteration.
+
+    `budget` counts how long all connections of the worker have inflated in the present iteration.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
         super().__init__(loop)
-        self.budget = codec.InflateBudget(self._await_next, monotonic_ns)
+        self.budget = codec.InflateBudget(self._schedule, monotonic_ns)
 
-    def _forget_last_turn(self) -> None:
+    def _start_iteration(self) -> None:
         self.budget.end()
 
     def _has_time(self) -> bool:
-        # Each may take all of it.
+        # One connection may use up the whole budget of an iteration.
         return False
 
 
 class RequestQueue(_Queue):
-    """Requests that wait to be read, because others have taken what there is of a turn for all of them."""
+    """Requests that wait to be read, because others have used up the time for request heads in this iteration."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._spent = 0.0
 
     def must_wait(self) -> bool:
-        """Tell whether this turn's time is up, or others have waited longer."""
+        """Tell whether the time of this iteration is used up, or other requests are waiting already."""
         return bool(self._waiting) or not self._has_time()
 
     def spend(self, seconds: float) -> None:
-        """Count what was done in this turn."""
+        """Count time that was spent on request heads in this iteration."""
         before = self._spent
         self._spent += seconds
         if before < _NEGLIGIBLE_SECONDS <= self._spent:
-            self._await_next()
+            self._schedule()
 
-    def _forget_last_turn(self) -> None:
+    def _start_iteration(self) -> None:
         self._spent = 0.0
 
     def _has_time(self) -> bool:

@@ -1,19 +1,21 @@
-"""How long a connection may live, idle and be silent, and how fast it may send: decided from few numbers and `now`."""
+"""Decides when a connection is due for a ping, and when it has been silent, idle, open or sending too fast for too
+long. It computes only with counts and `now`, without a clock or a socket.
+"""
 
 from dataclasses import dataclass, fields
 from typing import Literal, Self
 
 from wsecho.options.config import Config
 
-# A silent peer is noticed within this part of the ping interval.
-_LOOKS_PER_INTERVAL = 4
-# Who has been slow may make up for it for so many seconds.
+# A connection is checked so many times per interval, so silence is noticed at most a quarter of the interval late.
+_CHECKS_PER_INTERVAL = 4
+# The unused allowance of so many seconds is saved for a burst.
 _BURST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times in seconds, rates in frames and bytes a second. 0 is no limit."""
+    """Time limits in seconds, rate limits in frames and bytes a second. 0 means no limit."""
 
     ping_interval: float
     ping_timeout: float
@@ -24,71 +26,73 @@ class Limits:
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Return the limits that the options ask for."""
+        """Return the limits that the options set."""
         return cls(*(getattr(config, limit.name) for limit in fields(cls)))
 
-    def forbid(self, size: int) -> bool:
-        """Tell whether `size` bytes are more than anybody may send at once."""
+    def exceeds_burst(self, size: int) -> bool:
+        """Tell whether `size` bytes are more than the byte rate limit allows in one burst."""
         return 0 < self.max_byte_rate * _BURST_SECONDS < size
 
 
 class Keepalive:
-    """One connection's. Times are those of a monotonic clock, in seconds."""
+    """The keepalive state of one connection. Times are those of a monotonic clock, in seconds."""
 
     __slots__ = (
-        *("_allowed_bytes", "_allowed_frames", "_bytes", "_frames", "_heard", "_limits", "_looked", "_messages"),
-        *("_moved", "_opened", "_pinged", "_stretch"),
+        *("_allowed_bytes", "_allowed_frames", "_bytes", "_checked_at", "_factor", "_frames", "_last_message_at"),
+        *("_last_received_at", "_limits", "_messages", "_opened_at", "_pinged_at"),
     )
 
     def __init__(self, limits: Limits, now: float, jitter: float) -> None:
-        """`jitter`, 0 to 1, spreads what would otherwise happen to many connections at the same moment."""
+        """`jitter`, between 0 and 1, keeps many connections from reaching their limits at the same moment."""
         self._limits = limits
-        self._opened = self._looked = now
-        # When the peer was last heard, when its last message ended, when it was pinged for its silence.
-        self._heard = self._moved = now
-        self._pinged: float | None = None
+        self._opened_at = self._checked_at = now
+        # When bytes last came from the peer, when its last message was complete, and when it was pinged because it was
+        # silent.
+        self._last_received_at = self._last_message_at = now
+        self._pinged_at: float | None = None
         self._bytes = self._frames = self._messages = 0
         self._allowed_frames = limits.max_frame_rate * _BURST_SECONDS
         self._allowed_bytes = limits.max_byte_rate * _BURST_SECONDS
-        self._stretch = 0.9 + 0.2 * jitter
+        self._factor = 0.9 + 0.2 * jitter
 
     def check(
         self, now: float, *, bytes_received: int, frames: int, messages: int, blocked: bool
     ) -> Literal["ping", "silence", "idle", "lifetime", "rate"] | None:
-        """Say what is due: a ping, or the end for one of four reasons. The numbers are those since the opening.
+        """Return what is due: a ping, or the reason why the connection must end. The counts are since the opening.
 
-        A `blocked` peer is not read from, so it cannot be heard: the stall limit is what ends it, if that is its doing.
+        The server does not read from a `blocked` connection, so its peer does not count as silent. If the peer is what
+        blocks it, the stall timeout ends it.
         """
         limits = self._limits
-        too_fast = self._is_too_fast(now - self._looked, bytes_received - self._bytes, frames - self._frames)
+        too_fast = self._is_too_fast(now - self._checked_at, bytes_received - self._bytes, frames - self._frames)
         if blocked or bytes_received != self._bytes:
-            self._heard = now
-            self._pinged = None
+            self._last_received_at = now
+            self._pinged_at = None
         if messages != self._messages:
-            self._moved = now
-        self._looked, self._bytes, self._frames, self._messages = now, bytes_received, frames, messages
+            self._last_message_at = now
+        self._checked_at, self._bytes, self._frames, self._messages = now, bytes_received, frames, messages
         if too_fast:
             return "rate"
-        # Maximum lifetimes get shorter by the jitter, never longer: what ends connections from outside has no patience.
-        if limits.max_lifetime and now - self._opened >= limits.max_lifetime * (self._stretch - 0.1):
+        # Jitter shortens a lifetime and never extends it: a proxy that ends connections at a fixed age does not wait.
+        if limits.max_lifetime and now - self._opened_at >= limits.max_lifetime * (self._factor - 0.1):
             return "lifetime"
-        if limits.idle_timeout and now - self._moved >= limits.idle_timeout:
+        if limits.idle_timeout and now - self._last_message_at >= limits.idle_timeout:
             return "idle"
-        return self._silence(now)
+        return self._check_silence(now)
 
-    def _silence(self, now: float) -> Literal["ping", "silence"] | None:
+    def _check_silence(self, now: float) -> Literal["ping", "silence"] | None:
         limits = self._limits
         if not limits.ping_interval:
             return None
-        if self._pinged is not None:
-            return "silence" if limits.ping_timeout and now - self._pinged >= limits.ping_timeout else None
-        if now - self._heard >= limits.ping_interval * self._stretch:
-            self._pinged = now
+        if self._pinged_at is not None:
+            return "silence" if limits.ping_timeout and now - self._pinged_at >= limits.ping_timeout else None
+        if now - self._last_received_at >= limits.ping_interval * self._factor:
+            self._pinged_at = now
             return "ping"
         return None
 
     def _is_too_fast(self, seconds: float, new_bytes: int, new_frames: int) -> bool:
-        """Spend the allowance: so much a second, saved for a few seconds at most."""
+        """Refill the allowances for `seconds`, subtract what was received, and tell whether one of them is used up."""
         limits = self._limits
         fast = False
         if limits.max_frame_rate:
@@ -100,17 +104,17 @@ class Keepalive:
         return fast
 
     def next_check(self, now: float) -> float | None:
-        """Return when to look again; None: never, there is no limit."""
+        """Return the time of the next check, or None if there is no limit to check."""
         limits = self._limits
         if limits.max_frame_rate or limits.max_byte_rate:
             return now + 1
         times = []
         if limits.ping_interval:
-            times.append(now + limits.ping_interval * self._stretch / _LOOKS_PER_INTERVAL)
+            times.append(now + limits.ping_interval * self._factor / _CHECKS_PER_INTERVAL)
         if limits.idle_timeout:
-            times.append(now + limits.idle_timeout / _LOOKS_PER_INTERVAL)
+            times.append(now + limits.idle_timeout / _CHECKS_PER_INTERVAL)
         if limits.max_lifetime:
-            times.append(self._opened + limits.max_lifetime * (self._stretch - 0.1))
+            times.append(self._opened_at + limits.max_lifetime * (self._factor - 0.1))
         return max(now, min(times)) if times else None
 
 

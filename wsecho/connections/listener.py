@@ -1,4 +1,4 @@
-"""The accept loop: never out of descriptors, never a busy loop, never a lost listener."""
+"""The accept loop. It does not spin when it cannot accept, and no error and no lack of file descriptors ends it."""
 
 import asyncio
 import errno
@@ -12,16 +12,16 @@ from wsecho.connections.connection_starter import ConnectionStarter
 from wsecho.connections.internal_errors import report
 from wsecho.counting.connection_counters import ConnectionCounters
 
-# Connections accepted in one turn of the loop, so that a storm of them cannot starve those that are open.
+# Connections accepted in one iteration of the event loop, so that many new ones cannot starve the open ones.
 _BATCH = 64
-_HOLD_SECONDS = 0.1
-# The same shortage is told no more often than this.
-_COMPLAINT_SECONDS = 1.0
+_PAUSE_SECONDS = 0.1
+# The least time between two log lines about a lack of resources.
+_LOG_INTERVAL = 1.0
 _SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener:
-    """Accepts connections as long as `has_room()` says so, and hands them to a starter."""
+    """Accepts connections while `has_room()` returns True, and hands them to a starter."""
 
     def __init__(
         self,
@@ -31,46 +31,50 @@ class Listener:
         counters: ConnectionCounters,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
-        """`has_room` is told how many accepted connections have not reached their protocol yet."""
+        """`has_room` is called with the number of accepted connections whose protocol has not started yet."""
         self._sockets = sockets
         self._starter = starter
         self._has_room = has_room
         self._counters = counters
         self._log = log
         self._loop = asyncio.get_running_loop()
-        # Given up when descriptors run out, so that waiting peers can be accepted and turned away.
+        # A spare file descriptor. It is closed when file descriptors run out, so that the server can accept the waiting
+        # connections in order to close them.
         self._reserve: int | None = None
         self._closed = False
-        self._complain_after = 0.0
+        self._next_log_at = 0.0
 
     def start(self) -> None:
         """Begin to accept."""
-        self._take_reserve()
-        self._accept_again()
+        self._open_reserve()
+        self._resume()
 
     def close(self) -> None:
-        """Stop accepting. Connections that wait in the backlog are reset by the system; what has not begun is cut."""
+        """Stop accepting, and close accepted connections whose protocol has not started.
+
+        The kernel resets the connections in the backlog.
+        """
         self._closed = True
         for listening in self._sockets:
             self._loop.remove_reader(listening)
             listening.close()
         self._starter.cancel()
-        self._give_reserve()
+        self._close_reserve()
 
-    def _accept_again(self) -> None:
+    def _resume(self) -> None:
         if not self._closed:
             for listening in self._sockets:
                 self._loop.add_reader(listening, self._accept, listening)
 
-    def _hold(self) -> None:
+    def _pause(self) -> None:
         for listening in self._sockets:
             self._loop.remove_reader(listening)
-        self._loop.call_later(_HOLD_SECONDS, self._accept_again)
+        self._loop.call_later(_PAUSE_SECONDS, self._resume)
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_BATCH):
             if not self._has_room(len(self._starter)):
-                self._hold()
+                self._pause()
                 return
             try:
                 accepted, peer = listening.accept()
@@ -78,22 +82,23 @@ class Listener:
                 return
             except OSError as error:
                 if error.errno not in _SHORT_OF_RESOURCES:
-                    continue  # accept(2): errors of the network are those of one waiting connection
-                self._turn_away(listening, error)
-                self._hold()
+                    continue  # a network error of one waiting connection, see accept(2)
+                self._refuse_waiting(listening, error)
+                self._pause()
                 return
             try:
                 self._starter.start(accepted, peer)
             except Exception as error:
-                # The socket closes with its last reference, which a transport that is half made may have.
+                # The socket is not closed here: a half-made transport may still refer to it. It closes with its last
+                # reference.
                 report(self._loop, "accept", error)
 
-    def _turn_away(self, listening: socket.socket, error: OSError) -> None:
-        """Close a batch of waiting connections: better refused at once than left to hang."""
-        if self._loop.time() >= self._complain_after:
-            self._complain_after = self._loop.time() + _COMPLAINT_SECONDS
+    def _refuse_waiting(self, listening: socket.socket, error: OSError) -> None:
+        """Close a batch of waiting connections: clients that are refused at once need not wait for a timeout."""
+        if self._loop.time() >= self._next_log_at:
+            self._next_log_at = self._loop.time() + _LOG_INTERVAL
             self._log.error("out of resources for new connections", error=os.strerror(error.errno or 0))
-        self._give_reserve()
+        self._close_reserve()
         closed = 0
         try:
             while closed < _BATCH:
@@ -101,16 +106,16 @@ class Listener:
                 closed += 1
         except OSError:
             pass
-        self._take_reserve()
+        self._open_reserve()
         self._counters.connection_refused("descriptors", closed)
 
-    def _take_reserve(self) -> None:
+    def _open_reserve(self) -> None:
         try:
             self._reserve = os.open(os.devnull, os.O_RDONLY)
         except OSError:
             self._reserve = None
 
-    def _give_reserve(self) -> None:
+    def _close_reserve(self) -> None:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None

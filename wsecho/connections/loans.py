@@ -1,9 +1,10 @@
-"""Room lent to clients that send a long message to its end before they read any of its echo.
+"""Loans: memory lent to clients that write a long message to its end before they read any of the echo.
 
-An echo that is passed on as it arrives stops reading once the client stops reading. A client that writes first and
-reads later, as every blocking client does, would then wait for us as we wait for it, as soon as a message is longer
-than what the kernel's buffers hold. Such a client is lent memory for the rest of its message, out of one limit for
-all clients of a worker, so that patience with the honest gives nothing to the greedy.
+The server forwards an echo while the message is still arriving, and stops reading when the client stops reading. Every
+blocking client writes first and reads later. As soon as a message is longer than what the kernel's buffers hold, such a
+client would wait for the server while the server waits for the client. So the server lends it memory for the rest of
+its message. One limit bounds all loans of a worker, and a loan that is not used is taken back when another client needs
+the memory, so that a client cannot keep it by doing nothing.
 """
 
 import asyncio
@@ -13,19 +14,20 @@ from typing import Protocol
 
 from wsecho.connections.internal_errors import report
 
-# How often the blocked are looked at, in seconds.
+# Seconds between two checks of the blocked connections and the loans.
 _INTERVAL = 0.25
-# Who has read nothing for so many seconds is stuck, and not only slow. Where other blocked clients do read, this one
-# may be waiting for its turn in a busy process, and is given longer.
-_PATIENCE = 2.0
-_PATIENCE_AMONG_READERS = 5.0
+# A blocked client that has read nothing for so many seconds counts as stuck, and not as slow. While other blocked
+# clients do read, the time is longer: the client may be one of many in a busy process that serves the others first.
+_STUCK_SECONDS = 2.0
+_STUCK_SECONDS_AMONG_READERS = 5.0
 _LEAST_LOAN = 4 << 20
-# A loan is in use while so many bytes a second of its message arrive, or are taken by the peer, on an average of so
-# many seconds. One that is not, others may have; and the slowest of those that have been used for so long.
-_RATE = 16 << 10
-_TERM = 5.0
-_LONGEST = 15.0
-# Room that is not worth taking back.
+# A loan is in use while so many bytes a second of its message arrive or are taken by the peer, averaged over
+# `_IDLE_SECONDS`. If another client needs the memory, a loan that is not in use is called in, and after that the
+# slowest of the loans that are at least `_LENT_SECONDS` old.
+_LEAST_RATE = 16 << 10
+_IDLE_SECONDS = 5.0
+_LENT_SECONDS = 15.0
+# Unfilled memory, in bytes, that is too little to take back.
 _NEGLIGIBLE = 64 << 10
 
 
@@ -36,36 +38,37 @@ class Borrower(Protocol):
         """Return the bytes that wait for the peer to read."""
 
     def held(self) -> int:
-        """Return the memory, in bytes, that `unsent` takes with what each piece of it costs."""
+        """Return the memory, in bytes, that the unsent bytes take, with the overhead of each piece of them."""
 
     def moved(self) -> int:
-        """Return the bytes that have come from the peer and that it has taken; only differences count."""
+        """Return the bytes received from the peer plus the bytes taken by it; only differences count."""
 
     def message_in_progress(self) -> int | None:
-        """Return the number of the message of which a part has come and the rest is wanted, None between messages."""
+        """Return the number of the message of which only a part has arrived, or None between messages."""
 
     def lend(self, room: int) -> None:
-        """Allow to keep `room` bytes before reading stops; 0: no more than without a loan."""
+        """Allow `room` bytes to wait before reading stops; 0: as many as without a loan."""
 
-    def give_time(self) -> None:
-        """Begin the stall limit anew: the peer has not read, but uses its loan."""
+    def restart_stall_timeout(self) -> None:
+        """Start the stall timeout anew: the peer does not read, but it uses its loan."""
 
     def call_in(self) -> None:
-        """End the connection: others need the memory that its peer keeps, and uses too little or too slowly."""
+        """End the connection: another client needs the memory, and the peer uses its loan too little or too slowly."""
 
 
 @dataclass(slots=True)
 class _Loan:
     room: int
     message: int
-    # When it was made, and what had moved before.
-    began: float
-    moved_before: int
-    # From when it has to be in use, and what had moved then.
-    since: float
+    # When the loan was made, and `moved()` at that time.
+    lent_at: float
+    moved_when_lent: int
+    # When the loan was last known to be in use, and `moved()` at that time.
+    used_at: float
     moved: int
+    # The message is over; what is left counts until the client has read it.
     ended: bool = False
-    # Whether room that was not used was taken back.
+    # Whether unfilled memory was taken back.
     reduced: bool = False
 
 
@@ -75,45 +78,45 @@ class Loans:
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
         self._limit = limit
         self._loop = loop
-        # Of each blocked one the unsent bytes, and when they were last seen to change.
+        # For each blocked connection, its unsent bytes and when they were last seen to change.
         self._blocked: dict[Borrower, tuple[int, float]] = {}
         self._lent: dict[Borrower, _Loan] = {}
-        self._looking = False
-        self._somebody_read = False
+        self._check_scheduled = False
+        self._a_client_read = False
 
     def block(self, borrower: Borrower) -> None:
-        """Note that nothing more is read from `borrower` until its peer reads."""
+        """Record that the server has stopped reading from `borrower` until its peer reads."""
         self._blocked[borrower] = (borrower.unsent(), self._loop.time())
-        self._keep_looking()
+        self._schedule_check()
 
     def unblock(self, borrower: Borrower) -> None:
-        """Note that `borrower` is read from again, because its peer has read."""
+        """Record that the server reads from `borrower` again, because its peer has read."""
         if self._blocked.pop(borrower, None):
-            self._somebody_read = True
+            self._a_client_read = True
 
     def forget(self, borrower: Borrower) -> None:
-        """Take back what an ended connection had."""
+        """Take back the loan of a connection that has ended."""
         self._blocked.pop(borrower, None)
         self._lent.pop(borrower, None)
 
-    def _keep_looking(self) -> None:
-        if not self._looking and (self._blocked or self._lent):
-            self._loop.call_later(_INTERVAL, self._look)
-            self._looking = True
+    def _schedule_check(self) -> None:
+        if not self._check_scheduled and (self._blocked or self._lent):
+            self._loop.call_later(_INTERVAL, self._check)
+            self._check_scheduled = True
 
-    def _look(self) -> None:
-        self._looking = False
+    def _check(self) -> None:
+        self._check_scheduled = False
         try:
             now = self._loop.time()
             self._review_loans(now)
             self._serve_one(self._stuck(now), now)
         except Exception as error:
             report(self._loop, "loans", error)
-        # Last, and whatever happened: nobody else would begin again while there are blocked ones.
-        self._keep_looking()
+        # After an error too: nothing else would schedule the next check for connections that are already blocked.
+        self._schedule_check()
 
     def _review_loans(self, now: float) -> None:
-        """End each loan with the message it was made for; what it holds counts until the peer has read it."""
+        """End each loan with the message that it was made for. What it holds counts until the peer has read it."""
         for borrower, loan in list(self._lent.items()):
             if not loan.ended and borrower.message_in_progress() != loan.message:
                 loan.ended = True
@@ -124,13 +127,13 @@ class Loans:
                 del self._lent[borrower]
                 if not loan.ended:
                     borrower.lend(0)
-            elif borrower.moved() - loan.moved >= _RATE * max(_TERM, now - loan.since):
-                loan.since, loan.moved = now, borrower.moved()
+            elif borrower.moved() - loan.moved >= _LEAST_RATE * max(_IDLE_SECONDS, now - loan.used_at):
+                loan.used_at, loan.moved = now, borrower.moved()
                 if not loan.ended:
-                    borrower.give_time()
+                    borrower.restart_stall_timeout()
 
     def _stuck(self, now: float) -> list[Borrower]:
-        """Return those that have not read for long enough, in the order in which they are to be served."""
+        """Return the connections whose peer has read nothing for long enough, in the order in which to serve them."""
         unchanged: list[tuple[float, Borrower]] = []
         for borrower, (unsent_before, since) in self._blocked.items():
             unsent = borrower.unsent()
@@ -138,34 +141,36 @@ class Loans:
                 unchanged.append((since, borrower))
             else:
                 self._blocked[borrower] = (unsent, now)
-                self._somebody_read = True
-        patience = _PATIENCE_AMONG_READERS if self._somebody_read else _PATIENCE
-        self._somebody_read = False
-        # Who uses a loan is known to write first and read later. It comes first, so that it finishes sooner.
+                self._a_client_read = True
+        stuck_seconds = _STUCK_SECONDS_AMONG_READERS if self._a_client_read else _STUCK_SECONDS
+        self._a_client_read = False
+        # A client that uses a loan is known to write first and read later. It comes first, so that it finishes sooner.
         stuck = []
         for since, borrower in unchanged:
             loan = self._lent.get(borrower)
             uses_loan = loan is not None and not loan.reduced
-            if now - since >= (_INTERVAL if uses_loan else patience):
+            if now - since >= (_INTERVAL if uses_loan else stuck_seconds):
                 stuck.append((not uses_loan, since, borrower))
         return [borrower for _, _, borrower in sorted(stuck, key=itemgetter(0, 1))]
 
     def _serve_one(self, stuck: list[Borrower], now: float) -> None:
-        """Lend to one of them, or make room for it. One a look: where many are stuck, most of them are rather slow."""
+        """Lend to one connection, or free memory for it. Only one for each check: where many clients seem stuck, most
+        of them are only slow.
+        """
         for borrower in stuck:
             message = borrower.message_in_progress()
             loan = self._lent.get(borrower)
             if message is None or (loan and loan.ended):
                 continue
-            if self._lend(borrower, message, now) or self._call_in(borrower, now):
+            if self._lend(borrower, message, now) or self._free_memory(borrower, now):
                 return
 
     def _lend(self, borrower: Borrower, message: int, now: float) -> bool:
-        """Lend room for what is to come of a message, if the limit allows."""
+        """Lend room for the rest of a message. Return False if the limit is used up."""
         loan = self._lent.get(borrower)
         held = borrower.held()
         left = self._limit - sum(other.room for other in self._lent.values()) + (loan.room if loan else 0)
-        # As much again as there is, whatever the peer has announced: who wants more must have sent something.
+        # As much again as it holds, whatever message size the peer has announced: to get more, it must have sent data.
         room = min(held + max(held, _LEAST_LOAN), left)
         if room <= held:
             return False
@@ -176,24 +181,27 @@ class Loans:
         else:
             moved = borrower.moved()
             self._lent[borrower] = _Loan(room, message, now, moved, now, moved)
-            borrower.give_time()
+            borrower.restart_stall_timeout()
         borrower.lend(room)
         return True
 
-    def _call_in(self, needy: Borrower, now: float) -> bool:
-        """Take back room that is empty or, where there is none, all that one borrower has, by its end."""
+    def _free_memory(self, stuck: Borrower, now: float) -> bool:
+        """Take back unfilled memory from one loan or, if no loan has any, end one borrower's connection.
+
+        Return whether there was a loan to call in.
+        """
         others = [
             (borrower, loan)
             for borrower, loan in self._lent.items()
-            if borrower is not needy and loan.room > _NEGLIGIBLE
+            if borrower is not stuck and loan.room > _NEGLIGIBLE
         ]
-        idle = [(loan.since, borrower, loan) for borrower, loan in others if now - loan.since >= _TERM]
+        idle = [(loan.used_at, borrower, loan) for borrower, loan in others if now - loan.used_at >= _IDLE_SECONDS]
         slow = [
-            ((borrower.moved() - loan.moved_before) / (now - loan.began), borrower, loan)
+            ((borrower.moved() - loan.moved_when_lent) / (now - loan.lent_at), borrower, loan)
             for borrower, loan in others
-            if now - loan.since < _TERM and now - loan.began >= _LONGEST
+            if now - loan.used_at < _IDLE_SECONDS and now - loan.lent_at >= _LENT_SECONDS
         ]
-        # Those that have been idle for longest come first, behind them the slowest.
+        # The loans that have been idle for longest come first, then the slowest ones.
         due = [*sorted(idle, key=itemgetter(0)), *sorted(slow, key=itemgetter(0))]
         for _, borrower, loan in due:
             held = borrower.held()

@@ -1,24 +1,26 @@
-"""All connections of a worker, and the time that their peers have left. One sweep a second serves them all."""
+"""All open connections of a worker, the deadlines by which their peers must act, and the closing of all connections
+during graceful shutdown.
+"""
 
 import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from wsecho.connections.internal_errors import survive
+from wsecho.connections.internal_errors import run_guarded
 
-# A batch keeps the loop from everyone else for some milliseconds.
-_GOODBYES_AT_ONCE = 100
-_PAUSE_BETWEEN_GOODBYES = 0.01
-_MOST_SECONDS_OF_GOODBYES = 2.0
-# Turns of the loop in which those that were cut off report their end; one or two is what it takes.
-_TURNS_TO_END = 100
-# Bytes a second, on average over its limit, that a peer must take to count as reading. Kestrel demands as much.
+# Connections that are drained in one iteration of the event loop. A batch delays all others for some milliseconds.
+_DRAIN_BATCH = 100
+_PAUSE_BETWEEN_BATCHES = 0.01
+_MOST_SECONDS_OF_BATCHES = 2.0
+# Iterations of the event loop in which aborted connections may report their end. One or two are enough.
+_ITERATIONS_TO_END = 100
+# Bytes a second, averaged over its time limit, that a peer must take to count as reading. Kestrel demands as much.
 LEAST_RATE = 240
 
 
 class Connection(Protocol):
-    """What the registry needs of a connection, in whichever phase of its life."""
+    """What the registry needs of a connection, during HTTP and as a WebSocket."""
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
@@ -27,13 +29,13 @@ class Connection(Protocol):
         """Return the bytes that the peer has taken so far; only differences count."""
 
     def expire(self) -> None:
-        """The peer's time is over."""
+        """End the connection: the peer missed its deadline."""
 
     def drain(self) -> None:
-        """The server stops: say goodbye."""
+        """Begin to close the connection: a WebSocket sends a Close frame (1001), because the server stops."""
 
     def abort(self) -> None:
-        """The server is gone: cut the connection."""
+        """Close the connection at once, without a Close frame."""
 
 
 @dataclass(slots=True)
@@ -41,9 +43,9 @@ class _Watch:
     limit: float
     deadline: float
     taken: int
-    # Whether something waits for the peer, which gets its time anew once it has taken all of it.
+    # Whether bytes wait for the peer. When the peer has taken all of them, its time limit starts anew.
     is_behind: bool
-    stands: bool
+    is_fixed: bool
 
 
 class Connections:
@@ -52,108 +54,115 @@ class Connections:
     def __init__(self) -> None:
         self._open: set[Connection] = set()
         self._watched: dict[Connection, _Watch] = {}
-        # Set while no connection is open, and for good once a drain must end.
+        # `_drained` is set while no connection is open, and stays set after `end_drain`; `_drain_ended` is set by that.
         self._drained = asyncio.Event()
         self._drained.set()
-        self._hurried = asyncio.Event()
+        self._drain_ended = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._open)
 
     def add(self, connection: Connection) -> None:
-        """Hold a connection until `remove`."""
+        """Keep an open connection until `remove`."""
         self._open.add(connection)
-        if not self._hurried.is_set():
+        if not self._drain_ended.is_set():
             self._drained.clear()
 
     def remove(self, connection: Connection) -> None:
-        """Forget a connection that has ended or passed its transport on."""
+        """Remove a connection that has ended, or that has handed its transport to another one."""
         self._open.discard(connection)
         self._watched.pop(connection, None)
         if not self._open:
             self._drained.set()
 
-    def watch(self, connection: Connection, limit: float, now: float, *, stands: bool = False) -> None:
+    def watch(self, connection: Connection, limit: float, now: float, *, is_fixed: bool = False) -> None:
         """Let `connection` expire `limit` seconds from now, or from the last time its peer made progress.
 
-        Progress is `LEAST_RATE` bytes taken for each second of the limit, or all that waited. Nothing moves a deadline
-        that `stands`.
+        Progress means that the peer took `LEAST_RATE` bytes for each second of the limit, or all bytes that waited.
+        Nothing moves a deadline that `is_fixed`.
         """
         self._watched[connection] = _Watch(
-            limit, now + limit, connection.taken(), is_behind=connection.unsent() > 0, stands=stands
+            limit, now + limit, connection.taken(), is_behind=connection.unsent() > 0, is_fixed=is_fixed
         )
 
     def is_watched(self, connection: Connection) -> bool:
-        """Tell whether the peer's time is running."""
+        """Tell whether the connection has a deadline."""
         return connection in self._watched
 
     def unwatch(self, connection: Connection) -> None:
-        """The peer did what it was watched for."""
+        """Remove the connection's deadline: the peer did what it was for."""
         self._watched.pop(connection, None)
 
     def expired(self, now: float) -> list[Connection]:
-        """Return those whose time is over, and watch them no longer."""
+        """Return the connections whose deadline has passed, and remove their deadlines."""
         over = []
         for connection, watch in self._watched.items():
             try:
-                if not watch.stands and _note_progress(connection, watch):
+                if not watch.is_fixed and _note_progress(connection, watch):
                     watch.deadline = now + watch.limit
                 elif now >= watch.deadline:
                     over.append(connection)
             except Exception:
-                # One that cannot even be asked; the others still can.
+                # The state of this connection cannot be read. It ends, and the others are still checked.
                 over.append(connection)
         for connection in over:
             del self._watched[connection]
         return over
 
     def end_drain(self) -> None:
-        """Let a drain that is under way end now."""
-        self._hurried.set()
+        """End the graceful shutdown now: every wait of it returns at once."""
+        self._drain_ended.set()
         self._drained.set()
 
     async def delay_drain(self, seconds: float) -> None:
-        """Wait so long, unless there is a hurry."""
-        await _wait(self._hurried, seconds)
+        """Wait for `seconds`, or until `end_drain` is called."""
+        await _wait(self._drain_ended, seconds)
 
     async def drain(self, seconds: float) -> int:
-        """Say goodbye to all, wait at most `seconds`, cut off the rest and return how many that were."""
+        """Drain all connections, wait at most `seconds` for their end, abort the rest, and return how many that were.
+
+        A WebSocket is sent a Close frame (1001).
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        await self._say_goodbyes(min(_MOST_SECONDS_OF_GOODBYES, seconds / 2))
+        await self._drain_in_batches(min(_MOST_SECONDS_OF_BATCHES, seconds / 2))
         await _wait(self._drained, deadline - loop.time())
-        cut_off = len(self._open)
+        aborted = len(self._open)
         for connection in list(self._open):
-            survive(loop, "drain", connection.abort)
-        # An aborted transport reports its end on the next turn of the loop. One whose end failed never does.
-        for _ in range(_TURNS_TO_END):
+            run_guarded(loop, "drain", connection.abort)
+        # An aborted transport reports its end in the next iteration of the event loop. If its abort failed, it never
+        # does.
+        for _ in range(_ITERATIONS_TO_END):
             if not self._open:
                 break
             await asyncio.sleep(0)
-        return cut_off
+        return aborted
 
-    async def _say_goodbyes(self, seconds: float) -> None:
-        """Tell everyone, a batch at a time: the others are served meanwhile, and do not all come back at once."""
-        everyone = list(self._open)
-        pause = min(_PAUSE_BETWEEN_GOODBYES, seconds * _GOODBYES_AT_ONCE / max(1, len(everyone)))
-        for start in range(0, len(everyone), _GOODBYES_AT_ONCE):
+    async def _drain_in_batches(self, seconds: float) -> None:
+        """Drain all connections, a batch at a time, within `seconds`.
+
+        Other connections are served between the batches, and the clients do not all reconnect at the same moment.
+        """
+        connections = list(self._open)
+        pause = min(_PAUSE_BETWEEN_BATCHES, seconds * _DRAIN_BATCH / max(1, len(connections)))
+        for start in range(0, len(connections), _DRAIN_BATCH):
             if start:
                 await self.delay_drain(pause)
-            for connection in everyone[start : start + _GOODBYES_AT_ONCE]:
-                # Some have gone by themselves before their turn.
+            for connection in connections[start : start + _DRAIN_BATCH]:
+                # Some connections have ended in the meantime.
                 if connection in self._open:
-                    _say_goodbye(connection)
+                    _drain_one(connection)
 
 
-def _say_goodbye(connection: Connection) -> None:
-    """Whatever happens to this one, the others are to be told."""
+def _drain_one(connection: Connection) -> None:
+    """Drain a connection. If that fails, abort it, so that the others are still drained."""
     loop = asyncio.get_running_loop()
-    if not survive(loop, "drain", connection.drain):
-        survive(loop, "drain", connection.abort)
+    if not run_guarded(loop, "drain", connection.drain):
+        run_guarded(loop, "drain", connection.abort)
 
 
 def _note_progress(connection: Connection, watch: _Watch) -> bool:
-    """Tell whether the peer has made progress, which counts from now on."""
+    """Tell whether the peer has made progress. If it has, progress is measured from now on."""
     taken = connection.taken()
     has_caught_up = watch.is_behind and not connection.unsent()
     if has_caught_up or taken - watch.taken >= watch.limit * LEAST_RATE:

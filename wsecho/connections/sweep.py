@@ -1,69 +1,72 @@
-"""The sweep: once a second or so, who is late, silent or too old is looked after, whatever happens to others."""
+"""The sweep: about once a second, it ends connections that missed a deadline and checks those whose timer is due. An
+error in one connection does not affect the others.
+"""
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
-from wsecho.connections.internal_errors import report, survive
+from wsecho.connections.internal_errors import report, run_guarded
 from wsecho.connections.registry import Connection, Connections
 from wsecho.connections.timers import Timed, Timers
 from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
 
-# Connections that a sweep looks at in one turn of the loop: half a millisecond's work if all are pinged.
-_LOOKS_AT_ONCE = 25
-# A sweep that comes later than that, in seconds, judges nobody.
+# Connections that a sweep checks in one iteration of the event loop: half a millisecond of work if all are pinged.
+_CHECKS_AT_ONCE = 25
+# A sweep that comes more than this late, in seconds, checks no connection.
 _LATE = 1.0
 
 
 async def sweep(connections: Connections, timers: Timers, counters: ConnectionCounters, interval: float) -> None:
-    """Look, once an interval, after every connection whose time has come. Whatever fails, the next sweep comes."""
+    """Check the connections that are due, every `interval` seconds, for ever. An error does not stop later sweeps."""
     loop = asyncio.get_running_loop()
     was_late = False
     while True:
         try:
             lag = await _sleep(interval)
             counters.loop_lag(lag)
-            # The process was stopped, or starved. What its peers have sent meanwhile is still to be read. By the next
-            # sweep it has been: who keeps us late must not be spared for it.
+            # The process was stopped or got no CPU time. What the peers sent meanwhile has not been read yet; by the
+            # next sweep it has been. The next sweep checks even if it is late too: a client that keeps the server busy
+            # must not benefit from it.
             was_late = lag > _LATE and not was_late
             if not was_late:
-                await _look_after(connections, timers, loop)
+                await _check_all(connections, timers, loop)
                 structured_log.log_suppressed()
         except Exception as error:
             report(loop, "sweep", error)
-            # Not at once: it may have been the sleep that failed.
+            # The sleep may be what failed: without this, the loop could spin.
             await asyncio.sleep(0)
 
 
 async def _sleep(seconds: float) -> float:
-    """Return by how many seconds it became longer than that."""
+    """Sleep, and return by how many seconds it took longer."""
     asked = monotonic()
     await asyncio.sleep(seconds)
     return max(0.0, monotonic() - asked - seconds)
 
 
-async def _look_after(connections: Connections, timers: Timers, loop: asyncio.AbstractEventLoop) -> None:
+async def _check_all(connections: Connections, timers: Timers, loop: asyncio.AbstractEventLoop) -> None:
     now = monotonic()
     for connection in connections.expired(now):
-        _guarded(connection.expire, connection, loop)
+        _check(connection.expire, connection, loop)
     for number, timed in enumerate(timers.due(now), start=1):
-        _guarded(partial(timed.check, now), timed, loop)
-        if number % _LOOKS_AT_ONCE == 0:
-            # Hundreds of pings take milliseconds, in which the echoes of others have their turn.
+        _check(partial(timed.check, now), timed, loop)
+        if number % _CHECKS_AT_ONCE == 0:
+            # Hundreds of pings take milliseconds. Serve other connections in between.
             await asyncio.sleep(0)
 
 
-def _guarded(check: Callable[[], None], connection: Connection | Timed, loop: asyncio.AbstractEventLoop) -> None:
-    """Whatever happens to this connection, all others depend on the sweep."""
-    if not survive(loop, "sweep", check):
-        survive(loop, "sweep", connection.abort)
+def _check(check: Callable[[], None], connection: Connection | Timed, loop: asyncio.AbstractEventLoop) -> None:
+    """Call `check`; if it fails, abort this connection, so that the sweep goes on for all others."""
+    if not run_guarded(loop, "sweep", check):
+        run_guarded(loop, "sweep", connection.abort)
 
 
 def sweep_interval(config: Config) -> float:
-    """Return the seconds between two sweeps: one, and less only where a limit is shorter than that."""
+    """Return the seconds between two sweeps: one second, or half of the shortest time limit where that is less."""
     times = (
         *(config.handshake_timeout, config.keep_alive_timeout, config.close_timeout, config.stall_timeout),
         *(config.ping_interval, config.ping_timeout, config.idle_timeout, config.max_lifetime),

@@ -1,22 +1,22 @@
-"""When to look at which connection again: one sweep serves all, no timer stands for a single one."""
+"""Which connections each sweep has to check. One sweep serves all connections, so none needs a timer of its own."""
 
 from typing import Protocol
 
 
 class Timed(Protocol):
-    """What the schedule needs of a connection: a place to note for which sweep it waits."""
+    """What the timers need of a connection. `sweep` is the number of the sweep that it waits for, None without one."""
 
     sweep: int | None
 
     def check(self, now: float) -> None:
-        """See what is due."""
+        """Do what is due. `now` is monotonic time in seconds."""
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Close the connection at once, without a Close frame."""
 
 
 class Timers:
-    """Connections by the sweep that they wait for. Times are monotonic; they and the sweeps' `interval` are seconds."""
+    """Connections by the sweep that they wait for. Times are monotonic; times and `interval` are in seconds."""
 
     def __init__(self, now: float, interval: float) -> None:
         self._interval = interval
@@ -24,13 +24,13 @@ class Timers:
         self._swept = int(now / interval)
 
     def put(self, connection: Timed, when: float) -> None:
-        """Let `connection` be due at the first sweep after `when`. It waits for one time only."""
+        """Make `connection` due at the first sweep after `when`. This replaces the time that was set before."""
         self.discard(connection)
         connection.sweep = max(int(when / self._interval), self._swept) + 1
         self._waiting.setdefault(connection.sweep, set()).add(connection)
 
     def discard(self, connection: Timed) -> None:
-        """Forget a connection."""
+        """Remove a connection, if it is here."""
         if connection.sweep is not None:
             waiting = self._waiting[connection.sweep]
             waiting.discard(connection)
@@ -39,10 +39,10 @@ class Timers:
             connection.sweep = None
 
     def due(self, now: float) -> list[Timed]:
-        """Return those whose time has come, and forget them."""
+        """Remove and return the connections that are due at `now`."""
         last = int(now / self._interval)
         sweeps = range(self._swept + 1, last + 1)
-        # All are found before any is forgotten: an error in between would lose them.
+        # Collect all before any is removed: an error in between would lose them.
         found = [connection for sweep in sweeps for connection in self._waiting.get(sweep, ())]
         for sweep in sweeps:
             self._waiting.pop(sweep, None)

@@ -1,4 +1,4 @@
-"""What the transports leave to us at the end of a connection."""
+"""The end of a transport: half-close, resets that the transport does not report, and bytes that are still unread."""
 
 import asyncio
 import fcntl
@@ -6,15 +6,15 @@ import socket
 import sys
 import termios
 
-# Bytes written to a socket that the peer has not acknowledged (tcp(7): SIOCOUTQ, which is this).
+# Bytes written to a socket that the peer has not acknowledged (SIOCOUTQ in tcp(7), the same request as TIOCOUTQ).
 _UNACKNOWLEDGED = termios.TIOCOUTQ
 
 
 def half_close(transport: asyncio.Transport) -> None:
-    """Send what is left and then the end of the stream, while the peer may still send, which nobody will be told.
+    """Send the remaining bytes and then the end of the stream. The peer may still send; the caller drops what arrives.
 
-    Where bytes of TLS wait for the peer to read, only `resume_writing` is arranged for; call this again from there. A
-    connection that the peer has reset in the meantime is aborted.
+    On a TLS connection with unsent bytes, this only arranges for a call of `resume_writing` when they are sent; call
+    this function again from there. A connection that the peer has reset in the meantime is aborted.
     """
     if not transport.can_write_eof():
         _end_tls(transport)
@@ -26,10 +26,10 @@ def half_close(transport: asyncio.Transport) -> None:
 
 
 def _end_tls(transport: asyncio.Transport) -> None:
-    """Send a close_notify, then read to the peer's or the end of the stream (RFC 8446 section 6.1).
+    """Send a close_notify, then read until the peer's close_notify or the end of the stream (RFC 8446 section 6.1).
 
-    The transport does all that in `close`, in a time that is measured from its call: it must not begin while a slow
-    peer still reads what is left.
+    `close` of the transport does all of that. Its time limit starts when it is called, so it must not be called while a
+    slow peer still reads the remaining bytes.
     """
     if transport.get_write_buffer_size():
         transport.set_write_buffer_limits(high=0)
@@ -39,10 +39,11 @@ def _end_tls(transport: asyncio.Transport) -> None:
 
 
 def abort_if_reset(transport: asyncio.Transport) -> None:
-    """End a connection that the peer has reset. To be called after every read that nothing is written in answer to.
+    """Abort a connection that the peer has reset. Must be called after every read to which the server writes no answer.
 
-    When a reset arrives together with data, uvloop stops watching the socket after that one read, and the transport,
-    which got the data, is not told. A write would fail and end the connection; without one it would stay for ever.
+    When a reset arrives together with data, uvloop stops watching the socket after that read. The transport gets the
+    data, but no report of the reset. A write would fail and end the connection; without a write it would stay open for
+    ever.
     """
     peer: socket.socket | None = transport.get_extra_info("socket")
     if peer is not None and not transport.is_closing() and peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -50,10 +51,10 @@ def abort_if_reset(transport: asyncio.Transport) -> None:
 
 
 def unread(transport: asyncio.Transport) -> int:
-    """Return the bytes that wait in the transport and, where there are such, those that the system still has of it.
+    """Return the bytes that wait in the transport, plus, if there are any, the bytes that wait in the kernel's buffer.
 
-    The system's buffers hold megabytes, and take more only when a third of that is free: by the transport's bytes alone
-    a slow reader seems to stand still for a minute.
+    The kernel's buffer holds megabytes, and the kernel takes more bytes only when a third of it is free. By the
+    transport's bytes alone, a slow reader seems to stand still for a minute.
     """
     waiting = transport.get_write_buffer_size()
     peer: socket.socket | None = transport.get_extra_info("socket") if waiting else None
@@ -62,6 +63,6 @@ def unread(transport: asyncio.Transport) -> int:
     try:
         answer = fcntl.ioctl(peer.fileno(), _UNACKNOWLEDGED, bytes(4))
     except (OSError, ValueError):
-        # Not every system tells, and none of a socket that is closed.
+        # Not every system supports the request, and none does for a closed socket.
         return waiting
     return waiting + int.from_bytes(answer, sys.byteorder)

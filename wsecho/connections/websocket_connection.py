@@ -268,7 +268,7 @@ class WebSocketConnection:
         high = self._loan or self._context.config.write_buffer_limit
         self._transport.set_write_buffer_limits(high=high, low=self._loan or None)
 
-    def give_time(self) -> None:
+    def restart_stall_timeout(self) -> None:
         """The peer sends on what it was lent room for, and may read later."""
         if self._stays():
             self._watch(self._context.config.stall_timeout)
@@ -339,7 +339,7 @@ class WebSocketConnection:
             self._note(TOO_FAST, TOO_FAST.code)
             self._close(TOO_FAST.code, TOO_FAST.text.encode())
             # No Close can be sent in the midst of a frame. To wait for the end of a long one is to forward it.
-            if self._waits_for_frame and self._context.limits.forbid(echo.rest):
+            if self._waits_for_frame and self._context.limits.exceeds_burst(echo.rest):
                 self.abort()
         elif due:
             self._context.counters.timeout(due)
@@ -381,10 +381,10 @@ class WebSocketConnection:
         self._wire.send()
         # The peer can end its frame whenever it likes, so nothing that it does moves the deadline until it has.
         self._waits_for_frame = self._echo.state == OPEN
-        self._watch(self._context.config.close_timeout, stands=self._waits_for_frame)
+        self._watch(self._context.config.close_timeout, is_fixed=self._waits_for_frame)
 
-    def _watch(self, limit: float, *, stands: bool = False) -> None:
-        self._context.connections.watch(self, limit, monotonic(), stands=stands)
+    def _watch(self, limit: float, *, is_fixed: bool = False) -> None:
+        self._context.connections.watch(self, limit, monotonic(), is_fixed=is_fixed)
 
     def _unwatch(self) -> None:
         """The peer has read: drop its deadline, unless it has to leave."""
