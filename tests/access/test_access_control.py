@@ -582,20 +582,20 @@ def test_a_key_set_that_cannot_be_had_again_stays_as_it_was(
 def test_a_key_set_that_has_become_old_is_fetched_again_behind_the_back(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask(keys: KeyServer) -> None:
         remote = RemoteKeys(keys.url, ["RS256"], structlog.wrap_logger(structlog.ReturnLogger()))
-        remote.named("rsa", "RS256")
-        assert not remote.may_come(), "no fetch before there is a loop"
+        remote.find("rsa", "RS256")
+        assert not remote.start_refresh(), "no fetch before there is a loop"
         remote.start(asyncio.get_running_loop())
         keys.body = key_set(public_jwk("rsa-new"))
-        assert remote.named("rsa", "RS256")
+        assert remote.find("rsa", "RS256")
         assert keys.asked == 1
-        monkeypatch.setattr(remote_keys, "_LIFETIME", -1)
-        assert remote.named("rsa", "RS256"), "the old set is good until there is a new one"
+        monkeypatch.setattr(remote_keys, "_MAX_AGE", -1)
+        assert remote.find("rsa", "RS256"), "the old set is good until there is a new one"
         async with asyncio.timeout(PATIENCE):
-            while not remote.named("rsa-new", "RS256"):
+            while not remote.find("rsa-new", "RS256"):
                 await asyncio.sleep(0.01)
         for _ in range(100):
-            remote.named("rsa", "RS256")
-        assert not remote.may_come()
+            remote.find("rsa", "RS256")
+        assert not remote.start_refresh()
         assert keys.asked == 2
 
     with key_server("rsa") as keys:

@@ -1,4 +1,4 @@
-"""What the options say about who may come in, with the files that they name: read at the start, and again on SIGHUP."""
+"""Builds the access policy from the options and the files that they name, at the start and again on SIGHUP."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ _MAX_FILE_SIZE = 1 << 20
 
 
 class AccessControl:
-    """The gate, and how its secrets and keys are replaced."""
+    """The access policy. `reload` replaces its secrets and keys."""
 
     def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger) -> None:
-        """Raises OptionError with a line for the user."""
+        """Read the files, and fetch the key set if it is at a URL.
+
+        Raises OptionError if a file cannot be used, and OSError if the key set cannot be fetched or used; the text of
+        both is one line for the user.
+        """
         self._config = config
         self._tokens = Secrets(_tokens(config))
         self._users = Secrets(_users(config))
@@ -38,12 +42,16 @@ class AccessControl:
         self.policy = _policy(config, bearers, [self._users] if self._users.digests else [])
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on a key set that was fetched may be fetched again."""
+        """Allow later fetches of the key set; their results arrive on `loop`."""
         if self._remote_keys:
             self._remote_keys.start(loop)
 
     def reload(self) -> None:
-        """Read the files again. Raises OptionError with a line for the user, and then nothing has changed."""
+        """Read the files again, and fetch the key set again in the background.
+
+        Raises OptionError if a file cannot be used; all secrets and keys then stay as they were. Its text is one line
+        for the user.
+        """
         tokens, users = _tokens(self._config), _users(self._config)
         if self._remote_keys:
             self._remote_keys.reload()
@@ -54,7 +62,7 @@ class AccessControl:
     def _make_json_web_tokens(self, log: structlog.typing.FilteringBoundLogger) -> Verifier:
         config = self._config
         try:
-            # Imported late: it is an extra, and takes its time.
+            # Imported only when needed: PyJWT is an optional dependency, and its import is slow.
             from wsecho.access.json_web_tokens import JsonWebTokens
             from wsecho.access.remote_keys import RemoteKeys
         except ImportError:
@@ -90,23 +98,27 @@ def _policy(config: Config, bearers: list[Verifier], basics: list[Verifier]) -> 
 
 
 def _authentication(verifiers: dict[str, list[Verifier]]) -> Authentication | None:
-    some = {scheme: known for scheme, known in verifiers.items() if known}
-    return Authentication(some) if some else None
+    with_verifiers = {scheme: accepting for scheme, accepting in verifiers.items() if accepting}
+    return Authentication(with_verifiers) if with_verifiers else None
 
 
 def _tokens(config: Config) -> tuple[bytes, ...]:
-    return config.auth_token + _listed(
+    return config.auth_token + _parse_lines(
         "--auth-token-file", config.auth_token_file, lambda line: parse_token(line.strip())
     )
 
 
 def _users(config: Config) -> tuple[bytes, ...]:
     users = (config.basic_auth,) if config.basic_auth else ()
-    return users + _listed("--basic-auth-file", config.basic_auth_file, parse_user)
+    return users + _parse_lines("--basic-auth-file", config.basic_auth_file, parse_user)
 
 
-def _listed(option: str, file: str | None, parse: Callable[[str], bytes]) -> tuple[bytes, ...]:
-    """Return what the lines of a file stand for. One that has nothing to say is a mistake, not an open door."""
+def _parse_lines(option: str, file: str | None, parse: Callable[[str], bytes]) -> tuple[bytes, ...]:
+    """Return the parsed lines of a file, without empty lines and comments; an empty tuple if no file is configured.
+
+    Raises OptionError if a line is invalid, or if the file has no entry: without entries the server would accept
+    everyone.
+    """
     if not file:
         return ()
     found = []

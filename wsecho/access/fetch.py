@@ -1,4 +1,4 @@
-"""Fetching what is at a URL: without redirects, in a time that bytes do not extend, up to a size."""
+"""Fetches a URL with limits: no redirects, a total time that slow data cannot extend, and a maximum size."""
 
 import contextlib
 import http.client
@@ -13,59 +13,59 @@ from urllib.parse import urlsplit
 
 from wsecho.http.addresses import is_loopback
 
-# Seconds for each step and for all of it; bytes of an answer.
+# Seconds for each socket operation, seconds for the whole fetch, and bytes of the response.
 _STEP_TIMEOUT = 5.0
 _TIMEOUT = 10.0
 _MAX_SIZE = 256 * 1024
-_PIECE = 16 * 1024
+_READ_SIZE = 16 * 1024
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect could lead to where nothing may come from."""
+    """Refuses redirects: they could lead to a host that must not be trusted."""
 
     def redirect_request(self, *arguments: Any) -> None:
         return None
 
 
 class _Deadline:
-    """Ends the connections of a fetch that takes too long, however busily the other end drips."""
+    """Ends the connections of a fetch that takes too long, even if the server keeps sending a few bytes at a time."""
 
     def __init__(self) -> None:
-        self._is_over = False
+        self._has_expired = False
         self._sockets: list[socket.socket] = []
 
     @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Let what is done here take so many seconds. Raises TimeoutError, whatever came of it, if it took longer."""
-        timer = threading.Timer(seconds, self._end)
+    def enforced(self, seconds: float) -> Iterator[None]:
+        """Give the block `seconds`. Raises TimeoutError if it took longer, whether it failed or succeeded."""
+        timer = threading.Timer(seconds, self._expire)
         timer.daemon = True
         timer.start()
         try:
             yield
         except Exception:
-            if not self._is_over:
+            if not self._has_expired:
                 raise
         finally:
             timer.cancel()
-            # Whoever forks next must have no thread but its own.
+            # The process may fork next, and must then have no other thread.
             timer.join()
-            for connected in self._sockets:
-                connected.close()
-        if self._is_over:
+            for connection in self._sockets:
+                connection.close()
+        if self._has_expired:
             raise TimeoutError
 
-    def guard(self, connected: socket.socket) -> None:
-        """End this connection, too. Raises TimeoutError if it is too late."""
-        # A socket of our own: TLS takes the other one over.
-        self._sockets.append(connected.dup())
-        if self._is_over:
+    def add(self, connection: socket.socket) -> None:
+        """End this connection as well when the time is over. Raises TimeoutError if it is over already."""
+        # A duplicate of the socket, because TLS detaches the original.
+        self._sockets.append(connection.dup())
+        if self._has_expired:
             raise TimeoutError
 
-    def _end(self) -> None:
-        self._is_over = True
-        for connected in list(self._sockets):
+    def _expire(self) -> None:
+        self._has_expired = True
+        for connection in list(self._sockets):
             with contextlib.suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -75,11 +75,11 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        self._deadline.guard(self.sock)
+        self._deadline.add(self.sock)
 
 
 class _TlsConnection(http.client.HTTPSConnection, _Connection):
-    """Its `connect` calls that of `_Connection` before the handshake of TLS."""
+    """Its `connect` calls that of `_Connection` before the TLS handshake."""
 
 
 class _Http(urllib.request.HTTPHandler):
@@ -101,7 +101,11 @@ class _Https(urllib.request.HTTPSHandler):
 
 
 def get(url: str, media_types: str) -> bytes:
-    """Return what is at a URL, in one of `media_types`. Raises OSError or ValueError with a line for the user."""
+    """Return the body of the response to a GET request that accepts `media_types`.
+
+    Requests to this machine bypass the proxy that the environment may name. Raises OSError if the fetch fails, and
+    ValueError if the body is too long; the text of both is for the user.
+    """
     deadline = _Deadline()
     handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), _Http(deadline), _Https(deadline)]
     if is_loopback(urlsplit(url).hostname or ""):
@@ -109,10 +113,10 @@ def get(url: str, media_types: str) -> bytes:
     request = urllib.request.Request(url, headers={"Accept": media_types})
     try:
         with (
-            deadline.within(_TIMEOUT),
-            urllib.request.build_opener(*handlers).open(request, timeout=_STEP_TIMEOUT) as got,
+            deadline.enforced(_TIMEOUT),
+            urllib.request.build_opener(*handlers).open(request, timeout=_STEP_TIMEOUT) as response,
         ):
-            return _read(got)
+            return _read(response)
     except urllib.error.HTTPError as error:
         error.close()
         raise OSError(f"it was answered with status {error.code}") from None
@@ -126,7 +130,7 @@ def get(url: str, media_types: str) -> bytes:
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     data = b""
-    while piece := response.read1(_PIECE):
+    while piece := response.read1(_READ_SIZE):
         data += piece
         if len(data) > _MAX_SIZE:
             raise ValueError(f"it is longer than {_MAX_SIZE} bytes")

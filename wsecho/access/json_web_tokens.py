@@ -1,4 +1,4 @@
-"""JSON Web Tokens as bearer tokens (RFC 7519, RFC 8725): which keys verify them, and what they must say."""
+"""JSON Web Tokens as bearer tokens (RFC 7519, RFC 8725): the keys that verify them, and the claims that they need."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,15 +16,15 @@ from cryptography.x509 import load_pem_x509_certificate
 from wsecho.access.policy import ACCEPTED, PENDING, REFUSED, Verdict
 from wsecho.options.values import SHARED_SECRET_ALGORITHMS
 
-# Longer ones are not looked into.
+# Bytes of a token; longer ones are refused without being parsed.
 MAX_TOKEN = 8 * 1024
-# A key set has a few; whoever sends thousands makes us try them.
+# Keys of a key set that are used. A set usually has a few; the server would have to try each of thousands.
 _MAX_KEYS = 100
 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-# RFC 7518 section 3.4: one curve each.
+# RFC 7518 section 3.4: each algorithm uses one curve.
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_PEM_BEGINS = b"-----BEGIN "
+_PEM_START = b"-----BEGIN "
 _REASONS: dict[type[jwt.PyJWTError], str] = {
     jwt.ExpiredSignatureError: "the token has expired",
     jwt.ImmatureSignatureError: "the token is not valid yet",
@@ -35,7 +35,10 @@ _REASONS: dict[type[jwt.PyJWTError], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What verifies signatures, and by which algorithms: never by those that a token names. `name` is its `kid`."""
+    """A key that verifies signatures. `name` is its `kid`.
+
+    `algorithms` are decided when the key is loaded. A token cannot choose others (RFC 8725 section 3.1).
+    """
 
     material: Any
     algorithms: frozenset[str]
@@ -43,27 +46,27 @@ class Key:
 
 
 class Keys(Protocol):
-    """Where keys come from."""
+    """A source of keys."""
 
-    def named(self, name: str | None, algorithm: str) -> list[Key]:
-        """Return the keys that may have signed a token whose header says so."""
+    def find(self, name: str | None, algorithm: str) -> list[Key]:
+        """Return the keys that may have signed a token with this `kid` and `alg` in its header."""
 
-    def may_come(self) -> bool:
-        """Tell whether one that is not known may be known in a moment."""
+    def start_refresh(self) -> bool:
+        """Start to fetch newer keys, if the source can do that; return whether a fetch is under way."""
 
 
 class FixedKeys:
-    """The keys of one file, which have no names."""
+    """The keys of one file. They have no names."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = keys
 
-    def named(self, name: str | None, algorithm: str) -> list[Key]:
-        """Return all that fit."""
+    def find(self, name: str | None, algorithm: str) -> list[Key]:
+        """Return all keys for this algorithm, whatever the name."""
         return [key for key in self._keys if algorithm in key.algorithms]
 
-    def may_come(self) -> bool:
-        """There is nothing but the file."""
+    def start_refresh(self) -> bool:
+        """Return False: a file is read again only on SIGHUP."""
         return False
 
 
@@ -73,18 +76,18 @@ class KeySet:
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = keys
 
-    def named(self, name: str | None, algorithm: str) -> list[Key]:
-        """Return the keys of that name; without a name the only one that fits."""
+    def find(self, name: str | None, algorithm: str) -> list[Key]:
+        """Return the keys of this name and algorithm; without a name, the key if exactly one has the algorithm."""
         fitting = [key for key in self._keys if algorithm in key.algorithms and name in (None, key.name)]
         return fitting if name is not None or len(fitting) == 1 else []
 
-    def may_come(self) -> bool:
-        """There is nothing but the set."""
+    def start_refresh(self) -> bool:
+        """Return False: `RemoteKeys` does this for a set at a URL."""
         return False
 
 
 class JsonWebTokens:
-    """Accepts tokens that were signed with a known key, have not expired, and are meant for us."""
+    """Accepts tokens that a known key signed, that have not expired, and whose audience and issuer are accepted."""
 
     def __init__(
         self, keys: Keys, algorithms: Iterable[str], audience: Sequence[str], issuer: Sequence[str], leeway: float
@@ -96,7 +99,7 @@ class JsonWebTokens:
         self._leeway = leeway
 
     def verify(self, value: bytes) -> Verdict:
-        """Judge a token. A reason is given only to whoever has one that was signed with a known key."""
+        """Check a token. Only for a token that a known key signed does the verdict contain a specific reason."""
         if len(value) > MAX_TOKEN:
             return REFUSED
         try:
@@ -106,9 +109,9 @@ class JsonWebTokens:
         algorithm = header.get("alg")
         if not isinstance(algorithm, str) or algorithm not in self._algorithms:
             return REFUSED
-        keys = self.keys.named(header.get("kid"), algorithm)
+        keys = self.keys.find(header.get("kid"), algorithm)
         if not keys:
-            return PENDING if self.keys.may_come() else REFUSED
+            return PENDING if self.keys.start_refresh() else REFUSED
         return self._verify(value, keys)
 
     def _verify(self, value: bytes, keys: list[Key]) -> Verdict:
@@ -120,7 +123,7 @@ class JsonWebTokens:
             except jwt.MissingRequiredClaimError as error:
                 return Verdict(reason=f"the token lacks the claim {error.claim}")
             except Exception:
-                # Whatever is wrong with it, it is no way in.
+                # Any other error means that this key does not verify the token.
                 continue
             return ACCEPTED
         return REFUSED
@@ -138,13 +141,13 @@ class JsonWebTokens:
 
 
 def parse_key_file(data: bytes, allowed: Iterable[str]) -> FixedKeys:
-    """Return the keys of a file: public keys and certificates in PEM, or one secret.
+    """Return the keys of a file: public keys and certificates in PEM, or one shared secret.
 
-    Which of the two it must be, the `allowed` algorithms say: bytes of a public key never become a secret. Raises
-    ValueError with a line for the user.
+    The `allowed` algorithms decide which of the two the file must contain, so a public key is never used as a secret.
+    Raises ValueError; its text is for the user.
     """
     allowed = frozenset(allowed)
-    is_pem = _PEM_BEGINS in data
+    is_pem = _PEM_START in data
     if allowed <= SHARED_SECRET_ALGORITHMS:
         if is_pem:
             raise ValueError("it holds a key in PEM format, but the algorithms want a secret")
@@ -156,9 +159,10 @@ def parse_key_file(data: bytes, allowed: Iterable[str]) -> FixedKeys:
 
 
 def parse_key_set(data: bytes, allowed: Iterable[str]) -> KeySet:
-    """Return the public keys of a JSON Web Key Set: others read it, so a secret or private key in it proves nothing.
+    """Return the public keys of a JSON Web Key Set.
 
-    Raises ValueError with a line for the user when there is none.
+    Others can read the set, so a secret or a private key in it proves nothing and is left out. Raises ValueError if
+    there is no usable key; its text is for the user.
     """
     try:
         entries = json.loads(data)["keys"][:_MAX_KEYS]
@@ -179,7 +183,7 @@ def _secret(secret: bytes, allowed: frozenset[str]) -> Key:
 
 
 def _pem_blocks(data: bytes) -> list[bytes]:
-    return [_PEM_BEGINS + block for block in data.split(_PEM_BEGINS)[1:]]
+    return [_PEM_START + block for block in data.split(_PEM_START)[1:]]
 
 
 def _public_key(block: bytes, allowed: frozenset[str]) -> Key:
@@ -197,13 +201,13 @@ def _public_key(block: bytes, allowed: frozenset[str]) -> Key:
 
 
 def _set_key(entry: dict[str, Any], allowed: frozenset[str]) -> Key | None:
-    """Return what can be used of an entry: a public key, for signatures."""
+    """Return the key of an entry, None unless it is a public key for signatures."""
     if entry.get("use", "sig") != "sig":
         return None
     try:
         material = jwt.PyJWK.from_dict(entry).key
     except Exception:
-        # Whatever is wrong with it, the other keys are still good.
+        # A defect of any kind in one entry must not affect the other keys.
         return None
     algorithms = _algorithms_of(material) & allowed
     if "alg" in entry:
@@ -213,7 +217,10 @@ def _set_key(entry: dict[str, Any], allowed: frozenset[str]) -> Key | None:
 
 
 def _algorithms_of(material: Any) -> frozenset[str]:
-    """Return what a public key can verify; nothing for what is none, or too short (RFC 7518 section 3.3)."""
+    """Return the algorithms that a public key can verify.
+
+    None for other kinds of keys, and for RSA keys of less than 2048 bits (RFC 7518 section 3.3).
+    """
     if isinstance(material, RSAPublicKey):
         return _RSA if material.key_size >= 2048 else frozenset()
     if isinstance(material, EllipticCurvePublicKey):

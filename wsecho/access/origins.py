@@ -1,4 +1,4 @@
-"""Which pages of the web may connect (RFC 6454, RFC 6455 section 10.2)."""
+"""Which web pages may connect, by their origin (RFC 6454, RFC 6455 section 10.2)."""
 
 from ipaddress import ip_address
 
@@ -6,63 +6,65 @@ from wsecho.http.addresses import split_authority
 from wsecho.http.origin import ANY, DEFAULT_PORTS, is_same_host, split_origin
 from wsecho.http.request import Request
 
-_MAX_SAID = 100
+_MAX_SHOWN = 100
 
 
 class Origins:
-    """The rule about pages. Who sends no Origin is no browser, and is not its business."""
+    """The origins of web pages that may connect. A client that sends no Origin is not a browser and is accepted."""
 
     def __init__(self, allowed: tuple[str, ...], *, guarded: bool) -> None:
-        """`allowed` are origins as `parse_origin` returns them.
+        """`allowed` are origins as `parse_origin` returns them. `guarded`: the server requires credentials.
 
-        Without any, all pages may connect, or, if the server is `guarded` by credentials, those that it serves itself.
+        If `allowed` is empty, all pages may connect, or, if the server requires credentials, only its own pages.
         """
         self._allowed = frozenset(allowed)
-        self._guarded = guarded
+        self._needs_credentials = guarded
 
     def refusal(self, request: Request) -> str:
-        """Return, in a line, why a handshake may not come from where it says it does; empty if it may."""
+        """Return one line that says why the origin of a handshake is refused; empty if it is accepted."""
         origins = request.values("origin")
-        if not origins or ANY in self._allowed or not (self._allowed or self._guarded):
+        if not origins or ANY in self._allowed or not (self._allowed or self._needs_credentials):
             return ""
         if len(origins) > 1:
             return "pages of this origin may not connect: Origin is given more than once"
         origin = origins[0]
         if self._allowed:
             is_named = origin in self._allowed
-            return "" if is_named else f"pages of this origin may not connect: --allow-origin lacks {_said(origin)}"
+            return "" if is_named else f"pages of this origin may not connect: --allow-origin lacks {_shown(origin)}"
         if _is_own(origin, request.authority):
             return ""
         return (
-            f"pages of this origin may not connect: Origin is {_said(origin)}, Host is {_said(request.authority)}: "
+            f"pages of this origin may not connect: Origin is {_shown(origin)}, Host is {_shown(request.authority)}: "
             "let the proxy keep Host, or use --allow-origin"
         )
 
 
 def _is_own(origin: str, authority: str) -> bool:
-    """Tell whether a page was loaded from the host and port that a request asks for.
+    """Tell whether a page was loaded from `authority`, the host and port that its request is for.
 
-    The scheme is not compared: behind a proxy that ends TLS we do not know it. For the same reason no port, 80 and 443
-    are one and the same in `authority`, if it is the default one in `origin`.
+    The scheme is not compared, because the server does not know it behind a proxy that terminates TLS. For the same
+    reason, if the port in `origin` is the default of its scheme, `authority` may have port 80, port 443 or no port.
     """
-    page, asked = split_origin(origin), split_authority(authority.lower())
-    if not page or not asked or page[0] not in DEFAULT_PORTS:
+    page, requested = split_origin(origin), split_authority(authority.lower())
+    if not page or not requested or page[0] not in DEFAULT_PORTS:
         return False
     default = DEFAULT_PORTS[page[0]]
-    page_port, asked_port = page[2] or default, asked[1] or 0
-    is_same_port = asked_port == page_port or (page_port == default and asked_port in (0, *DEFAULT_PORTS.values()))
-    return is_same_port and is_same_host(page[1], asked[0])
+    page_port, requested_port = page[2] or default, requested[1] or 0
+    is_same_port = requested_port == page_port or (
+        page_port == default and requested_port in (0, *DEFAULT_PORTS.values())
+    )
+    return is_same_port and is_same_host(page[1], requested[0])
 
 
 def may_be_rebound(authority: str, own_name: str = "localhost") -> bool:
-    """Tell whether a page could have come by the host that a request asks for, which may also be `own_name`.
+    """Tell whether the host that a request is for could be a name in an attacker's DNS zone (DNS rebinding).
 
-    Whoever owns a name can make it lead to any address after the page was loaded (DNS rebinding), and browsers then
-    take what is there for the page's own. An address leads nowhere else, nor does localhost (RFC 6761 section 6.3). Who
-    names no host is no browser.
+    The owner of a name can let it point to any address after a page was loaded from it. Browsers then treat the server
+    at that address as the page's own. An IP address cannot be changed like this, nor can localhost (RFC 6761 section
+    6.3); `own_name` is another name that is safe. A client that sends no host is not a browser.
     """
-    asked = split_authority(authority.lower())
-    host = asked[0].removesuffix(".") if asked else ""
+    requested = split_authority(authority.lower())
+    host = requested[0].removesuffix(".") if requested else ""
     own_names = ("localhost", own_name.lower().removesuffix("."))
     if not authority or host in own_names or host.endswith(".localhost"):
         return False
@@ -73,7 +75,7 @@ def may_be_rebound(authority: str, own_name: str = "localhost") -> bool:
     return False
 
 
-def _said(text: str) -> str:
-    """Return what a peer has sent as an answer may repeat it: short, and nothing but printable ASCII."""
-    is_harmless = len(text) <= _MAX_SAID and text.isascii() and text.isprintable()
-    return text if is_harmless else ascii(text[:_MAX_SAID])
+def _shown(text: str) -> str:
+    """Return what a peer sent in a form that a response may contain: short, and printable ASCII only."""
+    is_harmless = len(text) <= _MAX_SHOWN and text.isascii() and text.isprintable()
+    return text if is_harmless else ascii(text[:_MAX_SHOWN])

@@ -1,6 +1,6 @@
-"""The gate: who may open a WebSocket, and who may read the pages that are not for everybody.
+"""The access policy: which clients may open a WebSocket, and which may read the protected pages.
 
-Nothing here knows what kind of proof a credential is; it asks those who do.
+This module does not know what a valid credential looks like. It asks a `Verifier` for each authentication scheme.
 """
 
 import hmac
@@ -21,10 +21,10 @@ _WRONG_CREDENTIALS = "these credentials are not accepted"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a verifier thinks of a credential.
+    """A verifier's decision about a credential.
 
-    `pending`: whether it is good will be known in a moment. `reason` tells whoever sent it why it is not; it must not
-    help to guess one that is.
+    `pending`: the verifier cannot decide yet, because a key is being fetched. `reason` is sent to the client and says
+    why the credential is not accepted; it must not help to guess an accepted one.
     """
 
     accepted: bool = False
@@ -38,24 +38,24 @@ PENDING = Verdict(pending=True)
 
 
 class Verifier(Protocol):
-    """Knows good credentials of one scheme."""
+    """Checks credentials of one scheme."""
 
     def verify(self, value: bytes) -> Verdict:
-        """Judge what a peer has sent. Never raises."""
+        """Check a credential that a client sent. Never raises."""
 
 
 class Secrets:
-    """Secrets that are known by their digests.
+    """Secrets, of which only the digests are kept.
 
-    The time that `verify` takes depends on the length of what was sent and on the number of secrets, both of which the
-    sender may know; not on how much of it is right, nor on which secret it is.
+    The time that `verify` takes depends on the length of the credential and on the number of secrets. The client may
+    know both. The time does not depend on how much of the credential is correct, nor on which secret it equals.
     """
 
     def __init__(self, digests: Iterable[bytes]) -> None:
         self.digests = tuple(digests)
 
     def verify(self, value: bytes) -> Verdict:
-        """Compare with every secret, also after one fits."""
+        """Compare with every secret, even after one has matched."""
         given = digest(value)
         found = False
         for known in self.digests:
@@ -65,35 +65,35 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The answer to a request that must not go on. `label` is its reason in the metrics of handshakes."""
+    """The response to a request that is refused. `label` is the reason in the metrics of handshakes."""
 
     status: int
     line: str
     label: str
     headers: Headers = ()
 
-    def of_handshake(self) -> Response:
-        """Return it as the end of a handshake, and of the connection."""
+    def handshake_response(self) -> Response:
+        """Return the response to a handshake; the connection ends after it."""
         return plain(self.status, self.line, self.headers, close=True, refusal=self.label)
 
-    def of_page(self) -> Response:
-        """Return it in place of a page."""
+    def page_response(self) -> Response:
+        """Return the response that is sent instead of a page."""
         return plain(self.status, self.line, self.headers)
 
 
 class Authentication:
-    """One set of credentials that are accepted: for each scheme, who is asked about them."""
+    """Requires credentials, which the verifiers of their authentication scheme check."""
 
     def __init__(self, verifiers: Mapping[str, Sequence[Verifier]]) -> None:
         self._verifiers = verifiers
 
     def check(self, request: Request) -> Refusal | None:
-        """Return what is wrong with a request's credentials."""
+        """Return the refusal of a request whose credentials are not accepted; None if they are."""
         offered = credentials.offered(request)
         if not offered:
             return self._unauthorized(_NO_CREDENTIALS)
         if len(offered) > 1:
-            # RFC 6750 sections 2 and 3.1. Whoever checked only one of them in front of us may have checked another one.
+            # RFC 6750 sections 2 and 3.1. A proxy that checked only one of them may have checked another one.
             return Refusal(400, "more than one kind of credentials was sent", "credentials")
         verdict = self._verify(offered[0])
         if verdict.accepted:
@@ -113,7 +113,7 @@ class Authentication:
     def _unauthorized(self, line: str, *, invalid: bool = False) -> Refusal:
         challenges = []
         if BEARER in self._verifiers:
-            # RFC 6750 section 3.1: no error where no credentials were sent.
+            # RFC 6750 section 3.1: no error code if the request has no credentials.
             error = f', error="invalid_token", error_description="{line}"' if invalid else ""
             challenges.append(("WWW-Authenticate", f"Bearer {_REALM}{error}"))
         if BASIC in self._verifiers:
@@ -123,10 +123,10 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """What each door asks for; None is an open one.
+    """The authentication that each part of the server requires; None: no credentials are needed.
 
-    `clients` is for WebSockets and for what is not said to be otherwise, `metrics` for the metrics on the public port,
-    `admin` for the admin port.
+    `clients` is for WebSockets and for the request info on the public port, `metrics` for the metrics on the public
+    port, `admin` for the metrics and the request info on the admin port.
     """
 
     origins: Origins
@@ -135,11 +135,14 @@ class AccessPolicy:
     admin: Authentication | None = None
 
     def refuse_handshake(self, request: Request) -> Response | None:
-        """Return the answer to a handshake that must not go on. A page of a wrong origin learns no more than that."""
+        """Return the response to a handshake that is refused; None if it is accepted.
+
+        The origin is checked first: a page of a refused origin does not learn whether its credentials are accepted.
+        """
         if line := self.origins.refusal(request):
-            return Refusal(403, line, "origin").of_handshake()
+            return Refusal(403, line, "origin").handshake_response()
         refusal = self.clients and self.clients.check(request)
-        return refusal.of_handshake() if refusal else None
+        return refusal.handshake_response() if refusal else None
 
 
 OPEN = AccessPolicy(Origins((), guarded=False))

@@ -1,4 +1,7 @@
-"""A JSON Web Key Set at a URL: fetched before the server starts, and again, off the event loop, when it seems old."""
+"""A JSON Web Key Set at a URL.
+
+The set is fetched before the server starts. A thread fetches it again when it is old or when a key is missing.
+"""
 
 import asyncio
 import threading
@@ -11,75 +14,76 @@ import structlog
 from wsecho.access import fetch
 from wsecho.access.json_web_tokens import Key, KeySet, parse_key_set
 
-# Seconds: how long a set is taken for new, and how often tokens with unknown keys may make us ask for a newer one.
-_LIFETIME = 300.0
-_PAUSE = 30.0
+# Seconds: the age at which a set is fetched again, and the least time between the starts of two fetches, however many
+# tokens with unknown keys arrive.
+_MAX_AGE = 300.0
+_MIN_INTERVAL = 30.0
 _MEDIA_TYPES = "application/jwk-set+json, application/json"
 
 
 class RemoteKeys:
-    """The keys of the newest set that could be fetched."""
+    """The keys of the last set that was fetched successfully."""
 
     def __init__(self, url: str, algorithms: Iterable[str], log: structlog.typing.FilteringBoundLogger) -> None:
-        """Fetch the set, and wait for it. Raises OSError or ValueError with a line for the user."""
+        """Fetch the set and wait for it. Raises OSError or ValueError; the text is for the user."""
         self._url = url
         self._algorithms = tuple(algorithms)
         self._log = log
         self._key_set = self._fetch()
-        self._fetched = monotonic()
-        self._asked = -inf
+        self._fetched_at = monotonic()
+        self._last_attempt = -inf
         self._fetching = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on newer sets may be fetched."""
+        """Allow later fetches; their results arrive on `loop`."""
         self._loop = loop
 
-    def named(self, name: str | None, algorithm: str) -> list[Key]:
-        """Return the keys that may have signed a token whose header says so."""
-        if monotonic() - self._fetched > _LIFETIME:
-            self._ask()
-        return self._key_set.named(name, algorithm)
+    def find(self, name: str | None, algorithm: str) -> list[Key]:
+        """Return the keys that may have signed a token with this `kid` and `alg`; start a fetch if the set is old."""
+        if monotonic() - self._fetched_at > _MAX_AGE:
+            self._start_fetch()
+        return self._key_set.find(name, algorithm)
 
-    def may_come(self) -> bool:
-        """Ask for a newer set, unless that was done a moment ago; tell whether one is under way."""
-        self._ask()
+    def start_refresh(self) -> bool:
+        """Start a fetch unless one was started less than 30 seconds ago; return whether one is under way."""
+        self._start_fetch()
         return self._fetching
 
     def reload(self) -> None:
-        """Ask for a newer set. A process that serves nobody has no need of it yet."""
-        self._asked = -inf
-        self._ask()
+        """Start a fetch now, whenever the last one was; nothing happens in a process that has no event loop yet."""
+        self._last_attempt = -inf
+        self._start_fetch()
 
-    def _ask(self) -> None:
-        if self._loop and not self._fetching and monotonic() - self._asked >= _PAUSE:
-            self._asked = monotonic()
+    def _start_fetch(self) -> None:
+        if self._loop and not self._fetching and monotonic() - self._last_attempt >= _MIN_INTERVAL:
+            self._last_attempt = monotonic()
             self._fetching = True
             try:
-                threading.Thread(target=self._fetch_for, args=(self._loop,), name="keys", daemon=True).start()
+                threading.Thread(target=self._run_fetch, args=(self._loop,), name="keys", daemon=True).start()
             except Exception as error:
-                # No thread can be started now, perhaps for want of memory: the present keys have to do.
+                # No thread can be started, perhaps because memory is short: the present keys stay in use.
                 self._end_fetch(error)
 
-    def _fetch_for(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run in a thread of its own, which the end of the process does not wait for."""
+    def _run_fetch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Fetch the set in a daemon thread, so that the process can exit without waiting for it."""
         result: KeySet | Exception
         try:
             result = self._fetch()
         except Exception as error:
-            # Whatever it is, the next one must be able to try.
+            # After any error, a later fetch must be possible.
             result = error
         try:
             loop.call_soon_threadsafe(self._end_fetch, result)
         except Exception:
-            # The loop has ended, or there was no memory: then the next one must be able to try.
+            # The event loop is closed, or memory is short: a later fetch must be possible.
             self._fetching = False
 
     def _end_fetch(self, result: KeySet | Exception) -> None:
         self._fetching = False
         if isinstance(result, KeySet):
             self._key_set = result
-            self._fetched = monotonic()
+            self._fetched_at = monotonic()
             self._log.info("key set fetched")
         else:
             self._log.error("key set not fetched, the one before stays in use", error=str(result))

@@ -70,6 +70,6 @@ def guarded(authentication: Authentication | None, page: Page) -> Page:
 
     def guarded_page(request: Request) -> Response | Deferred:
         refusal = authentication.check(request)
-        return refusal.of_page() if refusal else page(request)
+        return refusal.page_response() if refusal else page(request)
 
     return guarded_page
