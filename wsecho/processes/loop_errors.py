@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from wsecho.counting.connection_counters import ConnectionCounters
-from wsecho.tls.transport import is_peers_doing
+from wsecho.tls.transport import is_caused_by_peer
 
 
 class LoopErrors:
@@ -20,7 +20,7 @@ class LoopErrors:
         """Handle an error, as `loop.set_exception_handler` has it."""
         error = context.get("exception")
         place = context.get("place")
-        if not place and (isinstance(error, OSError) or is_peers_doing(error)):
+        if not place and (isinstance(error, OSError) or is_caused_by_peer(error)):
             # A peer that went at the wrong moment: its doing, not our error.
             self._log.debug("connection lost", cause=str(error))
             return

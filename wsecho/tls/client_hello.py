@@ -1,22 +1,22 @@
-"""The ClientHello: what a TLS client says before anything is encrypted (RFC 8446 section 4.1.2).
+"""Reads the ClientHello, the first and unencrypted message of a TLS client (RFC 8446 section 4.1.2).
 
-Only what the TLS library keeps to itself is read here; whether the message is right is the library's to judge.
+Only the fields are read that the TLS library does not make available. The library validates the message itself.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# RFC 8446 section 5.1: type, version and length of a record.
+# RFC 8446 section 5.1: a record has a header of 5 bytes (type, version, length) and at most 2^14 bytes of content.
 _RECORD_HEADER = 5
 _LONGEST_RECORD = 1 << 14
-# More than this is never needed.
+# The most bytes that are read.
 LONGEST = _RECORD_HEADER + _LONGEST_RECORD
 _HANDSHAKE = b"\x16"
-# Section 4: type and length of a handshake message; section 4.1.2: version and random, which nobody here asks for.
+# Section 4: type and length of a handshake message. Section 4.1.2: version and random, which are skipped.
 _MESSAGE_HEADER = 4
 _CLIENT_HELLO = b"\x01"
 _FIXED_FIELDS = 2 + 32
-# RFC 6066 section 3 and RFC 7301 section 3.1.
+# Types of extensions and names: RFC 6066 section 3 and RFC 7301 section 3.1.
 _SERVER_NAME = 0
 _HOST_NAME = 0
 _PROTOCOLS = 16
@@ -24,16 +24,16 @@ _PROTOCOLS = 16
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What a client asked for: the name of the host that it wants (SNI), and the protocols that it offers (ALPN)."""
+    """The host name that a client wants (SNI), and the protocols that it offers (ALPN)."""
 
     server_name: str | None = None
     protocols: tuple[bytes, ...] = ()
 
 
 def bytes_needed(data: bytes) -> int:
-    """Return how many bytes of a connection must be there to read its ClientHello, of which `data` is the beginning.
+    """Return how many bytes of a connection are needed to read its ClientHello, of which `data` is the beginning.
 
-    No more than there are if `data` is something else.
+    If `data` is not the beginning of a ClientHello, return its length: no more bytes are needed.
     """
     if data and not data.startswith(_HANDSHAKE):
         return len(data)
@@ -44,7 +44,10 @@ def bytes_needed(data: bytes) -> int:
 
 
 def parse(data: bytes) -> ClientHello:
-    """Return what the ClientHello at the beginning of `data` says; nothing where it is none, or in several records."""
+    """Return the ClientHello at the beginning of `data`.
+
+    It is empty if `data` is no ClientHello or one that is split over several records.
+    """
     message = data[_RECORD_HEADER:]
     if not data.startswith(_HANDSHAKE) or not message.startswith(_CLIENT_HELLO):
         return ClientHello()
@@ -87,7 +90,10 @@ def _vectors(data: bytes) -> Iterator[bytes]:
 
 
 def _vector(data: bytes, position: int, length_size: int) -> tuple[bytes, int]:
-    """Return the vector at `position` and where it ends (RFC 8446 section 3.4). Raises ValueError if it is cut off."""
+    """Return the vector at `position` and the position of its end (RFC 8446 section 3.4).
+
+    Raises ValueError if the vector is incomplete.
+    """
     start = position + length_size
     end = start + int.from_bytes(data[position:start], "big")
     if start > len(data) or end > len(data):

@@ -1,7 +1,8 @@
-"""Messages of TLS that are no data, after the handshake: new keys (RFC 8446 section 4.6.3), renegotiation, alerts.
+"""Limits the TLS messages without data that a client sends after the handshake.
 
-Each costs more than an echo, and no protocol above TLS ever hears of them. OpenSSL reads on by itself as long as there
-are only such. It limits records without content and alerts in a row; new keys it makes for ever.
+These are key updates (RFC 8446 section 4.6.3), attempts to renegotiate, and alerts. Each costs more CPU than an echo,
+and protocols above TLS do not see them: OpenSSL goes on reading as long as only such messages arrive. OpenSSL limits
+how many empty records and alerts may follow each other, but not the number of key updates.
 """
 
 import ctypes
@@ -10,27 +11,29 @@ import time
 
 from aiofastnet.openssl_compat import OPENSSL_DYN_LIBS
 
-# The event of SSL_CTX_set_info_callback that says that a handshake is done.
+# The event of SSL_CTX_set_info_callback for a complete handshake (SSL_CB_HANDSHAKE_DONE).
 _HANDSHAKE_DONE = 0x20
-# SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN: the connection is over, nothing more is read.
-_OVER = 3
+# SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN: the connection is closed, and OpenSSL reads nothing more.
+_SHUT_DOWN = 3
 _EX_DATA_OF_CONNECTIONS = 0  # CRYPTO_EX_INDEX_SSL
-# Steps that OpenSSL may take in a minute: four to seven for a message. Clients change their keys after gigabytes.
-_MOST_STEPS = 256
+# State changes of OpenSSL, each reported to the callback, that one connection may cause in a minute. One message causes
+# four to seven. Ordinary clients update their keys only after gigabytes of data.
+_MAX_STEPS = 256
 _MINUTE = 60
 
 _Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
 
 
 class MessageLimit:
-    """Ends connections that send such messages again and again.
+    """Ends connections that send too many such messages.
 
-    What OpenSSL keeps with each connection is the minute, and the steps of that minute: nothing to be given back.
-    `has_ended` is set when one is told to end, in the middle of a read, which then fails: for who hears of that.
+    OpenSSL stores one integer with each connection: the current minute and the steps in it. Nothing must be freed.
+    When the limit is exceeded, OpenSSL is told to shut the connection down in the middle of a read, which then fails,
+    and `has_ended` is set. Whoever handles that failure reads and resets it, to know the reason.
     """
 
     def __init__(self) -> None:
-        """Raises AttributeError where the library that Python has in OpenSSL's place does not offer this."""
+        """Raises AttributeError if Python uses a TLS library that lacks these functions of OpenSSL."""
         assert OPENSSL_DYN_LIBS is not None
         self.has_ended = False
         self._library = ctypes.CDLL(OPENSSL_DYN_LIBS.libssl)
@@ -43,25 +46,26 @@ class MessageLimit:
         self._callback = _Callback(self._step)
 
     def watch(self, context: ssl.SSLContext) -> None:
-        """Watch the connections of a context, which must not outlive us."""
+        """Apply the limit to all connections of a context. This object must exist as long as the context."""
         self._library.SSL_CTX_set_info_callback(_address(context), self._callback)
 
     def _step(self, connection: int, where: int, _: int) -> None:
-        counted = self._library.SSL_get_ex_data(connection, self._index) or 0
-        if not counted and where != _HANDSHAKE_DONE:
+        stored = self._library.SSL_get_ex_data(connection, self._index) or 0
+        if not stored and where != _HANDSHAKE_DONE:
             return
-        minute, steps = divmod(counted, 1 << 16)
+        minute, steps = divmod(stored, 1 << 16)
         now = int(time.monotonic()) // _MINUTE
         steps = steps + 1 if minute == now else 1
-        if steps > _MOST_STEPS:
+        if steps > _MAX_STEPS:
             self.has_ended = True
-            self._library.SSL_set_shutdown(connection, _OVER)
+            self._library.SSL_set_shutdown(connection, _SHUT_DOWN)
         else:
             self._library.SSL_set_ex_data(connection, self._index, now << 16 | steps)
 
 
 def _address(context: ssl.SSLContext) -> int | None:
-    # Python keeps OpenSSL's own context behind the head of the object, where aiofastnet looks for it as well.
+    # CPython stores the pointer to OpenSSL's context (SSL_CTX) right behind the object header. aiofastnet relies on
+    # this as well.
     return ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value
 
 

@@ -1,4 +1,4 @@
-"""Looking at the first bytes of an accepted socket, which whoever serves it reads again."""
+"""Reads the first bytes of an accepted socket without consuming them (MSG_PEEK)."""
 
 import asyncio
 import errno
@@ -8,26 +8,30 @@ from collections.abc import Callable
 
 
 class Peek:
-    """Waits for what stands at the beginning of connections."""
+    """Waits for the first bytes of connections."""
 
     def __init__(self, longest: int, bytes_needed: Callable[[bytes], int]) -> None:
-        """`bytes_needed` is told what is there and returns how much has to be: no more than `longest`."""
-        # Shared by all connections: an allocation for each was measured to cost each of them up to 4 KiB for ever.
+        """`bytes_needed` gets the bytes that have arrived and returns how many must arrive: at most `longest`."""
+        # All connections share this buffer. With a buffer for each one, each connection was measured to take up to
+        # 4 KiB more memory for as long as it is open.
         self._buffer = memoryview(bytearray(longest))
         self._bytes_needed = bytes_needed
 
     async def first_bytes(self, accepted: socket.socket, loop: asyncio.AbstractEventLoop) -> bytes:
-        """Wait until enough is there, or the end, and return it. Raises OSError, or what `bytes_needed` raises."""
+        """Wait until enough bytes have arrived, or the peer has sent its last, and return them.
+
+        Raises OSError if the connection fails or ends without a byte, and whatever `bytes_needed` raises.
+        """
         wanted = 1
         while True:
-            # Wakes us when so much is there, or no more will come.
+            # The event loop reports the socket as readable when so many bytes have arrived, or no more will.
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
             await _readable(accepted, loop)
             try:
                 count = accepted.recv_into(self._buffer, 0, socket.MSG_PEEK)
             except BlockingIOError:
                 continue
-            # After a reset there may be something to read, and the event loop will not say again that there was one.
+            # After a reset there may still be bytes to read, and the event loop reports the reset only once.
             reset = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if reset or not count:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))

@@ -1,4 +1,4 @@
-"""A certificate that nobody has signed but its owner: good for a server on the same machine, and for nothing else."""
+"""Makes a self-signed certificate, for clients on the same machine as the server."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -9,14 +9,14 @@ from wsecho.options.option import OptionError
 _NAMES = ("localhost",)
 _ADDRESSES = ("127.0.0.1", "::1")
 _LIFETIME = timedelta(days=365)
-# Clocks that run a little behind must not find it not yet valid.
+# How long before its creation the certificate becomes valid, for clients whose clocks are slow.
 _BACKDATED = timedelta(hours=1)
 
 
 def make_certificate() -> bytes:
-    """Return a private key and its certificate for this machine's own names, in PEM.
+    """Return a private key and its certificate for localhost and the loopback addresses, in PEM.
 
-    Raises OptionError where the library for it is not installed.
+    Raises OptionError if the `cryptography` package is not installed.
     """
     try:
         from cryptography import x509
@@ -51,7 +51,8 @@ def make_certificate() -> bytes:
         .not_valid_after(now + _LIFETIME)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        # Strict clients, as Python's own from 3.13 on, miss what RFC 5280 sections 4.2.1.1 to 4.2.1.3 recommend.
+        # Strict clients, such as Python's ssl module since 3.13, require the key identifiers and the key usage of
+        # RFC 5280 sections 4.2.1.1 to 4.2.1.3.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .add_extension(usage, critical=True)

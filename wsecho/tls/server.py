@@ -1,4 +1,4 @@
-"""The server's end of TLS: its certificate, what it demands of clients, and how an accepted connection is encrypted."""
+"""TLS of the server: loads the SSL context from the options, and performs the handshake on accepted connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wsecho.options.option import OptionError
 from wsecho.tls import client_hello
 from wsecho.tls.certificates import (
     PROTOCOL,
-    handshake_with_ourselves,
+    handshake_in_memory,
     load_certificate,
     load_client_authority,
     load_self_signed,
@@ -32,21 +32,21 @@ from wsecho.tls.transport import EncryptedTransport
 
 # An alert record: fatal, no_application_protocol (RFC 8446 section 6, RFC 7301 section 3.2).
 _NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"
-# What a refused client says is dropped in pieces of this size.
-_DROPPED = 4096
+# Bytes per read when the data of a refused client is discarded.
+_DISCARD_SIZE = 4096
 
 MakeProtocol = Callable[[str | None], asyncio.BufferedProtocol]
 
 
 class RefusedError(OSError):
-    """A client that was told, before TLS began, why it cannot."""
+    """The server refused a client before the handshake, and has sent it the reason."""
 
 
 class Tls:
-    """One server's TLS. `reload` changes what later connections get, and nothing about those that are open."""
+    """The TLS of one server. `reload` affects later connections only."""
 
     def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger, message_limit: MessageLimit) -> None:
-        """Raises OptionError with a line for the user."""
+        """Load the certificates. Raises OptionError; its text is one line for the user."""
         self._config = config
         self._log = log
         self._peek = Peek(client_hello.LONGEST, client_hello.bytes_needed)
@@ -54,50 +54,52 @@ class Tls:
         self._context = self._load()
 
     def reload(self) -> None:
-        """Read the files again. Raises OptionError, and changes nothing, if they are no good."""
+        """Read the files again. Raises OptionError, and keeps the old certificates, if a file cannot be used."""
         if not self._config.tls_self_signed:
             self._context = self._load()
 
     async def start(
         self, accepted: socket.socket, make_protocol: MakeProtocol, loop: asyncio.AbstractEventLoop
     ) -> None:
-        """Do the handshake on `accepted` and start the protocol, which is told the host name that the client wants.
+        """Perform the handshake on `accepted` and start the protocol.
 
-        Raises OSError if it fails; the socket is then for the caller to close.
+        `make_protocol` gets the host name that the client asked for. Raises OSError if the handshake fails; the caller
+        must then close the socket.
         """
         first_bytes = await self._peek.first_bytes(accepted, loop)
         hello = client_hello.parse(first_bytes)
         if first_bytes[:1].isupper():
             await self._refuse(accepted, _https_only(), loop)
             raise RefusedError("plain text on a TLS port")
-        # The library would go on without a protocol. RFC 7301 section 3.2 wants a client told that shares none.
+        # OpenSSL would go on without a protocol. RFC 7301 section 3.2 requires an alert if there is none in common.
         if hello.protocols and PROTOCOL.encode() not in hello.protocols:
             await self._refuse(accepted, _NO_APPLICATION_PROTOCOL, loop)
             raise RefusedError("the client does not offer http/1.1")
         protocol = make_protocol(hello.server_name)
-        transport = EncryptedTransport(accepted, protocol, self._context, self._config, loop, self._tell_why)
+        transport = EncryptedTransport(accepted, protocol, self._context, self._config, loop, self._log_message_limit)
         try:
             await transport.handshake
         except BaseException:
             transport.close()
             raise
         finally:
-            # The transport keeps the error, whose traceback keeps this frame: a cycle for the collector to find.
+            # After a failure, the transport refers to the error, and the error's traceback to this frame. Without this
+            # line the frame would refer to the transport, a cycle that only the garbage collector could free.
             del transport, protocol
 
-    def _tell_why(self, peer: object) -> None:
-        """Say why a connection ends, if we made it end."""
+    def _log_message_limit(self, peer: object) -> None:
+        """Log the end of a connection if the message limit has ended it."""
         if self._message_limit.has_ended:
             self._message_limit.has_ended = False
             self._log.info("connection cut", peer=peer, reason="too many messages of TLS that are no data")
 
     async def _refuse(self, accepted: socket.socket, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        """Send `answer`, end our side, and read to the peer's end, so that no reset can destroy the answer."""
+        """Send `answer`, shut down writing, and read until the client closes, so that no reset destroys the answer."""
         with suppress(OSError):
             async with asyncio.timeout(self._config.close_timeout):
                 await loop.sock_sendall(accepted, answer)
                 accepted.shutdown(socket.SHUT_WR)
-                while await loop.sock_recv(accepted, _DROPPED):
+                while await loop.sock_recv(accepted, _DISCARD_SIZE):
                     pass
 
     def _load(self) -> ssl.SSLContext:
@@ -109,15 +111,18 @@ class Tls:
             load_self_signed(context)
         else:
             load_certificate(context, config.tls_cert or "", config.tls_key or "")
-            self._try_certificate(context)
+            self._check_certificate(context)
         context.verify_mode = ssl.CERT_REQUIRED if config.tls_client_ca else ssl.CERT_NONE
         self._message_limit.watch(context)
         return context
 
-    def _try_certificate(self, context: ssl.SSLContext) -> None:
-        """Shake hands with ourselves, as a client that trusts just this certificate, and warn of what it dislikes."""
+    def _check_certificate(self, context: ssl.SSLContext) -> None:
+        """Test the certificate in a handshake with a client that trusts only it; warn if that client rejects it.
+
+        Raises OptionError if no handshake is possible.
+        """
         try:
-            expires = handshake_with_ourselves(context, self._config.tls_cert or "")
+            expires = handshake_in_memory(context, self._config.tls_cert or "")
         except ssl.SSLCertVerificationError as error:
             self._log.warning(
                 "certificate not acceptable to clients", file=self._config.tls_cert, reason=error.verify_message
@@ -129,7 +134,10 @@ class Tls:
 
 
 def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tls | None:
-    """Return the TLS that the options ask for, if they ask for it. Raises OptionError with a line for the user."""
+    """Return the TLS that the options configure, None without TLS.
+
+    Raises OptionError; its text is one line for the user.
+    """
     if not (config.tls_cert or config.tls_self_signed):
         return None
     option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"

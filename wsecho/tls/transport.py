@@ -1,4 +1,4 @@
-"""The transport of an encrypted connection, and what it says about it."""
+"""The transport of an encrypted connection, on top of aiofastnet's, and the facts that it reports about TLS."""
 
 import asyncio
 import socket
@@ -10,21 +10,25 @@ from aiofastnet.ssl_transport import SSLTransport_Socket
 from wsecho.http.request import TlsFacts
 from wsecho.options.config import Config
 
-# What a connection reads at once and writes at once, encrypted: two records of the longest kind (RFC 8446 section 5.2).
-# Each connection has these two buffers, of which an idle one has touched little. One record was measured to take a
-# sixth more processor time for 64 KiB; three take no less.
+# Encrypted bytes that a connection reads or writes in one system call: two records of maximum length (RFC 8446 section
+# 5.2). Each connection has two such buffers; an idle one has used only a few of their pages. With room for one record,
+# the CPU time for 64 KiB was measured to be a sixth higher; room for three records gains nothing.
 _BUFFER_SIZE = 2 * (16 * 1024 + 64)
 
 
 class AnswerPendingError(OSError):
-    """What a protocol that has yet to answer raises when its peer has announced the end of what it sends.
+    """Raised by a protocol in `eof_received` while it still has to answer.
 
-    The transport would close at once, whatever it is returned, and take nothing more to be written.
+    Without this error the transport would close at once, whatever `eof_received` returns, and write nothing more.
     """
 
 
 class EncryptedTransport(SSLTransport_Socket):  # type: ignore[misc]  # it comes without types
-    """The server's end of one connection: aiofastnet's, and three things that it leaves undone."""
+    """aiofastnet's transport for the server side of a connection, with additions.
+
+    It reads data that is already decrypted when reading is resumed, sends the alert when a handshake fails, stays open
+    for a pending answer, and reports each forced close.
+    """
 
     def __init__(
         self,
@@ -33,11 +37,11 @@ class EncryptedTransport(SSLTransport_Socket):  # type: ignore[misc]  # it comes
         context: ssl.SSLContext,
         config: Config,
         loop: asyncio.AbstractEventLoop,
-        will_end: Callable[[object], None],
+        on_force_close: Callable[[object], None],
     ) -> None:
-        """`will_end` is told the peer when the connection is about to be cut."""
+        """`on_force_close` is called with the peer's address before the connection is aborted."""
         self._event_loop = loop
-        self._will_end = will_end
+        self._on_force_close = on_force_close
         self._has_alerted = False
         self.handshake: asyncio.Future[None] = loop.create_future()
         timeouts = config.handshake_timeout, config.close_timeout
@@ -46,33 +50,34 @@ class EncryptedTransport(SSLTransport_Socket):  # type: ignore[misc]  # it comes
         )
 
     def resume_reading(self) -> None:
-        """Read on, beginning with what was already taken from the socket: there may be no more to come."""
+        """Read on, beginning with the data that was already read from the socket: no more may arrive."""
         self._event_loop.call_soon(self._retry_ssl_read)
         super().resume_reading()
 
     def _force_close(self, error: Exception | None) -> None:
-        """Send the alert that says why there is no agreement (RFC 8446 section 6.2).
+        """Abort the connection; if the handshake failed, send the alert with the reason first (RFC 8446 section 6.2).
 
-        Stay open for an answer that is pending: the next read comes upon the peer's end again, and closes in order.
+        While an answer is pending, the connection stays open. The next read finds the peer's end of data again, and
+        closes in the regular way.
         """
         if isinstance(error, AnswerPendingError):
             return
         if isinstance(error, ssl.SSLError) and not self.handshake.done() and not self._has_alerted:
             self._has_alerted = True
             self._write_ready()
-        self._will_end(self.get_extra_info("peername"))
+        self._on_force_close(self.get_extra_info("peername"))
         super()._force_close(error)
 
 
-def is_peers_doing(error: object) -> bool:
-    """Tell whether aiofastnet reports this as an error of ours, when it only is how a peer went or what it did."""
-    # The type alone where a peer goes in the middle of the handshake; the other one where it does not read what it has
-    # itself asked for, new keys again and again.
+def is_caused_by_peer(error: object) -> bool:
+    """Tell whether a peer caused this error, which aiofastnet reports to the event loop as if the server had."""
+    # The class, instead of an instance, if a peer closes in the middle of the handshake. The RuntimeError if a peer
+    # requests key updates again and again and does not read the responses.
     return error is ConnectionResetError or (isinstance(error, RuntimeError) and "no writable capacity" in str(error))
 
 
 def tls_facts(transport: asyncio.BaseTransport, server_name: str | None) -> TlsFacts | None:
-    """Return what was agreed on a connection, None if it is not encrypted."""
+    """Return what client and server negotiated on a connection, None if it is not encrypted."""
     connection: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     if connection is None:
         return None
