@@ -423,9 +423,9 @@ def test_our_ping_goes_out_between_frames_and_its_pong_is_noticed(chosen: Codec)
     bench.echo.ping(b"are you there")
     assert bench._take_reply() == server_frame(PING, b"are you there")
     bench.feed(client_frame(PONG, b"somebody else's"))
-    assert not bench.echo.ponged
+    assert not bench.echo.ping_answered
     assert bench.feed(client_frame(PONG, b"are you there") + client_frame(TEXT, b"yes")) == server_frame(TEXT, b"yes")
-    assert bench.echo.ponged
+    assert bench.echo.ping_answered
 
 
 def test_a_greeting_is_a_message_that_was_sent_and_none_that_was_received(chosen: Codec) -> None:

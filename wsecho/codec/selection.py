@@ -1,4 +1,4 @@
-"""The choice between the compiled codec and the plain one, made once, at the start."""
+"""Chooses between the compiled codec and the Python codec, once, at the start."""
 
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,7 +11,7 @@ from wsecho.websocket import echo, inflater, message_counters, receive_buffer
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The six classes that come as a set. Both sets have the same interface; the plain one is what types refer to."""
+    """The six classes of a codec. Both codecs have the same interface; type annotations name the Python classes."""
 
     name: str
     Echo: type[echo.Echo]
@@ -22,7 +22,7 @@ class Codec:
     Wire: type[wire.Wire]
 
 
-PLAIN = Codec(
+PYTHON = Codec(
     "python",
     echo.Echo,
     inflater.Inflater,
@@ -34,19 +34,25 @@ PLAIN = Codec(
 
 
 def load(choice: str) -> Codec:
-    """Return the codec for `choice`: compiled, python or auto. Raises RuntimeError when it was not built."""
+    """Return the codec for `choice`: `compiled`, `python` or `auto`, which prefers the compiled codec.
+
+    Raises RuntimeError if `choice` is `compiled` and that codec cannot be imported; its text is one line for the user.
+    """
     if choice == "python":
-        return PLAIN
+        return PYTHON
     try:
         return _compiled()
     except ImportError as error:
         if choice == "compiled":
             raise RuntimeError(f"--codec compiled: it cannot be loaded: {error}; 'make build' compiles it") from None
-        return PLAIN
+        return PYTHON
 
 
 def hidden_installation() -> Path | None:
-    """Return the folder of an installed package that this one hides, as it does by `python -m wsecho` in a checkout."""
+    """Return the folder of an installed wsecho that this one hides, or None.
+
+    `python -m wsecho` in a checkout, for example, runs the checkout instead of the installed package.
+    """
     here = Path(__file__).parents[1]
     for distribution in metadata.distributions(name="wsecho"):
         installed = Path(str(distribution.locate_file("wsecho")))

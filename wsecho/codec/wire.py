@@ -1,54 +1,57 @@
-"""The plain glue between a transport and an echo. `wsecho/codec/native/wire.pyx` is the compiled twin."""
+"""The asyncio protocol of a WebSocket in the Python codec: it passes data between the transport and the echo.
+
+`wsecho/codec/native/wire.pyx` does the same in the compiled codec.
+"""
 
 import asyncio
 from typing import Protocol
 
 from wsecho.websocket.echo import CLOSED, OPEN, Echo
 
-# After so many pieces, a power of two, the connection is asked what they cost, if they wait.
+# After this many pieces written (a power of two), the connection checks what the pieces that were not sent yet cost.
 MANY_PIECES = 512
-# Frames in one read after which others have their turn: a millisecond of work, and far more than those who wait for
-# echoes have under way.
+# After more frames than this in one read, other connections are served first. This many take about a millisecond, and
+# clients that wait for echoes have far fewer frames in flight.
 MANY_FRAMES = 1024
 
-# Bytes that are read at once, unless they are the rest of one frame: more can be ten thousand frames, which take this
-# codec a tenth of a second.
-_ROOM = 8 << 10
+# The most bytes of one read, unless the rest of a frame is longer: more bytes can be ten thousand frames, which take
+# the Python codec a tenth of a second.
+_READ_SIZE = 8 << 10
 
 
 class Connection(Protocol):
-    """What a wire tells its connection."""
+    """What a wire needs of its connection: a method for each event that the wire reports."""
 
     def echo_closes(self) -> None:
-        """The echo has left its open state: a Close was sent, or can no longer be."""
+        """The echo is no longer OPEN: the server has sent a Close frame or can no longer send one."""
 
     def pong_received(self) -> None:
-        """Our ping was answered."""
+        """The peer has answered the server's Ping frame."""
 
     def nothing_to_send(self) -> None:
-        """What was read needs no answer."""
+        """The last read produced no reply."""
 
     def wait(self) -> None:
-        """What was read took too much of one turn of the loop: read on when others have had theirs."""
+        """The last read took too much of one iteration of the event loop: read on after others have been served."""
 
     def many_pieces_written(self) -> None:
-        """Another `MANY_PIECES` were handed to the transport."""
+        """The wire has handed another `MANY_PIECES` pieces to the transport."""
 
     def eof_received(self) -> None:
-        """The peer closed its side; the transport sends what is left and closes ours."""
+        """The peer has closed its side. The transport sends what is left and then closes the connection."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended, however it did."""
+        """The transport is closed. `exc` is the error that ended the connection, or None."""
 
     def pause_writing(self) -> None:
-        """The peer does not read."""
+        """The peer does not read, and the transport's write buffer is above its limit."""
 
     def resume_writing(self) -> None:
-        """The peer has caught up."""
+        """The peer has read, and the transport's write buffer is below its lower limit again."""
 
 
 class Wire(asyncio.BufferedProtocol):
-    """The protocol object of one WebSocket: reads go through the echo and out again, all else goes to `connection`."""
+    """The asyncio protocol of one WebSocket: passes each read through the echo, reports all else to `connection`."""
 
     __slots__ = ("_connection", "_echo", "_memory", "_transport", "pieces", "written")
 
@@ -57,23 +60,23 @@ class Wire(asyncio.BufferedProtocol):
         self._transport = transport
         self._connection = connection
         self._memory = memoryview(echo.buffer.data)
-        # Bytes handed to the transport, and in how many pieces.
+        # Bytes handed to the transport, and the number of pieces that they were in.
         self.written = 0
         self.pieces = 0
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the transport may read to: the landing of the shared buffer."""
+        """Return the memory that the transport may read into, at the landing of the shared buffer."""
         landing = self._echo.buffer.landing
-        room = min(self._echo.room(), max(self._echo.rest, _ROOM))
+        room = min(self._echo.room(), max(self._echo.frame_remaining, _READ_SIZE))
         return self._memory[landing : landing + room]
 
-    def take(self, data: bytes) -> None:
-        """Echo what came in by another way than this, such as behind the handshake: `echo.room()` bytes at most."""
+    def feed(self, data: bytes) -> None:
+        """Echo data that was read elsewhere, such as after the handshake request: at most `echo.room()` bytes."""
         self._echo.buffer.place(self._echo.buffer.landing, data)
         self.buffer_updated(len(data))
 
     def buffer_updated(self, received: int) -> None:
-        """Echo what was just read; after the closing handshake it is read only to be dropped."""
+        """Echo the `received` bytes that were just read. After the closing handshake, drop them."""
         echo = self._echo
         if echo.state < CLOSED:
             frames = echo.frames
@@ -81,7 +84,7 @@ class Wire(asyncio.BufferedProtocol):
             self.send()
             if echo.state != OPEN:
                 self._connection.echo_closes()
-            if echo.ponged:
+            if echo.ping_answered:
                 self._connection.pong_received()
             if echo.frames - frames > MANY_FRAMES:
                 self._connection.wait()
@@ -89,10 +92,10 @@ class Wire(asyncio.BufferedProtocol):
             self._connection.nothing_to_send()
 
     def send(self) -> None:
-        """Hand the echo's reply to the transport, which copies what the socket does not take at once."""
+        """Hand the reply to the transport, which copies what the socket does not take at once."""
         echo = self._echo
         if echo.stop > echo.start:
-            # Counted first, so that whoever has read an echo is in the books, whatever happens to this process.
+            # Counted first: a client that has read an echo is already counted, whatever happens to this process.
             echo.counters.sent(echo.stop - echo.start, echo.payload, echo.completed)
             self.written += echo.stop - echo.start
             self.pieces += 1
@@ -101,17 +104,17 @@ class Wire(asyncio.BufferedProtocol):
                 self._connection.many_pieces_written()
 
     def eof_received(self) -> None:
-        """Let the connection know; returning None lets the transport close."""
+        """Report it to the connection. Returning None lets the transport close."""
         self._connection.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let the connection know."""
+        """Report it to the connection."""
         self._connection.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Let the connection know."""
+        """Report it to the connection."""
         self._connection.pause_writing()
 
     def resume_writing(self) -> None:
-        """Let the connection know."""
+        """Report it to the connection."""
         self._connection.resume_writing()

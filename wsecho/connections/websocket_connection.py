@@ -131,7 +131,7 @@ class WebSocketConnection:
         while unread and not self._waits and not self._transport.is_closing():
             room = self._echo.room()
             piece, unread = unread[:room], unread[room:]
-            self._wire.take(piece)
+            self._wire.feed(piece)
         self._unread = unread
 
     def echo_closes(self) -> None:
@@ -155,7 +155,7 @@ class WebSocketConnection:
 
     def pong_received(self) -> None:
         """Our ping was answered."""
-        self._echo.ponged = False
+        self._echo.ping_answered = False
         self._context.counters.round_trip(monotonic() - self._pinged)
 
     def nothing_to_send(self) -> None:
@@ -339,7 +339,7 @@ class WebSocketConnection:
             self._note(TOO_FAST, TOO_FAST.code)
             self._close(TOO_FAST.code, TOO_FAST.text.encode())
             # No Close can be sent in the midst of a frame. To wait for the end of a long one is to forward it.
-            if self._waits_for_frame and self._context.limits.exceeds_burst(echo.rest):
+            if self._waits_for_frame and self._context.limits.exceeds_burst(echo.frame_remaining):
                 self.abort()
         elif due:
             self._context.counters.timeout(due)
@@ -361,7 +361,7 @@ class WebSocketConnection:
         payload = os.urandom(_PING_SIZE)
         self._echo.ping(payload)
         # None in the midst of a frame that is being forwarded.
-        if self._echo.pinged == payload:
+        if self._echo.unanswered_ping == payload:
             self._pinged = now
         self._wire.send()
 

@@ -1,10 +1,13 @@
-"""The echo as a transducer: what a client sent is rewritten, in place, into what it gets back.
+"""The echo: turns the frames that a client sends into the frames that the server sends back, in place.
 
-A server's frame is the client's frame with four mask bytes less (RFC 6455 section 5.2), so no message is ever built:
-headers, unmasked payloads, pongs and the Close move down inside the receive buffer and leave it as one contiguous
-piece, `data[start:stop]`. Only what must survive until the next read is kept here, a few dozen bytes a connection.
+A server frame is the client frame without its four mask bytes (RFC 6455 section 5.2), so the echo never builds a
+message. It moves headers and unmasked payloads down inside the receive buffer and writes Pong and Close frames between
+them. The reply leaves the buffer as one contiguous piece, `data[start:stop]`. Between two reads, an `Echo` keeps only a
+few dozen bytes of state, a split header or the start of a short frame, and an inflater if the client has sent a
+compressed message.
 
-This file is the plain codec as it stands, and the compiled one through the C types of `wsecho/codec/native/echo.pxd`.
+As it stands, this file is part of the Python codec. With the C types in `wsecho/codec/native/echo.pxd`, Cython compiles
+it for the compiled codec.
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
     from wsecho.websocket.message_counters import MessageCounters
     from wsecho.websocket.receive_buffer import ReceiveBuffer
 
-# States of an echo. In CLOSING our Close has been sent and only the peer's is awaited; in CLOSED nothing is parsed.
+# States of an echo. OPEN: frames are echoed. CLOSING: the server has sent a Close frame and waits for the peer's.
+# CLOSED: the closing handshake is complete, or the connection has failed; nothing more is parsed.
 OPEN = 0
 CLOSING = 1
 CLOSED = 2
@@ -73,25 +77,33 @@ ABNORMAL_CLOSURE = 1006
 
 
 def may_be_sent(code: int) -> bool:
-    """Tell whether a peer may put `code` in a Close frame (RFC 6455 section 7.4, IANA's registry of close codes)."""
+    """Return whether a peer may send `code` in a Close frame (RFC 6455 section 7.4, IANA's registry of close codes)."""
     if code < NORMAL_CLOSURE or code > 4999:
         return False
-    # 1004 is reserved; 1005, 1006 and 1015 are never sent; 1016 to 2999 are for future versions of the protocol.
+    # 1004 is reserved. 1005, 1006 and 1015 are never sent. 1016 to 2999 are for future versions of the protocol.
     return code >= 3000 or (code < 1015 and (code < 1004 or code > 1006))
 
 
 class Echo:
-    """The state of one connection's echo between two reads.
+    """The echo of one connection: its state between two reads, and its last reply.
 
-    After each call `data[start:stop]` of the receive buffer is what must be sent, `completed` counts the messages
-    whose last byte is in it, `payload` the bytes of data frames in it, and `state` says what may follow. `close_code`
-    is the code of the Close that went out (1005 for an empty one), or 0; `closed_by_peer` says that it was an answer;
-    `violation` is the rule that the peer broke, or None. `bytes_received`, `frames`, `messages`, `payload_received`
-    and `payload_sent` (bytes of data frames) count what has been.
+    `receive`, `close`, `ping` and `greet` each make a reply. After each call:
 
-    `make_inflater` is given where permessage-deflate was agreed on. Compressed messages are passed on as they come
-    (RFC 7692; `wsecho.websocket.deflate` says why that can be), and inflated only to be checked. `turn`, which goes
-    with it, says how much of that there is room for.
+    - `data[start:stop]` of the receive buffer is the reply. It must be sent before the next read.
+    - `completed` is the number of messages whose last byte is in the reply.
+    - `payload` is the number of payload bytes of data frames in the reply.
+    - `state` is OPEN, CLOSING or CLOSED.
+    - `close_code` is the code of the Close frame that the server has sent: 1005 if the frame had no code, 0 if there
+      was no such frame. `closed_by_peer` says that this frame answered the peer's Close frame.
+    - `violation` is the rule that the peer broke, or None.
+
+    `bytes_received`, `frames`, `messages`, `payload_received` and `payload_sent` are totals of the connection. The last
+    two count payload bytes of data frames.
+
+    `max_message_size` is a number of payload bytes, before compression. `max_fragments` is a number of frames.
+    `make_inflater` and `budget` are given if permessage-deflate was negotiated (RFC 7692). The echo forwards compressed
+    messages as they came (`wsecho.websocket.deflate` says why the client can read them) and inflates them only to
+    validate them. `budget` limits how many bytes are received at once, because inflating them takes time.
     """
 
     def __init__(
@@ -115,13 +127,14 @@ class Echo:
         self.close_code = 0
         self.closed_by_peer = False
         self.violation: Violation | None = None
-        # The reply in the buffer.
+        # The reply: its place in the buffer, and what it contains.
         self.start = buffer.landing
         self.stop = buffer.landing
         self.completed = 0
         self.payload = 0
-        # The frame in progress: bytes still to come, and whether part of it has been sent already.
-        self.rest = 0
+        # The frame in progress: payload bytes still to come; mask, opcode, FIN and size from its header; where its
+        # reply starts in the buffer; whether earlier replies contain a part of it, and how many of its payload bytes.
+        self.frame_remaining = 0
         self.mask = 0
         self.frame_opcode = 0
         self.frame_final = False
@@ -129,36 +142,38 @@ class Echo:
         self.frame_start = 0
         self.forwarding = False
         self.forwarded = 0
-        # The message in progress: its opcode (CONTINUATION: none), bytes announced, frames, whether it is compressed,
-        # how many bytes it had before, and the UTF-8 automaton's state.
+        # The message in progress: its opcode (CONTINUATION: no message is in progress), the payload bytes that its
+        # headers announce, its frames, whether it is compressed, the bytes inflated so far, the state of the UTF-8
+        # automaton.
         self.message_opcode = CONTINUATION
         self.message_size = 0
         self.message_frames = 0
         self.message_compressed = False
         self.inflated_size = 0
         self.utf8 = UTF8_COMPLETE
-        # Since the opening: bytes, frames and messages that have come to their end, payload bytes of data frames.
+        # Totals of the connection: bytes, complete frames, complete messages, payload bytes of data frames.
         self.bytes_received = 0
         self.frames = 0
         self.messages = 0
         self.payload_received = 0
         self.payload_sent = 0
-        # The payload of the ping that has not been answered yet, and whether one has been answered.
-        self.pinged = b""
-        self.ponged = False
-        # What waits for the next read: a split header as it came or, when `rest` is not 0, the start of a short frame
-        # as it will be sent.
+        # The payload of the last Ping frame, empty if there was none or it was answered; whether one was answered since
+        # the connection last reset this.
+        self.unanswered_ping = b""
+        self.ping_answered = False
+        # What is kept for the next read: a split header as it came or, if `frame_remaining` is not 0, the start of a
+        # short frame as it will be sent.
         self.held: bytes | bytearray = b""
         self.held_size = 0
-        # Code and reason of a Close that must wait for the end of the frame being forwarded.
+        # Code and reason of a Close frame that must wait for the end of the frame that is being forwarded.
         self.pending_close: tuple[int, bytes] | None = None
 
     def room(self) -> int:
-        """Return how many bytes may be received at once, now."""
+        """Return the most bytes that the next read may bring."""
         return self.buffer.size if self.budget is None else min(self.buffer.size, self.budget.room())
 
     def receive(self, received: int) -> None:
-        """Turn the `received` bytes at the buffer's landing into the reply `data[start:stop]`."""
+        """Turn the `received` bytes at the landing of the buffer into the reply, `data[start:stop]`."""
         read = self.buffer.landing
         end = read + received
         self.start = read
@@ -167,24 +182,24 @@ class Echo:
         self.bytes_received += received
         payload_received = self.payload_received
         payload_sent = self.payload_sent
-        if self.held_size and self.rest <= received:
+        if self.held_size and self.frame_remaining <= received:
             self.start -= self.held_size
-            self._recall(self.start)
-            if self.rest == 0:
+            self._restore_held(self.start)
+            if self.frame_remaining == 0:
                 read = self.start
                 self.stop = read
         self.frame_start = self.start
-        if self.rest:
-            read = self._payload(read, end)
+        if self.frame_remaining:
+            read = self._receive_payload(read, end)
         while read < end and self.state < CLOSED:
             if self.state == OPEN and self.message_opcode == CONTINUATION:
                 read = self._short_messages(read, end)
             if read < end:
-                read = self._frame(read, end)
-        if self.rest:
+                read = self._begin_frame(read, end)
+        if self.frame_remaining:
             self._suspend_frame()
         if self.pending_close is not None and not self.forwarding:
-            # Only now, when all input has been read, is there room for bytes that stand for no input.
+            # This Close frame replaces no input, so it could overwrite input that has not been read yet.
             code, reason = self.pending_close
             self.pending_close = None
             self._put_close(code, reason)
@@ -192,40 +207,41 @@ class Echo:
         self.counters.received(received, self.payload_received - payload_received)
 
     def close(self, code: int, reason: bytes) -> None:
-        """Start the closing handshake (RFC 6455 section 7.1.2): the reply is now a Close frame, or nothing.
+        """Start the closing handshake (RFC 6455 section 7.1.2). The reply is a Close frame, or empty.
 
-        While a long frame is being forwarded the Close waits for its end. `reason` is UTF-8, 123 bytes at most.
+        While a long frame is being forwarded, the Close frame waits for the end of it. `reason` is UTF-8, at most 123
+        bytes.
         """
         self._begin_reply()
         if self.forwarding:
             self.pending_close = (code, reason)
         elif self.state == OPEN:
-            if self.rest:
-                # The start of a frame that will no longer be answered; a split header is still needed.
-                self._release()
+            if self.frame_remaining:
+                # The frame whose start is held will not be echoed. A split header is still needed.
+                self._drop_held()
             self._put_close(code, reason)
             self.state = CLOSING
 
     def _begin_reply(self) -> None:
-        """Begin a reply to nothing that was read."""
+        """Begin a reply that does not answer a read."""
         self.start = self.buffer.landing
         self.stop = self.start
         self.completed = 0
         self.payload = 0
 
     def ping(self, payload: bytes) -> None:
-        """Ask the peer for a sign of life (RFC 6455 section 5.5.2): the reply is now a Ping frame, or nothing.
+        """Check that the peer still responds (RFC 6455 section 5.5.2). The reply is a Ping frame, or empty.
 
-        Nothing inside a long frame that is being forwarded, nor after a Close. `payload` is 1 to 125 bytes.
+        It is empty while a long frame is being forwarded, and after a Close frame. `payload` is 1 to 125 bytes.
         """
         self._begin_reply()
         if self.state == OPEN and not self.forwarding:
             self.buffer.place(self.start, bytes((FIN | PING, len(payload))) + payload)
             self.stop += 2 + len(payload)
-            self.pinged = payload
+            self.unanswered_ping = payload
 
     def greet(self, text: bytes) -> None:
-        """Send a message that echoes none, before any other: the reply is now `text`, of 1 to 125 bytes of UTF-8."""
+        """Send a text message that is not an echo, before all others. `text` is 1 to 125 bytes of UTF-8."""
         self._begin_reply()
         self.buffer.place(self.start, bytes((FIN | TEXT, len(text))) + text)
         self.stop += 2 + len(text)
@@ -234,9 +250,9 @@ class Echo:
         self.payload_sent += len(text)
 
     def _short_messages(self, read: int, end: int) -> int:
-        """Echo a run of whole, short messages in one frame each: what most reads bring, without the general steps.
+        """Echo a run of short, complete messages of one frame each, without the general steps. Most reads bring these.
 
-        Return where the first frame starts that is anything else, bad or good.
+        Return where the first other frame starts, valid or not, which the general steps handle.
         """
         data = self.data
         stop = self.stop
@@ -276,8 +292,8 @@ class Echo:
             return self._fail_text(end)
         return read
 
-    def _frame(self, read: int, end: int) -> int:
-        """Take one frame's header, and what is there of its payload. Return where reading goes on."""
+    def _begin_frame(self, read: int, end: int) -> int:
+        """Read the header of a frame, and as much of its payload as has arrived. Return where reading continues."""
         data = self.data
         self.frame_start = self.stop
         if end - read < 2:
@@ -316,7 +332,7 @@ class Echo:
             size = self._extended_size(read + 2, read + header - 4)
             if size < 0:
                 return self._fail(end, LENGTH_TOP_BIT)
-            # RFC 6455 section 5.2: the minimal number of bytes must be used.
+            # RFC 6455 section 5.2: the length must take the fewest bytes that it fits in.
             if size < SIZE_IN_2_BYTES or (header == 14 and size <= 0xFFFF):
                 return self._fail(end, LENGTH_NOT_MINIMAL)
         if not opcode & CONTROL_BIT:
@@ -327,7 +343,7 @@ class Echo:
                 self.message_compressed = first & COMPRESSED_BIT != 0
                 self.inflated_size = 0
                 self.utf8 = UTF8_COMPLETE
-            if size > self._largest_message() - self.message_size:
+            if size > self._largest_wire_size() - self.message_size:
                 return self._fail(end, MESSAGE_TOO_BIG)
             if self.message_frames >= self.max_fragments:
                 return self._fail(end, TOO_MANY_FRAGMENTS)
@@ -335,30 +351,30 @@ class Echo:
             self.message_frames += 1
 
         self.mask = self.buffer.load_mask(read + header - 4)
-        self.rest = size
+        self.frame_remaining = size
         self.frame_size = size
         self.frame_opcode = opcode
         self.frame_final = first & FIN != 0
         self.forwarded = 0
         self._put_header(first, read, header - 4)
-        return self._payload(read + header, end)
+        return self._receive_payload(read + header, end)
 
     def _may_be_compressed(self, first: int) -> bool:
-        """Tell whether the first byte of a frame has no reserved bit but the one of RFC 7692 section 6, rightly."""
+        """Return whether RSV1 (RFC 7692 section 6) is the only reserved bit in `first`, and is allowed there."""
         if self.make_inflater is None or first & RESERVED_BITS != COMPRESSED_BIT:
             return False
-        # Only a message's first frame has the bit: no control frame, no continuation.
+        # Only the first frame of a message may have the bit: no continuation frame, no control frame.
         return first & OPCODE_BITS in (TEXT, BINARY)
 
-    def _largest_message(self) -> int:
-        """Return the bytes that the message in progress may have on the wire."""
+    def _largest_wire_size(self) -> int:
+        """Return the most payload bytes that the message in progress may have on the wire."""
         if self.message_compressed:
-            # What counts is its size before, but what cannot be compressed grows a little, and so may be more.
+            # The limit is on the inflated size. Compression makes incompressible data a little longer than that.
             return self.max_message_size + self.max_message_size // 8 + 64
         return self.max_message_size
 
     def _extended_size(self, start: int, stop: int) -> int:
-        """Return the length in `data[start:stop]`, network byte order; -1 when its top bit is set."""
+        """Return the integer in `data[start:stop]`, in network byte order; -1 for 8 bytes with the top bit set."""
         if stop - start == 8 and self.data[start] & 0x80:
             return -1
         size = 0
@@ -368,7 +384,7 @@ class Echo:
         return size
 
     def _put_header(self, first: int, read: int, length: int) -> None:
-        """Write the reply's header: the client's own `length` bytes, unmasked, a ping's as a pong's."""
+        """Write the header of the reply: `length` bytes of the client's, without the mask bit, and Pong for Ping."""
         data = self.data
         stop = self.stop
         if self.frame_opcode == PING:
@@ -382,29 +398,30 @@ class Echo:
             position += 1
         self.stop = stop + length
 
-    def _payload(self, read: int, end: int) -> int:
-        """Take what is there of the frame's payload. Return where reading goes on."""
+    def _receive_payload(self, read: int, end: int) -> int:
+        """Unmask and validate as much of the frame's payload as has arrived. Return where reading continues."""
         count = end - read
-        if count > self.rest:
-            count = self.rest
+        if count > self.frame_remaining:
+            count = self.frame_remaining
         if count:
             self.mask = self.buffer.unmask(self.stop, read, count, self.mask)
         if not self.frame_opcode & CONTROL_BIT:
             self.payload_received += count
-            if not self._check(count, end):
+            if not self._validate(count, end):
                 return end
         self.stop += count
-        self.rest -= count
-        if self.rest == 0:
+        self.frame_remaining -= count
+        if self.frame_remaining == 0:
             self._end_frame(end)
         return read + count
 
-    def _check(self, count: int, end: int) -> bool:
-        """Look at the `count` bytes that have come of a message; fail and return False if they are bad."""
+    def _validate(self, count: int, end: int) -> bool:
+        """Validate the `count` bytes just unmasked; if they are invalid, fail the connection and return False."""
         if self.message_compressed:
-            # After our Close it will not be answered, and whoever got that for sending too much must not cost more.
-            return self.state == CLOSING or self._inspect(count, end)
-        # ASCII between whole characters is text; that is most of it.
+            # After the server's Close frame, the message will not be echoed, and a client that got the Close frame for
+            # sending too much must not cause more work.
+            return self.state == CLOSING or self._validate_compressed(count, end)
+        # ASCII that starts between two characters is valid text. Most text is ASCII.
         if self.message_opcode == TEXT and count and not (self.utf8 == UTF8_COMPLETE and self.buffer.unmasked_ascii):
             self.utf8 = self.buffer.validate_utf8(self.stop, count, self.utf8)
             if self.utf8 == UTF8_INVALID:
@@ -412,9 +429,9 @@ class Echo:
                 return False
         return True
 
-    def _inspect(self, count: int, end: int) -> bool:
-        """Inflate the `count` bytes that have come of a compressed message; fail and return False if they are bad."""
-        ends_message = self.frame_final and count == self.rest
+    def _validate_compressed(self, count: int, end: int) -> bool:
+        """Do the same for `count` bytes of a compressed message, by inflating them."""
+        ends_message = self.frame_final and count == self.frame_remaining
         if count == 0 and not ends_message:
             return True
         if self.inflater is None:
@@ -444,28 +461,28 @@ class Echo:
         return True
 
     def _end_frame(self, end: int) -> None:
-        """Decide about the reply to a frame whose last byte has arrived, now in `data[frame_start:stop]`."""
+        """Decide about the reply to a frame whose last byte has arrived. So far it is `data[frame_start:stop]`."""
         if self.state == CLOSING:
             self._end_unanswered_frame()
         elif self.frame_opcode == CLOSE:
             self._answer_close(end)
         elif self.frame_opcode == PONG:
-            self._take_pong()
+            self._receive_pong()
         elif self.frame_opcode != PING:
             self._end_data_frame(end)
         self.frames += 1
         if self.violation is None:
             self.counters.frame_received(self.frame_opcode)
 
-    def _take_pong(self) -> None:
-        """Drop a pong, which may be the answer to our ping (RFC 6455 section 5.5.3)."""
-        if self.pinged and self.buffer.take(self.frame_start + 2, self.stop) == self.pinged:
-            self.pinged = b""
-            self.ponged = True
+    def _receive_pong(self) -> None:
+        """Drop a Pong frame from the reply. It may answer the server's Ping frame (RFC 6455 section 5.5.3)."""
+        if self.unanswered_ping and self.buffer.take(self.frame_start + 2, self.stop) == self.unanswered_ping:
+            self.unanswered_ping = b""
+            self.ping_answered = True
         self.stop = self.frame_start
 
     def _end_unanswered_frame(self) -> None:
-        """Drop the reply: after a Close no data may be sent (RFC 6455 section 5.5.1), and the peer's is awaited."""
+        """Drop the reply, because no frame may follow the server's Close frame (RFC 6455 section 5.5.1)."""
         self.stop = self.frame_start
         if self.frame_opcode == CLOSE:
             self.state = CLOSED
@@ -487,7 +504,7 @@ class Echo:
                 self.state = CLOSING
 
     def _answer_close(self, end: int) -> None:
-        """Check a Close that has arrived whole; its own bytes are the answer (RFC 6455 section 5.5.1)."""
+        """Validate a Close frame that has arrived whole. Its own bytes are the answer (RFC 6455 section 5.5.1)."""
         payload = self.frame_start + 2
         reason = payload + 2
         code = self._extended_size(payload, reason) if self.frame_size >= 2 else NO_STATUS
@@ -506,16 +523,16 @@ class Echo:
             self.state = CLOSED
 
     def _fail_text(self, end: int) -> int:
-        """Fail a text by the state that the UTF-8 automaton is left in."""
+        """Fail the connection for an invalid text. The state of the UTF-8 automaton says which rule was broken."""
         return self._fail(end, TEXT_NOT_UTF8 if self.utf8 == UTF8_INVALID else TEXT_CUT_SHORT)
 
     def _fail(self, end: int, violation: Violation) -> int:
-        """Fail the connection (RFC 6455 section 7.1.7) with a Close after all valid replies. Return `end`.
+        """Fail the connection (RFC 6455 section 7.1.7) with a Close frame after all valid replies. Return `end`.
 
-        No Close can follow a frame of which a part has been sent, nor our own Close.
+        There is no Close frame if part of the frame was already forwarded, or if the server has already sent one.
         """
-        self.rest = 0
-        self._release()
+        self.frame_remaining = 0
+        self._drop_held()
         self.stop = self.frame_start
         if self.state == OPEN:
             self.violation = violation
@@ -532,13 +549,13 @@ class Echo:
         self.close_code = code
 
     def _suspend_frame(self) -> None:
-        """The read ended inside a frame's payload: hold a short frame back, forward what is there of a long one."""
+        """Handle a read that ended inside a payload: hold a short frame back, forward what has come of a long one."""
         if self.state == CLOSING:
             self.stop = self.frame_start
         elif self.frame_size > self.buffer.hold_limit and not self.frame_opcode & CONTROL_BIT:
             self.forwarding = True
-            self.payload_sent += self.frame_size - self.rest - self.forwarded
-            self.forwarded = self.frame_size - self.rest
+            self.payload_sent += self.frame_size - self.frame_remaining - self.forwarded
+            self.forwarded = self.frame_size - self.frame_remaining
         else:
             self._hold(self.frame_start, self.stop)
             self.stop = self.frame_start
@@ -551,11 +568,11 @@ class Echo:
         self.held_size = len(self.held)
         return stop
 
-    def _recall(self, at: int) -> None:
-        """Bring back what was held, to `data[at:]`."""
+    def _restore_held(self, at: int) -> None:
+        """Copy what was held to `data[at:]`, and hold it no longer."""
         self.buffer.place(at, self.held)
-        self._release()
+        self._drop_held()
 
-    def _release(self) -> None:
+    def _drop_held(self) -> None:
         self.held = b""
         self.held_size = 0

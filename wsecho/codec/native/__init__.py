@@ -1,1 +1,1 @@
-"""The compiled codec: `wsecho/websocket/echo.py` and `inflater.py` with C types, and Cython where Python will not."""
+"""The compiled codec: `wsecho/websocket/echo.py` and `inflater.py` with C types; Cython for what Python cannot do."""

@@ -1,4 +1,5 @@
-/* The loops over payload bytes: plain C without Python, so that they can be tested and fuzzed alone. */
+/* Loops over payload bytes: unmasking and UTF-8 validation. They use nothing of Python, so that tests and fuzzers can run
+ * them alone. */
 #ifndef WSECHO_BYTES_H
 #define WSECHO_BYTES_H
 
@@ -13,12 +14,13 @@ static inline uint64_t wsecho_load8(const uint8_t *from)
     return word;
 }
 
-/* Eight bytes of key as they lie in memory, for the payload from byte `offset` on. The mask's lowest byte comes first. */
+/* Returns eight bytes of masking key, in memory order, for the payload from byte `offset` on. The lowest byte of `mask`
+ * masks byte 0. */
 static inline uint64_t wsecho_key(uint32_t mask, size_t offset)
 {
-    const unsigned turn = 8 * (offset & 3);
+    const unsigned rotation = 8 * (offset & 3);
     const uint64_t twice = (uint64_t)mask << 32 | mask;
-    const uint64_t key = turn ? twice >> turn | twice << (64 - turn) : twice;
+    const uint64_t key = rotation ? twice >> rotation | twice << (64 - rotation) : twice;
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     return __builtin_bswap64(key);
@@ -27,8 +29,8 @@ static inline uint64_t wsecho_key(uint32_t mask, size_t offset)
 #endif
 }
 
-/* Defines a function that unmasks whole blocks of a vector type, two at a time, and returns how many bytes it did.
- * `seen` gets the bits of all of them. */
+/* Defines a function that unmasks whole blocks of a vector type, two at a time, and returns the number of bytes that it
+ * unmasked. It ORs all of them into `seen`, eight bytes at a time. */
 #define WSECHO_UNMASK_BLOCKS(name, attributes, block_type)                                                            \
     attributes static size_t name(uint8_t *to, const uint8_t *from, size_t count, uint64_t key, uint64_t *seen)       \
     {                                                                                                                  \
@@ -63,13 +65,14 @@ typedef uint64_t wsecho_32_bytes __attribute__((vector_size(32)));
 WSECHO_UNMASK_BLOCKS(wsecho_unmask_blocks_avx2, __attribute__((target("avx2"))), wsecho_32_bytes)
 #endif
 
-/* Shorter payloads are not worth the way to wider registers. */
+/* Payloads shorter than this many bytes gain nothing from the wider registers. */
 enum { WSECHO_LONG = 128 };
 
-/* Write `count` bytes from `from` to `to`, XORed with `mask`, whose lowest byte comes first (RFC 6455 section 5.3).
- * `to` may lie before `from` in the same buffer: a block is loaded before anything at or after it is stored. What is
- * left over after whole blocks is done as one block more that overlaps them, loaded before they are stored.
- * Returns whether all of it was ASCII, which costs next to nothing here and saves most texts another look. */
+/* Copies `count` bytes from `from` to `to`, XORed with `mask`, whose lowest byte comes first (RFC 6455 section 5.3).
+ * `to` may be before `from` in the same buffer: each block is loaded before any byte at or after it is stored. Bytes left
+ * over after the whole words are unmasked as one more word, which overlaps the last whole one and is loaded before
+ * anything is stored.
+ * Returns whether all unmasked bytes are ASCII. This costs almost nothing here and spares most texts a second pass. */
 static inline int wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, uint32_t mask)
 {
     const uint64_t key = wsecho_key(mask, 0);
@@ -102,7 +105,7 @@ static inline int wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, 
     return !((seen | last) & high_bits);
 }
 
-/* How many bytes from `text` on are ASCII. */
+/* Returns how many bytes from `text` on are ASCII. */
 static inline size_t wsecho_ascii(const uint8_t *text, size_t count)
 {
     const uint64_t high_bits = 0x8080808080808080u;
@@ -118,7 +121,7 @@ static inline size_t wsecho_ascii(const uint8_t *text, size_t count)
         if (wsecho_load8(text + i) & high_bits)
             break;
     }
-    /* The bytes that are left, together with some that have been looked at. */
+    /* The bytes that are left, together with some that have already been checked. */
     if (i + 8 > count && count >= 8 && !(wsecho_load8(text + count - 8) & high_bits))
         return count;
     while (i < count && text[i] < 0x80)
@@ -126,8 +129,9 @@ static inline size_t wsecho_ascii(const uint8_t *text, size_t count)
     return i;
 }
 
-/* By state: the range the next byte must be in, and the state after that (RFC 3629 section 4). The states are those
- * of wsecho/websocket/receive_buffer.py: 0 complete, 1 invalid, then what is missing of a character. */
+/* For each state of the UTF-8 automaton: the range of valid next bytes, and the state after one of them (RFC 3629
+ * section 4). The states are those of wsecho/websocket/receive_buffer.py: 0 is complete, 1 is invalid, each other stands
+ * for what is missing of a character. */
 static const struct {
     uint8_t low, high, following;
 } wsecho_next_byte[] = {
@@ -135,6 +139,7 @@ static const struct {
     {0xA0, 0xBF, 2}, {0x80, 0x9F, 2}, {0x90, 0xBF, 3}, {0x80, 0x8F, 3},
 };
 
+/* Returns the state after `byte`, which is the first of a character and not ASCII. */
 static inline int wsecho_after_lead(uint8_t byte)
 {
     if (byte < 0xC2 || byte > 0xF4)

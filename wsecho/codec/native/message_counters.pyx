@@ -1,4 +1,4 @@
-"""Counting in a worker's row, in C. `wsecho/websocket/message_counters.py` says what each method does."""
+"""The message counters of the compiled codec. `wsecho/websocket/message_counters.py` says what each method does."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t
@@ -13,7 +13,7 @@ cdef int last_bucket = len(MESSAGE_SIZE_BOUNDS)
 
 cdef class MessageCounters:
     def __init__(self, row):
-        # The row lives in a page of shared memory that does not move: the pointer outlives the view.
+        # The row is in shared memory that does not move, so the pointer stays valid after the view is released.
         cdef Py_buffer view
         PyObject_GetBuffer(row, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
         self.row = row

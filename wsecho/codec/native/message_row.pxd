@@ -1,4 +1,4 @@
-# The layout of wsecho.websocket.message_counters.EchoRow, as C sees it.
+# wsecho.websocket.message_counters.EchoRow as a C struct; a test checks that both have the same layout.
 from libc.stdint cimport int64_t
 
 cdef struct EchoRow:

@@ -1,4 +1,4 @@
-"""The shared receive buffer and its byte loops, in C. `wsecho/websocket/receive_buffer.py` says what each method does."""
+"""The receive buffer of the compiled codec. `wsecho/websocket/receive_buffer.py` says what each method does."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -28,7 +28,8 @@ cdef class ReceiveBuffer:
         return self.data[start:stop]
 
     cpdef int place(self, Py_ssize_t at, object source) except -1:
-        # Not a typed memoryview: what Cython writes for one is twice as much as all the rest here, and slower.
+        # Not a typed memoryview: the code that Cython generates for one is slower, and twice as long as all other code
+        # of this file.
         cdef Py_buffer view
         PyObject_GetBuffer(source, &view, PyBUF_SIMPLE)
         try:
@@ -45,9 +46,9 @@ cdef class ReceiveBuffer:
 
     cpdef uint32_t unmask(self, Py_ssize_t to, Py_ssize_t start, Py_ssize_t count, uint32_t mask) noexcept:
         self.unmasked_ascii = wsecho_unmask(self.data + to, self.data + start, count, mask)
-        cdef int turn = 8 * (count & 3)
+        cdef int rotation = 8 * (count & 3)
         # A shift by all 32 bits is undefined in C.
-        return mask >> turn | mask << (32 - turn) if turn else mask
+        return mask >> rotation | mask << (32 - rotation) if rotation else mask
 
     cpdef int validate_utf8(self, Py_ssize_t start, Py_ssize_t count, int state) noexcept:
         return wsecho_validate_utf8(self.data + start, count, state)

@@ -1,4 +1,5 @@
-"""The compiled glue: the transport reads into the shared buffer and writes from it, with no Python object between.
+"""The asyncio protocol of a WebSocket in the compiled codec. The transport reads into the receive buffer and writes
+from it, and no Python object is created between.
 
 `wsecho/codec/wire.py` says what each method does.
 """
@@ -42,7 +43,7 @@ cdef class Wire(Protocol):
         size[0] = self.echo.room()
         return NoResult.OK
 
-    def take(self, bytes data):
+    def feed(self, bytes data):
         self.echo.buffer.place(self.echo.buffer.landing, data)
         self.buffer_updated(len(data))
 
@@ -55,7 +56,7 @@ cdef class Wire(Protocol):
             self.send()
             if echo.state != OPEN:
                 self.connection.echo_closes()
-            if echo.ponged:
+            if echo.ping_answered:
                 self.connection.pong_received()
             if echo.frames - frames > MANY_FRAMES:
                 self.connection.wait()
