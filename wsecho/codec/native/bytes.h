@@ -1,5 +1,5 @@
-/* Loops over payload bytes: unmasking and UTF-8 validation. They use nothing of Python, so that tests and fuzzers can run
- * them alone. */
+/* Loops over payload bytes: unmasking and UTF-8 validation. They use nothing of Python, so that tests and fuzzers can
+ * run them alone. */
 #ifndef WSECHO_BYTES_H
 #define WSECHO_BYTES_H
 
@@ -69,8 +69,8 @@ WSECHO_UNMASK_BLOCKS(wsecho_unmask_blocks_avx2, __attribute__((target("avx2"))),
 enum { WSECHO_LONG = 128 };
 
 /* Copies `count` bytes from `from` to `to`, XORed with `mask`, whose lowest byte comes first (RFC 6455 section 5.3).
- * `to` may be before `from` in the same buffer: each block is loaded before any byte at or after it is stored. Bytes left
- * over after the whole words are unmasked as one more word, which overlaps the last whole one and is loaded before
+ * `to` may be before `from` in the same buffer: each block is loaded before any byte at or after it is stored. Bytes
+ * left over after the whole words are unmasked as one more word, which overlaps the last whole one and is loaded before
  * anything is stored.
  * Returns whether all unmasked bytes are ASCII. This costs almost nothing here and spares most texts a second pass. */
 static inline int wsecho_unmask(uint8_t *to, const uint8_t *from, size_t count, uint32_t mask)
@@ -130,8 +130,8 @@ static inline size_t wsecho_ascii(const uint8_t *text, size_t count)
 }
 
 /* For each state of the UTF-8 automaton: the range of valid next bytes, and the state after one of them (RFC 3629
- * section 4). The states are those of wsecho/websocket/receive_buffer.py: 0 is complete, 1 is invalid, each other stands
- * for what is missing of a character. */
+ * section 4). The states are those of wsecho/websocket/receive_buffer.py: 0 is complete, 1 is invalid, and every
+ * other one stands for what is missing of a character. */
 static const struct {
     uint8_t low, high, following;
 } wsecho_next_byte[] = {
