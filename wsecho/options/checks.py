@@ -1,4 +1,4 @@
-"""Options that contradict each other, and those that would have no effect: they are refused at the start."""
+"""Refuses options at the start if they contradict each other or if one of them would have no effect."""
 
 from wsecho.http.addresses import ALL, ALL_OF_IPV4
 from wsecho.http.origin import ANY
@@ -9,7 +9,7 @@ from wsecho.proxies.forwarded import X_FORWARDED_FOR
 
 
 def check(config: Config) -> None:
-    """Raise OptionError where options contradict each other, or where what one of them asks for would not happen."""
+    """Raise OptionError if options contradict each other or if one of them would have no effect."""
     try:
         _check_addresses(config)
         _check_encryption(config)
@@ -49,7 +49,7 @@ def _check_addresses(config: Config) -> None:
 
 
 def _overlap(host: str, other: str) -> bool:
-    """Tell whether both listen on one address, as far as their names tell."""
+    """Tell whether both include the same address, as far as this is known without resolving names."""
     pair = {host, other}
     return host == other or ALL in pair or (ALL_OF_IPV4 in pair and not any(":" in name for name in pair))
 

@@ -1,4 +1,4 @@
-"""Every option of the server: one row in a table, from which command line, environment and documentation are made."""
+"""The table of options. The command line, the environment variables and the documentation are generated from it."""
 
 import re
 from collections.abc import Mapping
@@ -339,11 +339,11 @@ class Config:
         "FORMAT",
         "Log format: 'json', 'text', or 'auto': text on a terminal, otherwise JSON.",
     )
-    # Where the values came from, by the names of options; nothing for what was given on the command line.
+    # The source of each value, by the name of the option. Options that were set on the command line are not in it.
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def with_sources(self, line: str) -> str:
-        """Return a line for the user, with the source of each option's value behind its name."""
+        """Return `line`, an error for the user, with the source of its value inserted after each option's name."""
 
         def with_source(flag: re.Match[str]) -> str:
             source = self.sources.get(flag[0].removeprefix("--").replace("-", "_"))
@@ -367,7 +367,7 @@ GROUPS = {
 OPTIONS = tuple(Option(name=row.name, **row.metadata) for row in fields(Config) if row.metadata)
 DEFAULTS = {row.name: row.default for row in fields(Config)}
 
-# What `--public` sets where nothing else does.
+# The values that `--public` sets for options that are not set explicitly.
 PUBLIC = {
     "max_message_size": "1MiB",
     "max_fragments": "16384",

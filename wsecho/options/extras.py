@@ -1,10 +1,10 @@
-"""The extras of the package, which some options need, and the commands that install them."""
+"""The package's optional dependencies ("extras"): which option needs which, and the command that installs it."""
 
 import shlex
 import sys
 from importlib.util import find_spec
 
-# As pyproject.toml has them, which is not there once the package is installed.
+# A copy of what pyproject.toml says, because an installed package does not contain pyproject.toml.
 REQUIREMENTS = {
     "self-signed": ("cryptography>=45,<51",),
     "gcp": ("opentelemetry-exporter-credential-provider-gcp>=0.66b1,<1", "opentelemetry-resourcedetector-gcp>=1.14,<2"),
@@ -14,7 +14,7 @@ REQUIREMENTS = {
 
 
 class MissingExtraError(LookupError):
-    """What an option needs is not installed. `remedy` is a command."""
+    """An option needs an extra that is not installed. `remedy` is the command that installs it."""
 
     def __init__(self, option: str, extra: str) -> None:
         super().__init__(f"{option} needs the extra {extra!r}")
@@ -22,7 +22,10 @@ class MissingExtraError(LookupError):
 
 
 def missing(option: str, extra: str) -> str:
-    """Return a line that says what `option` needs, and how to get it into the environment that this process runs in."""
+    """Return one line for the user: the extra that `option` needs, and the command that installs it.
+
+    The command installs it into the environment that this process runs in.
+    """
     error = MissingExtraError(option, extra)
     return f"{error}, which is not installed: {error.remedy}"
 
@@ -31,5 +34,5 @@ def _command(extra: str) -> str:
     python, requirements = shlex.quote(sys.executable), shlex.join(REQUIREMENTS[extra])
     if find_spec("pip"):
         return f"{python} -m pip install {requirements}"
-    # There is no pip in our image, which is built anew instead, and in environments that uv has made.
+    # Environments made by uv have no pip, nor has the container image of this project, which must be rebuilt instead.
     return f"uv pip install --python {python} {requirements}, or docker build --build-arg EXTRAS={extra}"

@@ -1,4 +1,4 @@
-"""One option: how it is written, what it accepts, what it means; and how one is declared in the table of `config`."""
+"""One option of the server: its names, accepted values and meaning, and the functions that declare it in `config`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from wsecho.options.values import SIZE_UNITS, parse_size, parse_switch, parse_ti
 
 
 class OptionError(ValueError):
-    """What an option names cannot be used. The message is a line for the user that names the option."""
+    """The value of an option cannot be used. The text is one line for the user and names the option."""
 
 
 def option(
@@ -22,7 +22,10 @@ def option(
     at_most: float = 1 << 40,
     or_zero: bool = False,
 ) -> Any:
-    """Describe an option. Its value is between `at_least` and `at_most` or, if zero stands for something else, zero."""
+    """Declare an option with one value. Numbers must be from `at_least` to `at_most`; `or_zero` allows 0 as well.
+
+    `parse` turns the text of the option into its value, and raises ValueError. An empty `default` means None.
+    """
     row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning, "aliases": aliases}
     value = parse(default) if default else None
     row |= {"at_least": at_least, "at_most": at_most, "or_zero": or_zero, "repeats": False}
@@ -30,7 +33,7 @@ def option(
 
 
 def list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning: str) -> Any:
-    """Describe an option that takes several values: its flag several times, or separated by commas."""
+    """Declare an option with several values: the flag is given several times, or the values are separated by commas."""
 
     def parse_all(text: str) -> tuple[Any, ...]:
         items = [item.strip() for item in text.split(",") if item.strip()]
@@ -45,7 +48,7 @@ def list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: how it is written, what it accepts, and what it means."""
+    """One option: its names, the values that it accepts, and its meaning."""
 
     name: str
     default: str
@@ -60,31 +63,31 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The option on the command line."""
+        """The name of the option on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def is_switch(self) -> bool:
-        """Whether the flag alone says it all. The environment variable takes on or off."""
+        """Whether the flag has no value on the command line. The environment variable is set to on or off."""
         return self.parse is parse_switch
 
     @property
     def environment(self) -> tuple[str, ...]:
-        """The environment variables it is read from; the first that is set counts."""
+        """The environment variables of the option. The first one that is set is used."""
         return (f"WSECHO_{self.name.upper()}", *self.aliases)
 
     def value(self, text: str) -> Any:
-        """Return what `text` stands for. Raises ValueError with a line that says what was expected."""
+        """Return the value that `text` stands for. Raises ValueError; its text says what was expected."""
         value = self.parse(text)
         if isinstance(value, int | float) and value < self.at_least and not (self.or_zero and value == 0):
             zero = ", or 0" if self.or_zero else ""
-            raise ValueError(f"{text!r} is too small: at least {self._written(self.at_least)} is needed{zero}")
+            raise ValueError(f"{text!r} is too small: at least {self._format_limit(self.at_least)} is needed{zero}")
         if isinstance(value, int | float) and value > self.at_most:
-            raise ValueError(f"{text!r} is too large: at most {self._written(self.at_most)} is allowed")
+            raise ValueError(f"{text!r} is too large: at most {self._format_limit(self.at_most)} is allowed")
         return value
 
-    def _written(self, limit: float) -> str:
-        """Return a limit as it could be given."""
+    def _format_limit(self, limit: float) -> str:
+        """Return a limit as a user would write it."""
         if self.parse is parse_time:
             return f"{limit:.15g}s"
         units = SIZE_UNITS if self.parse is parse_size else {"": 1}

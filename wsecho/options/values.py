@@ -1,4 +1,4 @@
-"""What an option's text stands for: each parser returns a value, or raises ValueError with a line for the user."""
+"""Parsers for the texts of options. Each returns a value, or raises ValueError, whose text is one line for the user."""
 
 import re
 from collections.abc import Callable
@@ -12,31 +12,31 @@ from wsecho.websocket.handshake import FIRST_OFFERED, NONE, is_subprotocol_polic
 
 SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
-# RFC 7518 section 3.1, RFC 8037. Whoever verifies by the first ones can sign by them, too.
+# RFC 7518 section 3.1, RFC 8037. With a shared secret, everyone who can verify a token can also sign one.
 SHARED_SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 PUBLIC_KEY_ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
-# What has room behind every receive buffer, as the payload of a ping does.
-_LONGEST_GREETING = 125
+# Bytes. Every receive buffer has room for so many behind its end, because the payload of a ping can be as long.
+_MAX_GREETING = 125
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that `text` stands for: `65536`, `64KiB`, `1.5MiB`. Raises ValueError.
+    """Return a number of bytes: `65536`, `64KiB`, `1.5MiB`. Raises ValueError.
 
-    A part of a byte is one: nothing but 0 is 0, which for some options means that there is no limit.
+    Fractions of a byte are rounded up, so only 0 becomes 0, which for some options means that there is no limit.
     """
-    return ceil(_quantity(text, SIZE_UNITS, "a size such as 65536, 64KiB or 16MiB"))
+    return ceil(_parse_quantity(text, SIZE_UNITS, "a size such as 65536, 64KiB or 16MiB"))
 
 
 def parse_time(text: str) -> float:
-    """Return the seconds that `text` stands for: `0.5`, `500ms`, `20s`, `5m`, `1h`. Raises ValueError."""
-    return _quantity(text, _TIME_UNITS, "a time such as 500ms, 20s or 5m")
+    """Return a number of seconds: `0.5`, `500ms`, `20s`, `5m`, `1h`. Raises ValueError."""
+    return _parse_quantity(text, _TIME_UNITS, "a time such as 500ms, 20s or 5m")
 
 
-def _quantity(text: str, units: dict[str, Any], expected: str) -> float:
+def _parse_quantity(text: str, units: dict[str, Any], expected: str) -> float:
     match = _QUANTITY.fullmatch(text.strip())
     if not match or match[2] not in units:
         raise ValueError(f"{text!r} is not {expected}")
@@ -44,7 +44,7 @@ def _quantity(text: str, units: dict[str, Any], expected: str) -> float:
 
 
 def parse_count(text: str) -> int:
-    """Return the whole number that `text` stands for. Raises ValueError."""
+    """Return a whole number. Raises ValueError."""
     if not re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII):
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
@@ -58,7 +58,7 @@ def parse_port(text: str) -> int:
 
 
 def parse_host(text: str) -> str:
-    """Return the address or name to listen on. IPv6 may be in brackets, as in URLs. Raises ValueError."""
+    """Return an address or host name to listen on. Brackets around an IPv6 address are removed. Raises ValueError."""
     host = text.strip()
     if host.startswith("[") and host.endswith("]") and ":" in host:
         host = host[1:-1]
@@ -68,7 +68,7 @@ def parse_host(text: str) -> str:
 
 
 def parse_subprotocol_policy(text: str) -> str:
-    """Return the policy for `wsecho.websocket.handshake.choose_subprotocol`. Raises ValueError."""
+    """Return a policy for `wsecho.websocket.handshake.choose_subprotocol`. Raises ValueError."""
     text = ",".join(name.strip() for name in text.split(","))
     if not is_subprotocol_policy(text):
         raise ValueError(f"{text!r} is not 'first', 'none' or a comma-separated list of subprotocols")
@@ -78,14 +78,20 @@ def parse_subprotocol_policy(text: str) -> str:
 
 
 def parse_token(text: str) -> bytes:
-    """Return the digest of a bearer token: the token itself is not kept. Raises ValueError, which does not tell it."""
+    """Return the digest of a bearer token; the token itself is not kept.
+
+    Raises ValueError; its text does not contain the token.
+    """
     if not is_token(text):
         raise ValueError("a token consists of letters, digits and - . _ ~ + /, and may end with =")
     return digest(text.encode())
 
 
 def parse_user(text: str) -> bytes:
-    """Return the digest of `user:password` (RFC 7617 section 2). Raises ValueError, which does not tell it."""
+    """Return the digest of `user:password` (RFC 7617 section 2).
+
+    Raises ValueError; its text does not contain the password.
+    """
     if text.find(":") < 1 or not text.isprintable():
         raise ValueError("a user is written as NAME:PASSWORD, in printable characters")
     return digest(text.encode())
@@ -104,18 +110,18 @@ def parse_file(text: str) -> str:
 
 
 def parse_greeting(text: str) -> bytes:
-    """Return a message's bytes, 1 to 125 of them. Raises ValueError."""
+    """Return the bytes of a message, 1 to 125. Raises ValueError."""
     try:
         message = text.encode()
     except UnicodeEncodeError:
         raise ValueError("it is not text in UTF-8") from None
-    if not 0 < len(message) <= _LONGEST_GREETING:
-        raise ValueError(f"it is {len(message)} bytes long: 1 to {_LONGEST_GREETING} can be sent")
+    if not 0 < len(message) <= _MAX_GREETING:
+        raise ValueError(f"it is {len(message)} bytes long: 1 to {_MAX_GREETING} can be sent")
     return message
 
 
 def parse_algorithm(text: str) -> str:
-    """Return the name of an algorithm for signatures (RFC 7518 section 3.1). Raises ValueError."""
+    """Return the name of a signature algorithm (RFC 7518 section 3.1). Raises ValueError."""
     if text not in PUBLIC_KEY_ALGORITHMS and text not in SHARED_SECRET_ALGORITHMS:
         known = ", ".join((*PUBLIC_KEY_ALGORITHMS, *sorted(SHARED_SECRET_ALGORITHMS)))
         raise ValueError(f"{text!r} is not one of {known}")
@@ -123,7 +129,7 @@ def parse_algorithm(text: str) -> str:
 
 
 def parse_key_set_source(text: str) -> str:
-    """Return the name of a file, or a URL. Raises ValueError."""
+    """Return the name of a file, or a URL with https, or with http for this machine. Raises ValueError."""
     if "://" not in text:
         return parse_file(text)
     url = urlsplit(text)
@@ -135,7 +141,7 @@ def parse_key_set_source(text: str) -> str:
 
 
 def parse_switch(text: str) -> bool:
-    """Return whether something is switched on. Raises ValueError."""
+    """Return True for on, False for off. Raises ValueError."""
     switches = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
     word = text.strip().lower()
     if word not in switches:
@@ -144,7 +150,7 @@ def parse_switch(text: str) -> bool:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser that accepts only `choices`, in whichever case."""
+    """Return a parser that accepts only `choices`, in upper or lower case, and returns them in lower case."""
 
     def parse(text: str) -> str:
         word = text.strip().lower()
@@ -159,5 +165,5 @@ _parse_log_level = one_of("debug", "info", "warning", "error")
 
 
 def parse_log_level(text: str) -> str:
-    """Return the name of a severity. Raises ValueError."""
+    """Return the name of a log level. Raises ValueError."""
     return _parse_log_level("warning" if text.strip().lower() == "warn" else text)
