@@ -692,16 +692,16 @@ def test_a_writer_at_rest_has_no_thread_and_the_next_line_wakes_it() -> None:
     read, write = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
     writer, threads = LogWriter(write, notice), threading.active_count()
-    assert writer.rest(PATIENCE)
+    assert writer.stop_thread(PATIENCE)
     with open(read, "rb") as stream:
         for number in range(3):
             writer.put(b"%d\n" % number)
-            assert writer.rest(PATIENCE)
+            assert writer.stop_thread(PATIENCE)
             assert threading.active_count() == threads
             assert stream.readline() == b"%d\n" % number
         for number in range(2000):
             writer.put(b"%d\n" % number)
-        assert not writer.rest(0.01)  # nobody reads
+        assert not writer.stop_thread(0.01)  # nobody reads
         assert [int(stream.readline()) for _ in range(2000)] == list(range(2000))
     os.close(write)
 
@@ -741,7 +741,7 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     with open(read, "rb") as stream:
         assert stream.readline() == b"lost 1\n"
         # The number of a descriptor is soon another file's: nobody may write to it any more.
-        assert writer.rest(PATIENCE)
+        assert writer.stop_thread(PATIENCE)
     os.close(write)
     os.close(other)
 

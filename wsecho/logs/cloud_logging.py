@@ -1,4 +1,4 @@
-"""What Google's Cloud Logging looks for in a line that a service on Cloud Run wrote.
+"""The fields that Google Cloud Logging expects in a log line of a service on Cloud Run.
 
 https://cloud.google.com/logging/docs/structured-logging
 """
@@ -10,28 +10,29 @@ from typing import Self
 
 from wsecho.http.request import Request
 
-# W3C Trace Context section 3.2. Versions after 00 may append fields; ff is none.
+# W3C Trace Context section 3.2. Versions after 00 may append fields; ff is not a version.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
-# TRACE_ID/SPAN_ID;o=OPTIONS, the span a decimal number.
+# TRACE_ID/SPAN_ID;o=OPTIONS, where SPAN_ID is a decimal number.
 _CLOUD_TRACE = re.compile(r"([0-9A-Fa-f]{32})/(\d{1,20})(?:;o=([01]))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class CloudRun:
-    """The service we are. `project` is what traces are filed under, empty where the environment does not say it.
+    """The Cloud Run service that this server is. `project` owns its traces; it is empty if the environment lacks it.
 
-    The metadata server would know, but is never asked: a server should not speak to the network to write its log.
+    The metadata server of Google Cloud knows the project too, but it is not asked: a server should not need the network
+    to write its log.
     """
 
     project: str
 
     @classmethod
     def detect(cls, environment: Mapping[str, str]) -> Self | None:
-        """Return the service that `environment` tells of, None outside Cloud Run."""
+        """Return the service that the variables in `environment` describe, None outside Cloud Run."""
         return cls(environment.get("GOOGLE_CLOUD_PROJECT", "")) if environment.get("K_SERVICE") else None
 
     def trace_fields(self, request: Request) -> dict[str, str | bool]:
-        """Return the fields that file a line under the trace that `request` belongs to; none without both."""
+        """Return the fields that assign a line to the trace of `request`; none without a trace or a project."""
         trace = _trace(request) if self.project else None
         if trace is None:
             return {}
@@ -44,7 +45,9 @@ class CloudRun:
 
 
 def _trace(request: Request) -> tuple[str, str, bool] | None:
-    """Return trace, parent span and whether they are recorded, as the first of the two headers that is valid has it."""
+    """Return trace id, parent span id and the sampled flag, from `traceparent` or, if that is invalid, from
+    `X-Cloud-Trace-Context`.
+    """
     if match := _TRACEPARENT.fullmatch(request.value("traceparent")):
         version, trace_id, span_id, flags, more = match.groups()
         if int(trace_id, 16) and int(span_id, 16) and not (version == "00" and more):

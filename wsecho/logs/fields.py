@@ -1,34 +1,34 @@
-"""What may stand in a log line: one line, printable, short, whatever a peer has sent."""
+"""Makes values fit for a log line: printable, short and without line ends, whatever a peer has sent."""
 
 from math import isfinite
 from typing import Any
 
-# In bytes of UTF-8. JSON may double them, and a whole line must stay below 4 KiB: see log_writer.ATOMIC_WRITE.
+# In bytes of UTF-8. JSON may double them, and a whole line must stay below 4 KiB: see `writer.ATOMIC_WRITE`.
 MAX_FIELD = 256
 MAX_TRACEBACK = 1536
 
-_CUT = "…"
+_ELLIPSIS = "…"
 
 
 def shown(value: Any) -> Any:
-    """Return a field's value as it is logged: numbers, booleans and None as they are, all else as printable text."""
+    """Return a field's value as it is logged: numbers, booleans and None unchanged, all else as printable text."""
     if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return value
-    return _start(_printable(str(value)[: MAX_FIELD + 1]))
+    return _shortened(_printable(str(value)[: MAX_FIELD + 1]))
 
 
 def shown_traceback(text: str) -> str:
-    """Return a traceback's end, which says most. It keeps its line ends, and nothing else that moves a cursor."""
+    """Return the end of a traceback, its most useful part. Line ends are kept; other control characters are escaped."""
     lines = "\n".join(_printable(line) for line in text.splitlines())
     data = lines.encode()
     if len(data) <= MAX_TRACEBACK:
         return lines
-    return _CUT + data[-MAX_TRACEBACK + len(_CUT.encode()) :].decode("utf-8", "ignore")
+    return _ELLIPSIS + data[-MAX_TRACEBACK + len(_ELLIPSIS.encode()) :].decode("utf-8", "ignore")
 
 
 def shown_address(address: Any) -> str:
-    """Return a socket's address as one text: `192.0.2.1:443`, `[2001:db8::1]:443`; the host alone where the port is
-    not known, `unknown` where there is no address.
+    """Return a socket address as text: `192.0.2.1:443`, `[2001:db8::1]:443`; only the host if the port is not known,
+    `unknown` if there is no address.
     """
     if not isinstance(address, tuple):
         return str(address) if address else "unknown"
@@ -39,12 +39,16 @@ def shown_address(address: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    """Escape what is not printable: control characters, line ends, marks of direction, half a surrogate pair."""
+    """Escape characters that are not printable: control characters, line ends, direction marks, lone surrogates."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _start(text: str) -> str:
+def _shortened(text: str) -> str:
     data = text.encode()
-    return text if len(data) <= MAX_FIELD else data[: MAX_FIELD - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+    return (
+        text
+        if len(data) <= MAX_FIELD
+        else data[: MAX_FIELD - len(_ELLIPSIS.encode())].decode("utf-8", "ignore") + _ELLIPSIS
+    )

@@ -1,4 +1,4 @@
-"""How often the same thing is said: a flood of peers must not become a flood of lines."""
+"""Limits how often the same event is logged, so that a flood of connections does not become a flood of lines."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Kind:
-    """One kind of line: how many were admitted since `started`, how many were not since `suppressed_since`."""
+    """One kind of line: the lines admitted since `started`, and the lines suppressed since `suppressed_since`."""
 
     started: float
     admitted: int = 0
@@ -17,13 +17,16 @@ class _Kind:
 
 
 class LogLimits:
-    """Admits 10 lines of a kind within a second and counts the others. Kinds are our own words: there are few."""
+    """Admits 10 lines of a kind per second and counts the others.
+
+    A kind is a severity and an event. Both are words from this program, never from a peer, so there are few kinds.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def admits(self, severity: str, event: str, now: float) -> bool:
-        """Tell whether this line is written; if it is not, it is counted."""
+        """Tell whether this line may be written; count it as suppressed if not."""
         kind = self._kinds.get((severity, event))
         if kind is None:
             kind = self._kinds[severity, event] = _Kind(now)
@@ -38,7 +41,7 @@ class LogLimits:
         return False
 
     def take_suppressed(self, now: float) -> list[tuple[str, str, int]]:
-        """Return severity, event and count of what has waited to be told for a second or longer, and forget it."""
+        """Return severity, event and count of the lines suppressed since a second or longer, and reset the counts."""
         due = []
         for (severity, event), kind in self._kinds.items():
             if kind.suppressed and now - kind.suppressed_since >= SECONDS:

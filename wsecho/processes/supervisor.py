@@ -309,7 +309,7 @@ class _Supervisor:
 
     def _fork(self, task: Callable[[Prefork], None], log: FilteringBoundLogger) -> int:
         """Return the process id of a child that does `task` and ends. Raises OSError."""
-        structured_log.rest()
+        structured_log.stop_thread()
         # A signal meant for the child must not end in our inbox, of which it has a copy.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED | SUPERVISORS_SIGNALS)
         parent = os.getpid()

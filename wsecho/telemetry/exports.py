@@ -67,7 +67,7 @@ class Exports:
                     self._complain("logs", error)
                 else:
                     self._shutdowns += records.shutdowns
-                    structured_log.pass_on(records)
+                    structured_log.add_processor(records)
 
     def _complain(self, signal: str, error: Exception) -> None:
         self._log.warning("telemetry is not exported", signal=signal, cause=words(error))
