@@ -121,7 +121,7 @@ def test_what_a_dead_worker_left_open_is_lost_and_its_row_goes_on() -> None:
     shared_page = SharedPage(workers=2)
     ledgers = [ConnectionCounters(row) for row in shared_page.rows]
     shared_page.worker_table.started(0, pid=100)
-    shared_page.worker_table.accepts(0)
+    shared_page.worker_table.accepting(0)
     for counters in ledgers:
         for _ in range(5):
             counters.connection_opened()

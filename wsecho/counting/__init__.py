@@ -1,3 +1,3 @@
-"""The counters: a row of integers for each worker, in a page of memory that all workers share; it may import
+"""Counters: a row of integers for each worker, in a page of memory that all workers share; it may import
 `websocket`.
 """

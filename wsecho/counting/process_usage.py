@@ -1,4 +1,4 @@
-"""What the system says about the server's processes, all together; Linux only, elsewhere nothing is said."""
+"""CPU time, memory and file descriptors of all processes of the server, read from /proc. Linux only."""
 
 import os
 import resource
@@ -9,13 +9,14 @@ from pathlib import Path
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# proc_pid_stat(5): places of the fields behind the name, which may hold anything and ends with the last parenthesis.
+# Indexes of fields of /proc/PID/stat, counted from the field behind the name (proc_pid_stat(5)). The name can contain
+# any character; it ends at the last parenthesis.
 _USER, _SYSTEM, _CHILDRENS_USER, _CHILDRENS_SYSTEM = 11, 12, 13, 14
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Sums over processes: CPU in seconds, memory in bytes; `max_descriptors` is the limit of one process."""
+    """Sums over processes: CPU time in seconds, memory in bytes. `max_descriptors` is the limit of a single process."""
 
     cpu_seconds: float
     resident_memory: int
@@ -24,9 +25,9 @@ class Usage:
 
 
 def usage(root: int, others: Iterable[int]) -> Usage | None:
-    """Return what process `root` and `others`, its children, use; None where the system does not say.
+    """Return what process `root` and its children `others` use; None if the system has no /proc.
 
-    The CPU time of children that have ended is in their parent's, so that it never goes back.
+    The CPU time includes that of the children of `root` that have ended, so the sum never decreases.
     """
     cpu, memory, descriptors = 0.0, 0, 0
     for pid in {root, *others}:
@@ -36,7 +37,7 @@ def usage(root: int, others: Iterable[int]) -> Usage | None:
             memory += int((folder / "statm").read_text().split()[1]) * _PAGE
             descriptors += _descriptors(folder / "fd")
         except OSError:
-            # It ended just now, or there is no /proc.
+            # The process has just ended, or the system has no /proc.
             continue
         cpu += (int(times[_USER]) + int(times[_SYSTEM])) / _TICKS
         if pid == root:
@@ -47,5 +48,5 @@ def usage(root: int, others: Iterable[int]) -> Usage | None:
 
 
 def _descriptors(folder: Path) -> int:
-    """Return how many descriptors are open: Linux 6.2 and later say it without listing them."""
+    """Return the number of open file descriptors. Linux 6.2 and later give it as the size of the folder."""
     return folder.stat().st_size or len(os.listdir(folder))

@@ -1,11 +1,12 @@
-"""One worker's counters: a row of 64-bit integers that lives in shared memory.
+"""The counters of one worker: a row of 64-bit integers in shared memory.
 
-The row holds only what cannot be derived. Messages received are the sum of `message_sizes`; connections opened are the
-handshakes that were accepted; the end of a connection is counted in one place, by who ended it, how, and after how
-long. So a scrape, which another worker may answer at any instant, can never show that these disagree. A histogram has
-one bucket more than it has bounds, the last one without upper bound; its sum is kept beside it.
+The row has no number that can be derived from others. Messages received are the sum of `message_sizes`. Connections
+opened are the accepted handshakes. The end of a connection is one addition, in the counter for its initiator, close
+code and duration. So these numbers always agree, even when another worker reads the row for a scrape at any moment. A
+histogram has one bucket more than it has bounds; the last bucket has no upper bound. The sum of its values is a counter
+beside it.
 
-Labels have closed sets of values, and a place in the row for each.
+Each label has a fixed set of values, and the row has a counter for each of them.
 """
 
 import ctypes
@@ -14,30 +15,31 @@ from array import array
 from wsecho.websocket.message_counters import EchoRow, buckets
 from wsecho.websocket.violations import REASONS
 
-# Inclusive upper bounds, in seconds: those of Kestrel's stable kestrel.connection.duration, extended to the hour that
-# Cloud Run lets a connection live.
+# Inclusive upper bounds in seconds: those of Kestrel's stable metric kestrel.connection.duration, extended to one hour,
+# after which Cloud Run ends a connection.
 CONNECTION_DURATION_BOUNDS = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
     *(900.0, 1800.0, 3600.0),
 )
 _DURATION_BUCKETS = len(CONNECTION_DURATION_BOUNDS) + 1
-# From a loopback to a satellite with a full queue.
+# From a loopback connection to a satellite link with a full queue.
 ROUND_TRIP_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LOOP_LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-# Those that OpenTelemetry's conventions advise for http.server.request.duration.
+# The bounds that OpenTelemetry's semantic conventions advise for http.server.request.duration.
 REQUEST_DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
-# Opcodes are four bits; the others never get past the echo's checks.
+# The names of the opcodes (RFC 6455 section 5.2). The echo rejects all other opcodes before it counts them.
 OPCODES = {0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
 
-# Close codes that IANA knows, then the two ranges that are free, and what is left.
+# The close codes that IANA has registered, then the two ranges for libraries and applications (RFC 6455 section 7.4.2),
+# and all others.
 CLOSE_CODES = (
     *("1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011", "1012", "1013", "1014"),
     *("3xxx", "4xxx", "other"),
 )
 INITIATORS = ("client", "server")
 
-# What came of the handshakes: outcome, class of the status, reason.
+# The outcomes of a handshake: outcome, class of the status code, reason.
 HANDSHAKES = (
     ("accepted", "1xx", "accepted"),
     ("refused", "4xx", "method"),
@@ -59,23 +61,24 @@ HANDSHAKES = (
     ("abandoned", "none", "timeout"),
 )
 _ACCEPTED = HANDSHAKES.index(("accepted", "1xx", "accepted"))
-# Why a connection was turned away.
+# The reasons for which a connection is refused.
 REFUSALS = ("descriptors", "capacity", "address", "proxy_header")
 
-# The limits of time that end connections.
+# The time limits that end connections.
 TIMEOUTS = ("handshake", "keep_alive", "close", "stall", "loan", "ping", "idle", "lifetime")
 
-# Where something of ours failed, and was survived: in a place that all depend on, in one connection, or elsewhere.
+# Where an internal error occurred: in a loop or thread that all connections depend on, in one connection, or in another
+# callback.
 PLACES = ("accept", "sweep", "loans", "drain", "log", "connection", "callback")
 
-# HTTP requests by method, route and status. An empty route is a path that nothing is at.
+# HTTP requests are counted by method, route and status code. The empty route stands for all paths that do not exist.
 METHODS = ("GET", "HEAD", "_OTHER")
 ROUTES = ("/", "/{asset}", "/metrics", "/info", "/health", "/ready", "/{websocket}", "")
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
 
 
 class RequestRow(ctypes.Structure):
-    """The HTTP requests of one method, route and status."""
+    """The HTTP requests of one method, route and status code: a histogram of their durations, and its sum."""
 
     _fields_ = [
         ("nanoseconds", ctypes.c_int64),
@@ -84,7 +87,7 @@ class RequestRow(ctypes.Structure):
 
 
 class Row(ctypes.Structure):
-    """The row."""
+    """The row. `echo` has what is counted for each message and frame."""
 
     _fields_ = [
         ("echo", EchoRow),
@@ -106,18 +109,18 @@ class Row(ctypes.Structure):
 
     @property
     def connections(self) -> int:
-        """Connections that were opened."""
+        """The number of connections that were opened."""
         opened: int = self.handshakes[_ACCEPTED]
         return opened
 
     @property
     def connection_durations(self) -> list[int]:
-        """Connections that ended, by the bucket of their duration."""
+        """The numbers of connections that ended, by bucket of their duration."""
         ends = array("q", bytes(self.connection_ends))
         return [sum(ends[bucket::_DURATION_BUCKETS]) for bucket in range(_DURATION_BUCKETS)]
 
     @property
     def closes(self) -> list[int]:
-        """Connections that ended: for each initiator those of each close code."""
+        """The numbers of connections that ended: for each initiator, one number for each close code."""
         ends = array("q", bytes(self.connection_ends))
         return [sum(ends[start : start + _DURATION_BUCKETS]) for start in range(0, len(ends), _DURATION_BUCKETS)]

@@ -1,4 +1,4 @@
-"""The page of shared memory that all workers count in, one row a worker, and one consistent look at it."""
+"""The page of shared memory in which all workers count, one row for each worker, and consistent sums of its rows."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from wsecho.counting.process_usage import Usage, usage
 from wsecho.counting.row import Row
 from wsecho.counting.worker_table import WorkerState, WorkerTable
 
-# Rows start on cache lines of their own, so that two workers never write to the same one.
+# Each row starts at a new cache line, so that two workers never write to the same line.
 _CACHE_LINE = 64
 _ROW_SIZE = -(-ctypes.sizeof(Row) // _CACHE_LINE) * _CACHE_LINE
 
-# What ends something that was counted as it began.
+# Counters of ends: whatever is counted here was counted in another counter when it began.
 _ENDS = ("connection_ends", "connection_nanoseconds")
 _ENDS_OF_ECHOES = ("messages_sent", "payload_bytes_sent", "wire_bytes_sent")
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over all workers, taken at one moment; `workers` has the state of each, `started` is the wall clock's time.
+    """The sums over all workers at one moment.
 
-    Every connection that was opened is active, has ended, or is one of `lost_connections`: those of workers that died.
+    `workers` has the state of each worker. `started` is when counting began, in seconds of Unix time. Every connection
+    that was opened is active, has ended, or was lost with its worker (`lost_connections`).
     """
 
     counters: Row
@@ -39,35 +40,35 @@ class Totals:
 
     @property
     def lost_connections(self) -> int:
-        """Connections that ended with a worker and that nobody saw end."""
+        """The number of connections that were open when their worker died, so that their ends were not counted."""
         return sum(worker.lost_connections for worker in self.workers)
 
     @property
     def restarts(self) -> int:
-        """How often a worker that died was replaced."""
+        """The number of times that a worker that had died was replaced."""
         return sum(max(worker.starts - 1, 0) for worker in self.workers)
 
     @property
     def connections_ended(self) -> int:
-        """Connections that are over, however they ended."""
+        """The number of connections whose ends were counted."""
         return sum(self.counters.connection_durations)
 
     @property
     def active_connections(self) -> int:
-        """Connections open now."""
+        """The number of connections that are open now."""
         return self.counters.connections - self.connections_ended - self.lost_connections
 
     @property
     def messages_received(self) -> int:
-        """Messages whose last byte has arrived."""
+        """The number of messages whose last byte has arrived."""
         return sum(self.counters.echo.message_sizes)
 
 
 class SharedPage:
-    """An anonymous page that worker processes inherit. A row is written by its worker only.
+    """An anonymous page of memory that the worker processes inherit. Only its worker writes to a row.
 
-    It is made by the process that is the only worker, or the parent of all. `codec` is the name of what they echo with,
-    `started` is when all counters were 0, in nanoseconds of Unix time.
+    The single worker makes it or, with several workers, their supervisor. `codec` is the name of the codec that they
+    use. `started` is when all counters were 0, in nanoseconds of Unix time.
     """
 
     def __init__(self, workers: int, codec: str = "") -> None:
@@ -79,9 +80,9 @@ class SharedPage:
         self.worker_table = WorkerTable(workers)
 
     def worker_ended(self, worker: int) -> int:
-        """Close the books of a process that is gone: what it left open is lost. Return how many that is.
+        """Count the connections that a process of `worker` had open at its end as lost, and return their number.
 
-        The row stays, and the worker's next process goes on in it.
+        The row keeps its numbers, and the next process of the worker continues with them.
         """
         row = self.rows[worker]
         lost = row.connections - sum(row.connection_durations)
@@ -90,8 +91,9 @@ class SharedPage:
         return lost - before
 
     def totals(self) -> Totals:
-        """Copy the rows, then add them up."""
-        # Read first, like all that ends: a worker that dies meanwhile has its connections for one more look.
+        """Copy the rows, and return their sums."""
+        # The worker table is read before the rows, like all counters of ends. The connections of a worker that dies in
+        # between are still active in these sums, and lost in the next ones.
         workers = tuple(self.worker_table.states())
         copies = [array("q", bytes(_copied(row))) for row in self.rows]
         counters = Row.from_buffer(reduce(_added, copies))
@@ -104,10 +106,10 @@ def _added(left: array[int], right: array[int]) -> array[int]:
 
 
 def _copied(row: Row) -> Row:
-    """Copy a row while its worker counts on.
+    """Copy a row while its worker goes on counting in it.
 
-    What ends is read before what begins: no message was sent that was not received, and no connection ended that was
-    not opened.
+    Counters of ends are read before counters of beginnings. So the copy never has more messages sent than received, or
+    more connections ended than opened.
     """
     earlier = Row.from_buffer_copy(row)
     copy = Row.from_buffer_copy(row)

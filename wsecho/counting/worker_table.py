@@ -1,7 +1,8 @@
-"""Who works: a page of shared memory in which the supervisor keeps what the workers cannot say of themselves.
+"""The worker table: a page of shared memory in which the supervisor records which process is which worker.
 
-A worker that was killed can neither report it nor end its connections in the books. So the supervisor, which alone
-writes here, notes how many it took along. A process without supervisor keeps its own row.
+A worker that was killed can neither report its end nor count the ends of its connections. So the supervisor, which is
+the only writer of the table, records how many connections were lost with the worker. A single worker, which has no
+supervisor, writes its own row.
 """
 
 import ctypes
@@ -9,22 +10,22 @@ import mmap
 
 
 class WorkerState(ctypes.Structure):
-    """One worker's row."""
+    """The row of one worker."""
 
     _fields_ = [
-        # The process, 0 while there is none.
+        # The process id, 0 while the worker has no process.
         ("pid", ctypes.c_int64),
-        # 1 from when it accepts connections until it ends.
+        # 1 from the moment when the process accepts connections until it ends, otherwise 0.
         ("up", ctypes.c_int64),
-        # How often it was started; all but the first are restarts.
+        # The number of starts; all but the first are restarts.
         ("starts", ctypes.c_int64),
-        # Connections that ended with a process and that nobody saw end.
+        # Connections that were open when a process of the worker died, so that their ends were not counted.
         ("lost_connections", ctypes.c_int64),
     ]
 
 
 class WorkerTable:
-    """An anonymous page that worker processes inherit, one row a worker."""
+    """An anonymous page of memory that the worker processes inherit, with one row for each worker."""
 
     def __init__(self, workers: int) -> None:
         size = workers * ctypes.sizeof(WorkerState)
@@ -34,24 +35,27 @@ class WorkerTable:
 
     @property
     def push_pid(self) -> int:
-        """The process that pushes the metrics, 0 while there is none but workers."""
+        """The id of the push process, 0 while there is none."""
         return self._push_pid.value
 
-    def pushes(self, pid: int) -> None:
-        """Note that process `pid` pushes the metrics, or with 0 that it is gone."""
+    def set_push_pid(self, pid: int) -> None:
+        """Record that process `pid` pushes the metrics; 0 records that it has ended."""
         self._push_pid.value = pid
 
     def started(self, worker: int, pid: int) -> None:
-        """Note that process `pid` is `worker` now."""
+        """Record that process `pid` is now `worker`."""
         self._rows[worker].pid = pid
         self._rows[worker].starts += 1
 
-    def accepts(self, worker: int) -> None:
-        """Note that `worker` takes connections."""
+    def accepting(self, worker: int) -> None:
+        """Record that `worker` accepts connections."""
         self._rows[worker].up = 1
 
     def ended(self, worker: int, lost_connections: int) -> None:
-        """Note that the process is gone, and how many connections it has taken along in all its lives."""
+        """Record that the process of `worker` has ended.
+
+        `lost_connections` counts the connections lost with all processes of the worker until now.
+        """
         row = self._rows[worker]
         row.pid = row.up = 0
         row.lost_connections = lost_connections

@@ -1,4 +1,4 @@
-"""The binding of listening sockets to addresses and ports, for each worker its own, before there are workers."""
+"""Binds listening sockets to addresses and ports, before the fork: each worker gets sockets of its own."""
 
 import errno
 import os
@@ -12,24 +12,24 @@ from wsecho.options.config import Config
 from wsecho.processes import socket_activation
 from wsecho.processes.listening_socket import ListeningSocket
 
-# What binding answers where there is no such address, or no such family.
-_NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-# How often the system may choose a port that is not free for all addresses.
+# The errors of a bind to an address, or an address family, that this system does not have.
+_NOT_AVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+# How often the system may choose a port that turns out not to be free on all addresses of the host.
 _ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """What one worker listens on: one socket for every address of the host, and of the admin port's host."""
+    """The listening sockets of one worker: one for each address of the public host, and of the admin host."""
 
     public: list[socket.socket]
     admin: list[socket.socket] = field(default_factory=list)
 
 
 def listen(config: Config, workers: int = 1) -> list[Sockets]:
-    """Return the listening sockets of each worker: those that were handed over, or else as the options say.
+    """Return the listening sockets of each worker: those of socket activation, or else those that the options ask for.
 
-    Raises OSError with a line for the user.
+    Raises OSError if the server cannot listen; the text is one line for the user.
     """
     handed = socket_activation.take(os.environ, config.backlog)
     bound: list[Sockets] = []
@@ -49,21 +49,25 @@ def listen(config: Config, workers: int = 1) -> list[Sockets]:
 
 
 def _for_each(handed: list[socket.socket], workers: int) -> list[list[socket.socket]]:
-    """Return for each worker the same sockets, if there are any: all accept from them, and whoever is first gets it."""
+    """Return for each worker duplicates of the same sockets: a connection goes to the worker that accepts it first.
+
+    Returns an empty list if no socket was handed over.
+    """
     return [handed, *([each.dup() for each in handed] for _ in range(1, workers))] if handed else []
 
 
 def bind(
     host: str, port: int, backlog: int, workers: int = 1, *, options: str = "--host and --port"
 ) -> list[list[socket.socket]]:
-    """Return for each worker its listening sockets: one for every address of `host`, all on one port.
+    """Return for each worker its own listening sockets: one for each address of `host`, all on one port.
 
-    The system spreads new connections over the workers (SO_REUSEPORT). Raises OSError with a line for the user, which
-    names the `options` that host and port come from.
+    The kernel distributes new connections over the workers (SO_REUSEPORT). Raises OSError if the server cannot listen;
+    the text is one line for the user, which names the `options` that host and port come from.
     """
     bound: list[list[socket.socket]] = []
     try:
-        # The first ones want the port for themselves: shared ones would also share it with a server that runs.
+        # The first worker's sockets are bound without SO_REUSEPORT. With it, the bind would succeed even if another
+        # server already listens on the port, and share the port with that server.
         bound.append(_on_one_port(_addresses(host), port) if host != ALL else _on_all(port))
         for _ in range(1, workers):
             bound.append([])
@@ -74,24 +78,24 @@ def bind(
             listening.listen(backlog)
     except (OSError, UnicodeError) as error:
         close([Sockets(sockets) for sockets in bound])
-        # The words of the codec for names are for whoever wrote it.
+        # The message of the IDNA codec means nothing to a user.
         reason = "it is no host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
         raise OSError(f"cannot listen on {host} port {port}, as {options} say: {reason}") from None
     return bound
 
 
 def _addresses(host: str) -> list[tuple[int, tuple[Any, ...]]]:
-    """Return families and addresses that `host` stands for, each once: a name may be listed several times."""
+    """Return the families and addresses that `host` resolves to, without duplicates."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
 
 
 def _on_all(port: int) -> list[socket.socket]:
-    """Listen on all addresses of both families, by one socket; of IPv4 alone where the system has no IPv6."""
+    """Bind one socket to all addresses of IPv6 and IPv4, or of IPv4 only if the system has no IPv6."""
     try:
         return _on_one_port([(socket.AF_INET6, (ALL, 0))], port)
     except OSError as error:
-        if error.errno not in _NOT_HERE:
+        if error.errno not in _NOT_AVAILABLE:
             raise
         return _on_one_port([(socket.AF_INET, (ALL_OF_IPV4, 0))], port)
 
@@ -99,9 +103,9 @@ def _on_all(port: int) -> list[socket.socket]:
 def _on_one_port(
     addresses: list[tuple[int, tuple[Any, ...]]], port: int, attempts: int = _ATTEMPTS
 ) -> list[socket.socket]:
-    """Bind a socket for each of the addresses, all to one port, which the system chooses if `port` is 0.
+    """Bind one socket to each of the addresses, all on one port, which the system chooses if `port` is 0.
 
-    What the system does not have, such as IPv6, is left out where there is another one.
+    Addresses that the system does not have, such as those of IPv6, are left out if at least one other remains.
     """
     bound: list[socket.socket] = []
     missing: OSError | None = None
@@ -111,7 +115,7 @@ def _on_one_port(
             try:
                 bound.append(_bound(family, (address[0], chosen, *address[2:]), shared=False))
             except OSError as error:
-                if error.errno not in _NOT_HERE:
+                if error.errno not in _NOT_AVAILABLE:
                     raise
                 missing = missing or error
             else:
@@ -120,7 +124,7 @@ def _on_one_port(
             raise missing
     except OSError as error:
         close([Sockets(bound)])
-        # A port that is free for one address need not be free for the others.
+        # A port that the system chose for one address need not be free on the others.
         if port == 0 and error.errno == errno.EADDRINUSE and attempts > 1:
             return _on_one_port(addresses, port, attempts - 1)
         raise
@@ -139,12 +143,13 @@ def _bound(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.soc
     try:
         listening.setblocking(False)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets inherit it: an echo never waits for the acknowledgement of the one before.
+        # Accepted sockets inherit TCP_NODELAY: an echo does not wait for the acknowledgement of the previous one.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if shared:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # Where a name has an IPv4 address, too, that gets a socket of its own; "::" stands for all of both.
+            # "::" accepts both families. Any other address accepts IPv6 only: if its host has an IPv4 address as well,
+            # that address gets a socket of its own.
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != ALL)
         listening.bind(address)
     except OSError:

@@ -1,4 +1,4 @@
-"""The parts of a worker, each given what it uses."""
+"""Makes the parts of a worker, and gives each part what it uses."""
 
 import asyncio
 import socket
@@ -35,15 +35,16 @@ from wsecho.routes.request_info import RequestInfo
 from wsecho.telemetry.exports import Exports
 from wsecho.telemetry.prometheus_page import PrometheusPage
 
-# A request's head is read in pieces of this size, which also bounds what may follow a handshake unasked.
+# Bytes of the buffer into which request heads are read, in pieces. It also limits how many bytes a client can send
+# behind its handshake before it has the answer.
 _REQUEST_BUFFER_SIZE = 16 * 1024
-# Connections that the admin port takes beyond the most that are held otherwise.
+# Connections that the admin port accepts beyond the limit of all connections.
 _ADMIN_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the start and the drain of a worker are about."""
+    """The parts of a worker that its start and its graceful shutdown use."""
 
     connections: Connections
     timers: Timers
@@ -52,7 +53,7 @@ class Parts:
 
 
 def compose(inherited: Prefork, number: int, sockets: Sockets, counters: ConnectionCounters, exports: Exports) -> Parts:
-    """Make the parts of worker `number`. To be called in its event loop."""
+    """Make the parts of worker `number`. Must be called in its event loop."""
     config = inherited.config
     loop = asyncio.get_running_loop()
     connections = Connections()
@@ -128,11 +129,11 @@ def _admin_listener(inherited: Prefork, sockets: Sockets, http: HttpContext, cap
         http.log,
         inherited.config.handshake_timeout,
     )
-    # Whoever operates the server gets in also when it is full.
+    # Operators can connect to the admin port even if the server is full.
     has_room = partial(capacity.has_room, extra=_ADMIN_CONNECTIONS)
     return Listener(sockets.admin, starter, has_room, http.counters, http.log)
 
 
 def _are_local(listening: list[socket.socket]) -> bool:
-    """Tell whether only this machine can connect."""
+    """Tell whether all sockets listen on loopback addresses, so that only this machine can connect."""
     return all(is_loopback(str(one.getsockname()[0])) for one in listening)

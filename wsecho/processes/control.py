@@ -1,4 +1,7 @@
-"""What tells a worker to stop or to load again: signals, if it is alone, or else its supervisor."""
+"""How a worker is told to shut down or to reload its files: by signals and, if it has a supervisor, by the supervisor.
+
+Also the log lines `listening` and `reloaded`, which a single worker and a supervisor write alike.
+"""
 
 import asyncio
 import os
@@ -14,132 +17,145 @@ from wsecho.processes.binding import Sockets
 from wsecho.processes.prefork import Prefork
 from wsecho.processes.terminal import Terminal, ignores_hangups
 
-# What a supervisor sends. It is held back in a new worker until that can obey.
-SUPERVISORS_SIGNALS = {signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP}
+# The signals that a supervisor sends to its workers. A new worker blocks them until it has installed its handlers.
+SUPERVISOR_SIGNALS = {signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP}
 
 
-class Stop:
-    """A worker's end: not asked for, asked for, or at once."""
+class Shutdown:
+    """The shutdown of a worker: not requested, requested, or requested without waiting for clients."""
 
     def __init__(self, connections: Connections) -> None:
-        self.asked = asyncio.Event()
-        self.hurried = False
+        self.requested = asyncio.Event()
+        self.is_immediate = False
         self._connections = connections
 
-    def ask(self) -> None:
-        """Begin to drain."""
-        self.asked.set()
+    def request(self) -> None:
+        """Request a graceful shutdown: the worker begins to drain."""
+        self.requested.set()
 
-    def at_once(self) -> None:
-        """Cut off whoever is left."""
-        self.hurried = True
+    def request_immediate(self) -> None:
+        """End the drain now, or request a shutdown without one: the connections that are open are aborted."""
+        self.is_immediate = True
         self._connections.end_drain()
-        self.asked.set()
+        self.requested.set()
 
-    def ask_again(self) -> None:
-        """Begin to drain, the first time; the second time, end it."""
-        if self.asked.is_set():
-            self.at_once()
-        self.ask()
+    def request_or_end_drain(self) -> None:
+        """Request a graceful shutdown. If one was requested before, end its drain now."""
+        if self.requested.is_set():
+            self.request_immediate()
+        self.request()
 
 
 class Control(Protocol):
-    """Where a worker's orders come from. `is_alone` tells that it is the whole server."""
+    """Connects a worker to whatever tells it to stop or reload.
 
-    is_alone: bool
+    `is_only_worker` tells whether the worker is the whole server: it has no supervisor.
+    """
 
-    def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
-        """Listen to orders from now on."""
+    is_only_worker: bool
 
-    def accepts(self, sockets: Sockets) -> None:
-        """The worker takes connections."""
+    def install_handlers(self, loop: asyncio.AbstractEventLoop, shutdown: Shutdown) -> None:
+        """From now on, call `shutdown` or reload when a signal or the supervisor demands it."""
+
+    def report_accepting(self, sockets: Sockets) -> None:
+        """Report that the worker accepts connections on `sockets`."""
 
 
 class SignalControl:
-    """Orders of a worker without supervisor: SIGTERM and SIGINT stop it, a second one at once; SIGHUP loads again."""
+    """Control of a worker without a supervisor.
 
-    is_alone = True
+    SIGTERM and SIGINT shut it down gracefully; a second one ends the drain at once. SIGHUP reloads, or acts like
+    SIGTERM if the terminal has hung up.
+    """
+
+    is_only_worker = True
 
     def __init__(self, inherited: Prefork) -> None:
         self._inherited = inherited
         self._terminal = Terminal()
 
-    def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
-        """Handle the signals."""
-        loop.add_signal_handler(signal.SIGTERM, stop.ask_again)
-        loop.add_signal_handler(signal.SIGINT, stop.ask_again)
+    def install_handlers(self, loop: asyncio.AbstractEventLoop, shutdown: Shutdown) -> None:
+        """Handle SIGTERM, SIGINT and, unless it is ignored, SIGHUP."""
+        loop.add_signal_handler(signal.SIGTERM, shutdown.request_or_end_drain)
+        loop.add_signal_handler(signal.SIGINT, shutdown.request_or_end_drain)
         if not ignores_hangups():
-            loop.add_signal_handler(signal.SIGHUP, self._on_hangup, stop)
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup, shutdown)
 
-    def accepts(self, sockets: Sockets) -> None:
-        """Say so."""
-        self._inherited.shared_page.worker_table.accepts(0)
-        announce(self._inherited, sockets)
+    def report_accepting(self, sockets: Sockets) -> None:
+        """Enter it in the worker table and log it."""
+        self._inherited.shared_page.worker_table.accepting(0)
+        log_listening(self._inherited, sockets)
 
-    def _on_hangup(self, stop: Stop) -> None:
-        if self._terminal.has_gone():
-            stop.ask_again()
+    def _on_hangup(self, shutdown: Shutdown) -> None:
+        if self._terminal.has_hung_up():
+            shutdown.request_or_end_drain()
         else:
             reload(self._inherited)
 
 
 class SupervisorControl:
-    """Orders of a worker that a supervisor started.
+    """Control of a worker that a supervisor started.
 
-    SIGTERM drains, however often it comes: service managers send it to every process, the supervisor passes it on, and
-    that is no second one. SIGQUIT ends the drain. SIGINT, which a terminal sends to every process, is the supervisor's
-    to pass on. Its death, at which `supervisor` ends, ends everything.
+    SIGTERM starts a graceful shutdown, and further SIGTERMs change nothing: a service manager sends SIGTERM to every
+    process, and the supervisor passes it on, so a worker can get two that mean one. SIGQUIT ends the drain. A terminal
+    sends SIGINT to every process; workers ignore it, because the supervisor handles it. The death of the supervisor
+    closes the other end of `supervisor`, which ends the worker without waiting for clients.
     """
 
-    is_alone = False
+    is_only_worker = False
 
     def __init__(self, inherited: Prefork, supervisor: socket.socket) -> None:
         self._inherited = inherited
         self._supervisor = supervisor
 
-    def obey(self, loop: asyncio.AbstractEventLoop, stop: Stop) -> None:
-        """Handle the signals, those first that came before."""
-        loop.add_signal_handler(signal.SIGTERM, stop.ask)
-        loop.add_signal_handler(signal.SIGQUIT, stop.at_once)
+    def install_handlers(self, loop: asyncio.AbstractEventLoop, shutdown: Shutdown) -> None:
+        """Handle the supervisor's signals, including those that arrived while they were blocked, and its death."""
+        loop.add_signal_handler(signal.SIGTERM, shutdown.request)
+        loop.add_signal_handler(signal.SIGQUIT, shutdown.request_immediate)
         if not ignores_hangups():
             loop.add_signal_handler(signal.SIGHUP, partial(reload, self._inherited))
-        loop.add_reader(self._supervisor, stop.at_once)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISORS_SIGNALS)
+        loop.add_reader(self._supervisor, shutdown.request_immediate)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SUPERVISOR_SIGNALS)
 
-    def accepts(self, sockets: Sockets) -> None:
-        """Tell the supervisor which process does."""
+    def report_accepting(self, sockets: Sockets) -> None:
+        """Send the process id of this worker to the supervisor."""
         self._supervisor.send(os.getpid().to_bytes(REPORT_SIZE, "big"))
 
 
-# A report is the process id of a worker that takes connections.
+# Bytes of a report: the process id of a worker that accepts connections.
 REPORT_SIZE = 8
 
 
-def announce(inherited: Prefork, sockets: Sockets, **facts: Any) -> None:
-    """Log that the server takes connections, and where; tell whoever watches a terminal what there is to do."""
+def log_listening(inherited: Prefork, sockets: Sockets, **fields: Any) -> None:
+    """Log that the server accepts connections, on which addresses, with the further `fields`.
+
+    If the log goes to a terminal, also print the URLs to try and how to stop the server.
+    """
     if inherited.config.public and not sockets.admin and inherited.access.policy.metrics is None:
         inherited.log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
     secure = "s" if inherited.encryption else ""
     public = sockets.public[0].getsockname()
     admin = sockets.admin[0].getsockname() if sockets.admin else None
     url = _url(f"http{secure}", public)
-    place = dict(zip(("host", "port"), public[:2], strict=True)) if isinstance(public, tuple) else {}
+    address = dict(zip(("host", "port"), public[:2], strict=True)) if isinstance(public, tuple) else {}
     if admin:
-        facts["admin_port"] = admin[1] if isinstance(admin, tuple) else _url("http", admin)
-    inherited.log.info("listening", url=url, **place, codec=inherited.codec.name, **facts)
-    sees_all = inherited.config.log_level == "debug"
+        fields["admin_port"] = admin[1] if isinstance(admin, tuple) else _url("http", admin)
+    inherited.log.info("listening", url=url, **address, codec=inherited.codec.name, **fields)
+    is_debug = inherited.config.log_level == "debug"
     structured_log.print_hints(
         f"    test client   {url}",
         f"    WebSocket     {_url(f'ws{secure}', public)}",
         f"    metrics       {_url('http', admin) if admin else url}/metrics",
         "    stop          Ctrl+C, and again to wait for nobody",
-        f"    connections   {'one line below as each comes and goes' if sees_all else '--log-level debug shows each'}",
+        f"    connections   {'one line below as each comes and goes' if is_debug else '--log-level debug shows each'}",
     )
 
 
 def _url(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
-    """Return the URL of a listening socket: localhost where it listens on all addresses; `unix:` and the path of a
-    Unix-domain socket, which begins with `@` where it is abstract, as systemd writes it.
+    """Return the URL of a listening socket.
+
+    The host is localhost if the socket listens on all addresses. A Unix-domain socket gets `unix:` and its path; the
+    path of an abstract socket begins with `@`, as systemd writes it.
     """
     if not isinstance(address, tuple):
         return f"unix:{os.fsdecode(address).replace(chr(0), '@', 1)}"
@@ -150,12 +166,12 @@ def _url(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
 
 
 def reload(inherited: Prefork) -> None:
-    """Load everything again that can be; what cannot be loaded stays as it was."""
+    """Reload all files that can be reloaded, and log the result. What fails to load stays as it was."""
     log = inherited.log
     failed = False
-    for load in inherited.reloads:
+    for reload_part in inherited.reloads:
         try:
-            load()
+            reload_part()
         except (OSError, ValueError) as error:
             log.error("not reloaded", error=inherited.config.with_sources(str(error)))
             failed = True

@@ -1,4 +1,4 @@
-"""How many file descriptors there are, and how many connections they suffice for."""
+"""The limit of open file descriptors, and how many connections it allows."""
 
 import contextlib
 import resource
@@ -7,26 +7,31 @@ from collections.abc import Sized
 from wsecho.connections.capacity import Capacity
 from wsecho.options.option import OptionError
 
-# Descriptors kept for everything that is not a connection, and for those that are to be told that there is no room.
+# File descriptors that are kept for everything but accepted connections, which includes the connections that are
+# answered with 503 because the server is full: at most so many of those at a time.
 _SPARE_DESCRIPTORS = 256
-_MOST_TOLD_AT_ONCE = 64
-# With fewer there is hardly a connection, or not even an event loop, whose library then says so in many ways.
-_LEAST_DESCRIPTORS = 32
+_MAX_REFUSED_AT_ONCE = 64
+# With fewer file descriptors the server could hardly hold a connection, or not even make an event loop, and the error
+# messages of its libraries would differ.
+_MIN_DESCRIPTORS = 32
 
 
 def raise_limit() -> None:
-    """Raise the soft limit to the hard one, if that can be. Raises OSError if it is too low."""
+    """Raise the soft limit to the hard one, if the system allows it.
+
+    Raises OSError if the limit is too low even so; the text is one line for the user.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Some systems have a hard limit of infinity, and do not mean it.
+    # Some systems report an unlimited hard limit and then refuse it.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    if soft < _LEAST_DESCRIPTORS:
-        raise OSError(f"only {soft} files may be open (ulimit -n): at least {_LEAST_DESCRIPTORS} are needed")
+    if soft < _MIN_DESCRIPTORS:
+        raise OSError(f"only {soft} files may be open (ulimit -n): at least {_MIN_DESCRIPTORS} are needed")
 
 
 def check_capacity(max_connections: int) -> None:
-    """Raise OptionError if there are too few descriptors for what was asked for."""
+    """Raise OptionError if the file descriptors do not suffice for `max_connections`."""
     most, spare = _descriptors()
     if max_connections > most:
         raise OptionError(
@@ -36,13 +41,13 @@ def check_capacity(max_connections: int) -> None:
 
 
 def capacity(connections: Sized, max_connections: int) -> Capacity:
-    """Let in as many connections as were asked for, or as the descriptors suffice for."""
+    """Return a capacity of `max_connections` or, if that is 0, of as many as the file descriptors suffice for."""
     most, spare = _descriptors()
-    return Capacity(connections, max_connections or most, min(_MOST_TOLD_AT_ONCE, spare // 2))
+    return Capacity(connections, max_connections or most, min(_MAX_REFUSED_AT_ONCE, spare // 2))
 
 
 def _descriptors() -> tuple[int, int]:
-    """Return how many there are for connections, and how many for everything else."""
+    """Return how many file descriptors are for accepted connections, and how many for everything else."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = min(_SPARE_DESCRIPTORS, limit // 4)
     return limit - spare, spare

@@ -1,4 +1,4 @@
-"""A socket that accepts connections for less than the standard library's own does."""
+"""A listening socket that accepts a connection in less time than the standard library's own."""
 
 import _socket
 import socket
@@ -7,11 +7,11 @@ from typing import Any, cast
 from wsecho.http.addresses import Address, unmapped
 
 
-class _FrugalSocket(socket.socket):
-    """Tells its family and its type by their numbers.
+class _PlainSocket(socket.socket):
+    """A socket whose `family` and `type` are plain integers.
 
-    The standard library makes members of enumerations of them, each time that they are asked for: four times until an
-    accepted socket has its transport, for as much as a system call each.
+    In the standard library these properties convert to members of an enumeration at each access. An accepted socket is
+    asked four times before it has its transport, and each conversion takes as long as a system call.
     """
 
     __slots__ = ()
@@ -20,28 +20,28 @@ class _FrugalSocket(socket.socket):
     type = cast(Any, _socket.socket.type)
 
 
-class _AcceptedSocket(_FrugalSocket):
-    """Knows who has connected, for it was told so when the connection was accepted."""
+class _AcceptedSocket(_PlainSocket):
+    """A connected socket that keeps the address of its peer, which `accept` returned."""
 
     __slots__ = ("peer",)
 
     peer: Address | None
 
     def getpeername(self) -> Address | None:
-        """Return that, without asking the system again."""
+        """Return the address of the peer, without a system call."""
         return self.peer
 
 
-class ListeningSocket(_FrugalSocket):
-    """A stream socket whose accepted sockets are frugal, too."""
+class ListeningSocket(_PlainSocket):
+    """A stream socket whose accepted sockets have the same plain `family` and `type`."""
 
     __slots__ = ()
 
     def accept(self) -> tuple[socket.socket, Address | None]:
-        """Accept a connection, as socket.socket does; return its socket and the address of its peer.
+        """Accept a connection, as socket.socket does. Return its socket and the address of its peer.
 
-        A client that comes by IPv4 has an IPv4 address, also where the socket takes both families. One that comes by a
-        Unix-domain socket has none.
+        A client that connects by IPv4 has an IPv4 address, also if the socket accepts both families. A client of a
+        Unix-domain socket has no address: None.
         """
         descriptor, peer = self._accept()  # type: ignore[attr-defined]
         accepted = _AcceptedSocket(self.family, self.type, self.proto, fileno=descriptor)

@@ -1,4 +1,4 @@
-"""What becomes of an error that nobody but the event loop catches."""
+"""Handles the exceptions that only the event loop catches: logs and counts those that are internal errors."""
 
 import asyncio
 from typing import Any
@@ -10,21 +10,21 @@ from wsecho.tls.transport import is_caused_by_peer
 
 
 class LoopErrors:
-    """Counts errors of ours, and logs them; one that a peer has caused is no error of ours."""
+    """Counts internal errors and logs them. An exception that a peer caused is not an internal error."""
 
     def __init__(self, counters: ConnectionCounters, log: structlog.typing.FilteringBoundLogger) -> None:
         self._counters = counters
         self._log = log
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Handle an error, as `loop.set_exception_handler` has it."""
+        """Handle an exception, with the arguments that `loop.set_exception_handler` describes."""
         error = context.get("exception")
         place = context.get("place")
         if not place and (isinstance(error, OSError) or is_caused_by_peer(error)):
-            # A peer that went at the wrong moment: its doing, not our error.
+            # The peer closed or reset the connection while the server was using it.
             self._log.debug("connection lost", cause=str(error))
             return
-        # First: to say it may take memory that is not there.
+        # Counted before it is logged: logging needs memory, which may be lacking.
         self._counters.internal_error(place or ("connection" if "transport" in context else "callback"))
         if place and isinstance(error, MemoryError):
             self._log.error("out of memory", place=place)

@@ -1,4 +1,4 @@
-"""What is made before any worker: one process makes it, and each worker inherits it by the fork."""
+"""What is prepared before the fork: one process makes it, and every worker inherits it."""
 
 import os
 import uuid
@@ -23,10 +23,10 @@ from wsecho.tls.server import Tls
 
 @dataclass(frozen=True, slots=True)
 class Prefork:
-    """What is made before any worker, and is the same for all of them.
+    """What is made before any worker starts, and is the same in all of them.
 
-    `reloads` are called on SIGHUP, by every worker and by their supervisor, from which later workers inherit. One that
-    fails raises OSError or ValueError with a line for the user, and leaves everything as it was.
+    Each worker calls all `reloads` on SIGHUP; so does the supervisor, from which later workers inherit. A reload that
+    fails raises OSError or ValueError, whose text is one line for the user, and leaves everything as it was.
     """
 
     config: Config
@@ -41,17 +41,18 @@ class Prefork:
 
 
 def prepare(config: Config, workers: int = 1) -> Prefork:
-    """Make what workers share. Raises OSError, RuntimeError or OptionError with a line for the user if that cannot be.
+    """Make what all workers share.
 
-    It starts no thread and no event loop, nor anything of OpenTelemetry's SDK: the process may fork afterwards.
+    Starts no thread, no event loop and nothing of OpenTelemetry's SDK, so that the process can fork afterwards. Raises
+    OSError, RuntimeError or OptionError if the server cannot start; the text is one line for the user.
     """
     descriptors.raise_limit()
     descriptors.check_capacity(config.max_connections)
     log = structured_log.configure(config.log_level, config.log_format)
-    for facts in environment.ignored(os.environ):
-        log.warning("a variable is ignored", **facts)
-    chosen = selection.load(config.codec)
-    if chosen.name == "python" and config.codec == "auto":
+    for fields in environment.ignored(os.environ):
+        log.warning("a variable is ignored", **fields)
+    codec = selection.load(config.codec)
+    if codec.name == "python" and config.codec == "auto":
         hidden = selection.hidden_installation()
         remedy = (
             f"run 'wsecho': {hidden} is hidden by this folder"
@@ -63,9 +64,9 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
     access = AccessControl(config, log)
     return Prefork(
         config=config,
-        codec=chosen,
+        codec=codec,
         pages=Assets(assets.directory()),
-        shared_page=SharedPage(workers, chosen.name),
+        shared_page=SharedPage(workers, codec.name),
         instance_id=str(uuid.uuid4()),
         encryption=encryption,
         access=access,

@@ -1,4 +1,4 @@
-"""What the process does before anything else, and before the imports that take most of the start."""
+"""Prepares signals and standard streams before the imports, which take most of the start."""
 
 import os
 import signal
@@ -11,10 +11,10 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 def begin() -> None:
-    """Let signals end the start, and no descriptor of ours be taken for a standard stream.
+    """Make SIGTERM and SIGINT end the process during its start, and open standard streams that are closed.
 
-    Process 1 of a container, as which we may run, is by default deaf to SIGTERM. The event loop handles signals later.
-    Whoever held them back for us meanwhile (`env --block-signal`) need not do so any longer.
+    Process 1 of a container, which this may be, ignores SIGTERM by default. The event loop handles the signals later.
+    The signals are also unblocked, because the image blocks them until here (`env --block-signal`).
     """
     for number in _STOPPING:
         signal.signal(number, _end)
@@ -22,22 +22,23 @@ def begin() -> None:
     open_standard_streams()
     if not ignores_hangups():
         terminal = Terminal()
-        # What could be loaded again has yet to be loaded.
-        signal.signal(signal.SIGHUP, lambda number, frame: _end(number, frame) if terminal.has_gone() else None)
+        # A reload has nothing to do yet: no file has been loaded.
+        signal.signal(signal.SIGHUP, lambda number, frame: _end(number, frame) if terminal.has_hung_up() else None)
 
 
 def open_standard_streams() -> None:
-    """Open the null device where whoever started us has closed a standard stream.
+    """Open the null device in place of each standard stream that was closed before the process started.
 
-    Else a socket would be given its number, and be written to, inherited or, by the event loop, refused.
+    Otherwise a socket would get the number of that stream. Then log lines could be written to the socket, children
+    would inherit it, or the event loop would refuse it.
     """
     for descriptor in _STANDARD_STREAMS:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """End the process. An exception might come in the middle of an import, or of a callback that swallows it."""
+    """End the process. An exception could be raised inside an import, or inside a callback that discards it."""
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The terminal that the server was started from, if there is one."""
+"""The terminal that the server was started from, if any: it decides what SIGHUP means."""
 
 import os
 import signal
@@ -6,17 +6,17 @@ import sys
 
 
 class Terminal:
-    """SIGHUP means two things: load your files again, or, as ever, your terminal has gone. This tells which."""
+    """Tells the two meanings of SIGHUP apart: "reload the files", and the original "the terminal has hung up"."""
 
     def __init__(self) -> None:
         streams = (sys.stdin, sys.stdout, sys.stderr)
         self._descriptors = [stream.fileno() for stream in streams if stream is not None and stream.isatty()]
 
-    def has_gone(self) -> bool:
-        """Tell whether there was a terminal and it has hung up."""
+    def has_hung_up(self) -> bool:
+        """Tell whether the server was started from a terminal that has hung up since."""
         return not all(os.isatty(descriptor) for descriptor in self._descriptors)
 
 
 def ignores_hangups() -> bool:
-    """Tell whether whoever started us wants us to outlive the terminal, as `nohup` does: SIGHUP is ignored."""
+    """Tell whether SIGHUP is ignored: the process was started to outlive its terminal, for example with `nohup`."""
     return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

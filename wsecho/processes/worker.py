@@ -1,4 +1,4 @@
-"""A worker: one event loop, from its start to the end of its drain."""
+"""A worker: a process with one event loop, from its start to the end of its graceful shutdown."""
 
 import asyncio
 import gc
@@ -15,19 +15,20 @@ from wsecho.options.config import Config
 from wsecho.processes import binding, prefork
 from wsecho.processes.binding import Sockets
 from wsecho.processes.composition import Parts, compose
-from wsecho.processes.control import Control, SignalControl, Stop
+from wsecho.processes.control import Control, Shutdown, SignalControl
 from wsecho.processes.loop_errors import LoopErrors
 from wsecho.processes.prefork import Prefork
 from wsecho.telemetry.exports import Exports
 
-# Objects made and not freed before the collector looks at the youngest ones: those of some hundred connections.
+# The garbage collector visits the youngest objects when this many more were allocated than freed: the objects of some
+# hundred connections.
 _GARBAGE_THRESHOLD = 10_000
 
 
 def run(config: Config) -> None:
-    """Serve, as the only worker, until SIGTERM or SIGINT.
+    """Serve as the only worker, in this process, until SIGTERM or SIGINT.
 
-    Raises OSError, RuntimeError or OptionError with a line for the user when it cannot start.
+    Raises OSError, RuntimeError or OptionError if the server cannot start; the text is one line for the user.
     """
     inherited = prefork.prepare(config)
     bound = binding.listen(config)
@@ -40,7 +41,7 @@ def run(config: Config) -> None:
 
 
 def serve(inherited: Prefork, number: int, sockets: Sockets, control: Control) -> None:
-    """Be worker `number` until `orders` say otherwise and the drain has ended."""
+    """Run worker `number` on `sockets` until `control` demands a shutdown and the drain has ended."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(inherited, number, sockets, control))
 
@@ -57,32 +58,33 @@ async def _serve(inherited: Prefork, number: int, sockets: Sockets, control: Con
     exports = _start_exports(inherited, control)
     counters = _start_counting(inherited, number)
     parts = compose(inherited, number, sockets, counters, exports)
-    stop = Stop(parts.connections)
-    control.obey(asyncio.get_running_loop(), stop)
+    shutdown = Shutdown(parts.connections)
+    control.install_handlers(asyncio.get_running_loop(), shutdown)
     inherited.access.start(asyncio.get_running_loop())
     sweeping = asyncio.create_task(sweep(parts.connections, parts.timers, counters, sweep_interval(inherited.config)))
-    _calm_garbage_collector()
-    for accepting in parts.listeners:
-        accepting.start()
-    control.accepts(sockets)
-    await stop.asked.wait()
+    _reduce_garbage_collection()
+    for listener in parts.listeners:
+        listener.start()
+    control.report_accepting(sockets)
+    await shutdown.requested.wait()
     left = await _drain(inherited, parts)
     sweeping.cancel()
-    exports.shutdown(0.0 if stop.hurried else left)
-    # The loop takes its handlers with it, and by default a late signal would kill what is ending well.
+    exports.shutdown(0.0 if shutdown.is_immediate else left)
+    # The signal handlers end with the event loop. A later signal would then have its default effect: it would kill this
+    # process, which is about to exit with code 0.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 
 def _start_exports(inherited: Prefork, control: Control) -> Exports:
     exports = Exports(inherited.instance_id, inherited.log)
     exports.log_lines()
-    if control.is_alone:
+    if control.is_only_worker:
         exports.push(inherited.shared_page)
     return exports
 
 
 def _start_counting(inherited: Prefork, number: int) -> ConnectionCounters:
-    """Return what counts in the worker's row, and let the event loop and the log count their errors there."""
+    """Return the counters of worker `number`, and make the event loop and the log count their errors in them."""
     counters = ConnectionCounters(inherited.shared_page.rows[number])
     asyncio.get_running_loop().set_exception_handler(LoopErrors(counters, inherited.log).handle)
     structured_log.count_dropped(counters.log_lines_dropped)
@@ -91,21 +93,27 @@ def _start_counting(inherited: Prefork, number: int) -> ConnectionCounters:
 
 
 async def _drain(inherited: Prefork, parts: Parts) -> float:
-    """End all connections, and return what is left of the time for that, in seconds."""
+    """Shut down gracefully: wait for the drain delay, stop listening, and close all connections.
+
+    Returns the seconds that are left of the drain timeout.
+    """
     config, log = inherited.config, inherited.log
     deadline = monotonic() + config.drain_timeout
     log.info("draining", connections=len(parts.connections))
     parts.health.draining = True
     await parts.connections.delay_drain(config.drain_delay)
-    for accepting in parts.listeners:
-        accepting.close()
-    cut = await parts.connections.drain(deadline - monotonic())
-    log.info("stopped", cut_off=cut)
+    for listener in parts.listeners:
+        listener.close()
+    aborted = await parts.connections.drain(deadline - monotonic())
+    log.info("stopped", cut_off=aborted)
     return deadline - monotonic()
 
 
-def _calm_garbage_collector() -> None:
-    """Let it never look again at what lives as long as the process, and seldom at connections: they free themselves."""
+def _reduce_garbage_collection() -> None:
+    """Exclude the objects that live as long as the process from garbage collection, and collect others less often.
+
+    The objects of a connection do not need it: they are freed when their last reference goes.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE_THRESHOLD)
