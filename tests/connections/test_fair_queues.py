@@ -20,10 +20,10 @@ def test_room_is_little_for_the_rest_of_a_turn_that_inflating_took_much_of(codec
         assert (budget.is_full(), budget.room()) == (False, 16 << 10)
         budget.spend(MILLISECOND)
         assert (budget.is_full(), budget.room()) == (True, 512)
-        assert (budget.number, budget.spent) == (0, 25 * MILLISECOND)
+        assert (budget.iteration, budget.spent) == (0, 25 * MILLISECOND)
         await asyncio.sleep(0)
         assert (budget.is_full(), budget.room()) == (False, 16 << 10)
-        assert (budget.number, budget.spent) == (1, 0)
+        assert (budget.iteration, budget.spent) == (1, 0)
 
     asyncio.run(go_round())
 

@@ -1,7 +1,8 @@
-"""permessage-deflate (RFC 7692): what is agreed on in the handshake.
+"""Negotiates permessage-deflate (RFC 7692) in the opening handshake.
 
-Nothing is ever compressed here. The echo of a compressed message is the message's own bytes, which the client can read
-if it reads with the window and the context that it writes with. So only agreements that make it do so are made.
+The server never compresses. The echo of a compressed message consists of the client's own bytes. The client can read
+them if it reads with the same window and context that it writes with. So the server accepts only offers for which it
+can make sure of that.
 """
 
 import re
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 
 _NAME = "permessage-deflate"
 _LARGEST_WINDOW = 15
-# zlib cannot write with a window of 2**8 bytes, so hardly a client could keep an agreement on it; it reads with 2**9.
+# The smallest window that zlib compresses with is 2**9 bytes, so hardly any client could keep to 2**8.
 _SMALLEST_WINDOW = 9
 
-# RFC 6455 section 9.1. One class of characters a group, nothing nested: linear on any input.
+# RFC 6455 section 9.1. Each group is one class of characters and nothing is nested, so matching is linear on any input.
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*(?:({_TOKEN})|"({_TOKEN})"))?', re.ASCII)
 _EXTENSION = re.compile(rf"[ \t]*({_TOKEN})", re.ASCII)
@@ -24,10 +25,10 @@ Parameters = list[tuple[str, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What both directions of a connection keep to. `header` is the answer's Sec-WebSocket-Extensions value.
+    """The parameters of both directions of a connection. `header` is the Sec-WebSocket-Extensions value of the answer.
 
-    `window_bits` are those that the client reads with. One that was told to write with fewer, and does not, can read
-    its echo nevertheless: Java's libraries cannot write with fewer than 15.
+    `window_bits` is the window that the client reads with. A client that was told to write with a smaller window, and
+    does not, can read its echo nevertheless: Java's libraries cannot write with fewer than 15 bits.
     """
 
     window_bits: int
@@ -38,7 +39,7 @@ class Agreement:
 def parse_extensions(header: str) -> list[tuple[str, Parameters]]:
     """Return the extensions offered in a Sec-WebSocket-Extensions value, with their parameters, in order.
 
-    Raises ValueError where the value is not what RFC 6455 section 9.1 allows.
+    Raises ValueError if the value does not follow RFC 6455 section 9.1.
     """
     offers: list[tuple[str, Parameters]] = []
     position = 0
@@ -62,7 +63,7 @@ def parse_extensions(header: str) -> list[tuple[str, Parameters]]:
 
 
 def agree(offers: list[tuple[str, Parameters]]) -> Agreement | None:
-    """Return the agreement on the first offer that can be kept symmetrically, or None to decline all."""
+    """Return the agreement on the first offer for which both directions can use the same settings; None if none is."""
     for name, parameters in offers:
         if name == _NAME and (agreement := _agree_on(parameters)):
             return agreement
@@ -70,7 +71,7 @@ def agree(offers: list[tuple[str, Parameters]]) -> Agreement | None:
 
 
 def _agree_on(parameters: Parameters) -> Agreement | None:
-    """Answer one offer (RFC 7692 section 7.1). Unknown, repeated and malformed parameters decline it (section 7)."""
+    """Answer one offer (RFC 7692 section 7.1). None declines it, as for unknown, repeated or malformed parameters."""
     offered = dict(parameters)
     if len(offered) != len(parameters) or not all(_is_valid(name, value) for name, value in parameters):
         return None
@@ -79,13 +80,15 @@ def _agree_on(parameters: Parameters) -> Agreement | None:
     if server_bits < _SMALLEST_WINDOW:
         return None
     answer = [_NAME]
-    # Section 7.1.1: a client that wants no context from us must not use any itself, or could not read its echoes; and
-    # the echoes of one that uses none have none. The answer says both, which every client must accept.
+    # Section 7.1.1: a client that wants the server to use no context must not use any itself, or it could not read its
+    # echoes. The echoes to a client that uses no context use none either. So the answer contains both parameters, which
+    # every client must accept.
     context_takeover = "server_no_context_takeover" not in offered and "client_no_context_takeover" not in offered
     if not context_takeover:
         answer += ["server_no_context_takeover", "client_no_context_takeover"]
-    # Section 7.1.2: likewise for the window, but the client can be told only if it offered to be. A value in its offer
-    # is a hint and no promise: many that give one write with the largest window unless they are told.
+    # Section 7.1.2: the same holds for the window, but the answer may limit the client's window only if the offer
+    # allows it. A value in the offer is a hint, not a promise: many clients that give one write with the largest window
+    # unless the answer limits it.
     if "server_max_window_bits" in offered:
         answer.append(f"server_max_window_bits={server_bits}")
     if (written_bits := min(server_bits, client_bits)) < _LARGEST_WINDOW:

@@ -1,4 +1,4 @@
-"""The opening handshake, server side (RFC 6455 section 4.2)."""
+"""The server's side of the opening handshake (RFC 6455 section 4.2)."""
 
 import base64
 import binascii
@@ -14,24 +14,24 @@ from wsecho.websocket.upgrade import Upgrade
 # RFC 6455 section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
-# RFC 9110 section 5.6.2. Linear on any input: one character class, no alternatives.
+# RFC 9110 section 5.6.2. One character class without alternatives, so matching is linear on any input.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
-# What `choose_subprotocol` is told by configuration instead of a list of names.
+# Policies for `choose_subprotocol` that are not lists of names.
 FIRST_OFFERED = "first"
 NONE = "none"
 
 
 def accept_key(key: str) -> str:
-    """Return the Sec-WebSocket-Accept value that proves we read `key` (RFC 6455 section 4.2.2, step 5.4)."""
+    """Return the Sec-WebSocket-Accept value, which proves that `key` was read (RFC 6455 section 4.2.2, step 5.4)."""
     return base64.b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
 
 
 def is_attempted(request: Request) -> bool:
-    """Tell whether the client meant to open a WebSocket.
+    """Return whether the client tried to open a WebSocket.
 
-    A proxy that drops Upgrade or Connection leaves the Sec-WebSocket fields behind; such a request deserves to hear
-    what is missing instead of getting a page.
+    A proxy that drops Upgrade or Connection leaves the Sec-WebSocket header fields in place. The answer to such a
+    request says what is missing, instead of being a page.
     """
     return request.has_token("upgrade", "websocket") or bool(
         request.values("sec-websocket-key") or request.values("sec-websocket-version")
@@ -39,7 +39,10 @@ def is_attempted(request: Request) -> bool:
 
 
 def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> Upgrade | Response:
-    """Check an attempted handshake. A refusal closes the connection: a proxy may take it for a tunnel by now."""
+    """Validate a handshake and return the upgrade, or a refusal.
+
+    A refusal closes the connection, because a proxy may already treat it as a tunnel.
+    """
     subprotocols = request.tokens("sec-websocket-protocol")
     if refusal := _refusal(request) or _refusal_of_subprotocols(subprotocols):
         return refusal
@@ -80,7 +83,8 @@ def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
 
 def _chosen_subprotocol(offers: list[str], policy: str) -> str | None:
     names = [offer for offer in offers if not carries_token(offer)]
-    # Who sends a token that way is a browser, and fails a connection whose offer goes unanswered.
+    # A client that sends a token in a subprotocol is a browser, and browsers fail the connection if the answer names no
+    # subprotocol.
     must_be_answered = len(names) < len(offers)
     return choose_subprotocol(names, policy) or (names[0] if must_be_answered else None)
 
@@ -99,10 +103,10 @@ def _acceptance(request: Request, subprotocol: str | None, agreement: deflate.Ag
 
 
 def choose_subprotocol(offers: list[str], policy: str) -> str | None:
-    """Return the subprotocol to speak, out of `offers` in the client's order of preference, or None.
+    """Return the subprotocol to use, out of `offers` in the client's order of preference, or None.
 
-    `policy` is `first` (the first one offered: browsers fail a connection whose offer goes unanswered), `none`, or a
-    comma-separated list of names in our order of preference.
+    `policy` is `first` (the first one offered, because browsers fail the connection if the answer names none), `none`,
+    or a comma-separated list of names in the server's order of preference.
     """
     if policy == FIRST_OFFERED:
         return offers[0] if offers else None
@@ -112,7 +116,7 @@ def choose_subprotocol(offers: list[str], policy: str) -> str | None:
 
 
 def is_subprotocol_policy(policy: str) -> bool:
-    """Tell whether `choose_subprotocol` understands `policy`."""
+    """Return whether `policy` is valid for `choose_subprotocol`."""
     return all(_TOKEN.fullmatch(name) for name in policy.split(","))
 
 
@@ -124,11 +128,11 @@ def _is_key(key: str) -> bool:
 
 
 def refuse(status: int, refusal: str, line: str, **headers: str) -> Response:
-    """Return the refusal of a handshake; `refusal` is its label in the metrics."""
+    """Return the response that refuses a handshake. `refusal` is the label of the reason in the metrics."""
     return plain(status, line, tuple(headers.items()), close=True, refusal=refusal)
 
 
 def upgrade_required(line: str, *, refusal: str = "") -> Response:
-    """Return the answer to a request that should have been a WebSocket handshake (RFC 6455 section 4.4)."""
+    """Return the response to a request that should have been a handshake, with status 426 (RFC 6455 section 4.4)."""
     headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
     return plain(426, line, headers, close=True, refusal=refusal)

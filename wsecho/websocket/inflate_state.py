@@ -1,8 +1,9 @@
-"""What zlib knows of a stream that it inflates, and Python's module does not say: whether it is between two blocks.
+"""Finds out whether a stream that zlib inflates is between two blocks, which Python's zlib module does not report.
 
-zlib tells it by `data_type` of the `z_stream` (zlib.h, at `inflate`), which Python's object has right behind its head.
-The structure is zlib's interface and does not change; whether it is in that place is found out at the start. Where it
-is not, a copy of the stream is asked, which takes several times as long as a short message does.
+zlib reports it in the field `data_type` of its `z_stream` (zlib.h, at `inflate`). In Python's decompression object, the
+`z_stream` follows the object head. The structure is zlib's interface and does not change. This module tests whether it
+is at that place when it is imported. If it is not, a copy of the stream gives the answer, which takes several times as
+long as a short message does.
 """
 
 import ctypes
@@ -10,22 +11,22 @@ import sys
 import zlib
 from typing import Protocol
 
-# `data_type` when a block has ended, no bits of the last byte are left, and it was not the stream's last block.
+# `data_type` when a block has ended, no bits of its last byte are left, and it was not the final block of the stream.
 BETWEEN_BLOCKS = 128
-# A last block without content.
+# An empty final block.
 _END = b"\x01\x00\x00\xff\xff"
 
 
 class InflateState(Protocol):
-    """Belongs to one stream, which must have been fed before, and must live as long."""
+    """The state of one stream. The stream must have been fed before, and must live as long as this object."""
 
     @property
     def value(self) -> int:
-        """BETWEEN_BLOCKS, or something else."""
+        """BETWEEN_BLOCKS, or another number."""
 
 
 class _Stream(ctypes.Structure):
-    """zlib's `z_stream`, up to `data_type`."""
+    """The beginning of zlib's `z_stream`, up to `data_type`."""
 
     _fields_ = (
         ("next_in", ctypes.c_void_p),
@@ -43,18 +44,18 @@ class _Stream(ctypes.Structure):
     )
 
 
-_AT = object.__basicsize__ + _Stream.data_type.offset
+_OFFSET = object.__basicsize__ + _Stream.data_type.offset
 
 
 class CopiedState:
-    """The state where it cannot be read: a copy of the stream tells, which can end only where a block can begin."""
+    """The state where it cannot be read: a copy of the stream accepts a final block only between two blocks."""
 
     def __init__(self, stream: "zlib._Decompress") -> None:
         self._stream = stream
 
     @property
     def value(self) -> int:
-        """BETWEEN_BLOCKS, or something else."""
+        """BETWEEN_BLOCKS, or another number."""
         copy = self._stream.copy()
         try:
             is_between = not copy.decompress(_END, 1) and copy.eof and not copy.unused_data
@@ -64,10 +65,10 @@ class CopiedState:
 
 
 def _read_state(stream: "zlib._Decompress") -> InflateState:
-    return ctypes.c_int.from_address(id(stream) + _AT)
+    return ctypes.c_int.from_address(id(stream) + _OFFSET)
 
 
-# Beginnings of streams, and where they end.
+# Beginnings of streams, and whether each ends between two blocks.
 _SAMPLES = {
     b"\x00\x00\x00\xff\xff": True,
     b"\x00\x00\x00\xff\xff\x00": False,
@@ -82,8 +83,8 @@ _SAMPLES = {
 
 
 def is_readable() -> bool:
-    """Tell whether Python's object is made as it is believed to be."""
-    if sys.implementation.name != "cpython" or type(zlib.decompressobj()).__basicsize__ < _AT + 4:
+    """Return whether Python's decompression object has the layout that `_read_state` expects."""
+    if sys.implementation.name != "cpython" or type(zlib.decompressobj()).__basicsize__ < _OFFSET + 4:
         return False
     for start, is_between in _SAMPLES.items():
         stream = zlib.decompressobj(-zlib.MAX_WBITS)

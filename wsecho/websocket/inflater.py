@@ -1,4 +1,4 @@
-"""Looking into compressed messages: they are inflated to be checked and measured, and the result is thrown away."""
+"""Validates compressed messages (RFC 7692): inflates them, measures the result and discards it."""
 
 import zlib
 from collections.abc import Callable
@@ -6,116 +6,125 @@ from collections.abc import Callable
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.inflate_state import BETWEEN_BLOCKS, InflateState, state_of
 
-# What a sender leaves out at the end of every message (RFC 7692 section 7.2.1).
+# The four octets that a sender leaves out at the end of every message (RFC 7692 section 7.2.1).
 _MESSAGE_END = b"\x00\x00\xff\xff"
 _PIECE_SIZE = 32 * 1024
-# zlib's state beside its window, about.
+# Approximate size, in bytes, of zlib's state without its window.
 _STATE_SIZE = 10 * 1024
-# What one connection may take of a turn of the loop, in nanoseconds, before others have theirs; and what, once all
-# together have taken very much.
-_MUCH = 3_000_000
-_MUCH_IN_ALL = 25_000_000
-_LITTLE = 400_000
-# Bytes that may arrive at once: nobody else is served while they are inflated, to a thousand times as much. Who comes
-# after all have taken too much gets room for what is inflated in less than a millisecond.
-_ROOM = 16 << 10
-_LITTLE_ROOM = 512
-# What is not worth finding out in which turn it was.
+# How long one connection may inflate in one iteration of the event loop, in nanoseconds, before other connections are
+# served first. The reduced limit holds once all connections together have inflated for _TOTAL_LIMIT in that iteration.
+_CONNECTION_LIMIT = 3_000_000
+_TOTAL_LIMIT = 25_000_000
+_REDUCED_CONNECTION_LIMIT = 400_000
+# The most bytes of one read. They can inflate to a thousand times as much, and nobody else is served meanwhile. Above
+# _TOTAL_LIMIT, a read brings only as much as is inflated in less than a millisecond.
+_READ_SIZE = 16 << 10
+_REDUCED_READ_SIZE = 512
+# As long as all connections together have inflated for fewer nanoseconds, it does not matter in which iteration, and
+# the end of the iteration is not waited for.
 _NEGLIGIBLE = 100_000
-# A connection's rate counts bytes. What takes longer than bytes that come out ever do counts as more of them; but one
-# that goes in stands for no more than this many, however long the system had something else to do in the meantime.
-_NANOSECONDS_FOR_A_BYTE = 8
-_MOST_FOR_A_BYTE = 16
-_MOST_FOR_A_CALL = 512
+# The rate limit of a connection counts bytes. Input that takes longer to inflate than its output explains counts as
+# more bytes, one for every _NANOSECONDS_PER_BYTE. But that is at most _LIMIT_PER_BYTE for each byte of input and
+# _LIMIT_PER_CALL for each call, however long other processes ran in the meantime.
+_NANOSECONDS_PER_BYTE = 8
+_LIMIT_PER_BYTE = 16
+_LIMIT_PER_CALL = 512
 
 
 class InflaterMemory:
-    """What the inflaters of a worker take, in bytes, and what they may take until no more compression is agreed on."""
+    """Bytes that the inflaters of a worker take, and the limit above which new connections get no compression."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
 
     def has_room(self) -> bool:
-        """Tell whether another connection may be promised an inflater."""
+        """Return whether compression may be negotiated for another connection."""
         return self.used < self.limit
 
 
 class InflateBudget:
-    """The turn that the event loop is in, and how long all connections of a worker have inflated in it."""
+    """How long all connections of a worker have inflated in the current iteration of the event loop.
 
-    __slots__ = ("_await_end", "clock", "number", "spent")
+    `spent` is nanoseconds. `iteration` is a number; iterations in which next to nothing is inflated get none of their
+    own.
+    """
 
-    def __init__(self, await_end: Callable[[], None], clock: Callable[[], int]) -> None:
-        """`await_end` has to see to it that `end` is called when the loop has come round. `clock` is monotonic, in
+    __slots__ = ("_schedule_end", "clock", "iteration", "spent")
+
+    def __init__(self, schedule_end: Callable[[], None], clock: Callable[[], int]) -> None:
+        """`schedule_end` must arrange that `end` is called in the next iteration. `clock` returns monotonic
         nanoseconds.
         """
-        self._await_end = await_end
+        self._schedule_end = schedule_end
         self.clock = clock
-        self.number = 0
+        self.iteration = 0
         self.spent = 0
 
     def spend(self, nanoseconds: int) -> None:
-        """Count what was taken of the turn."""
+        """Count time that was spent inflating in this iteration."""
         before = self.spent
         self.spent += nanoseconds
         if before < _NEGLIGIBLE <= self.spent:
-            self._await_end()
+            self._schedule_end()
 
     def is_full(self) -> bool:
-        """Tell whether all together have taken too much of one turn."""
-        return self.spent >= _MUCH_IN_ALL
+        """Return whether all connections together have spent too much of this iteration."""
+        return self.spent >= _TOTAL_LIMIT
 
     def room(self) -> int:
-        """Return how many bytes of a connection on which compression was agreed may arrive at once, now."""
-        return _LITTLE_ROOM if self.is_full() else _ROOM
+        """Return the most bytes that the next read may bring, on a connection with compression."""
+        return _REDUCED_READ_SIZE if self.is_full() else _READ_SIZE
 
     def end(self) -> None:
-        """Begin the next one."""
-        self.number += 1
+        """End this iteration: the next one begins."""
+        self.iteration += 1
         self.spent = 0
 
 
 class Inflater:
-    """Inflates the messages of one connection, a piece at a time. Made when the first compressed message comes."""
+    """Inflates the messages of one connection, a piece at a time. It is made when the first compressed message comes.
+
+    `cost` is what all input has cost, in bytes: what came out of it or, where it took longer, what takes as long.
+    """
 
     __slots__ = (
         "_agreement",
         "_budget",
         "_compressed",
-        "_counted",
-        "_has_ended",
-        "_is_spent",
+        "_is_exhausted",
+        "_iteration",
+        "_limit_exceeded",
+        "_measured_until",
         "_memory",
-        "_much_inflated",
-        "_number",
         "_spent",
         "_state",
         "_stream",
+        "_stream_ended",
         "cost",
     )
 
     def __init__(
-        self, agreement: Agreement, memory: InflaterMemory, budget: InflateBudget, much_inflated: Callable[[], None]
+        self, agreement: Agreement, memory: InflaterMemory, budget: InflateBudget, limit_exceeded: Callable[[], None]
     ) -> None:
-        """`much_inflated` is called, once or more often, where this is too much for one turn. `cost` is all that came
-        out, in bytes, or what takes as long.
+        """`limit_exceeded` is called, once or more often, when this connection has inflated for too long in one
+        iteration of the event loop.
         """
         self._agreement = agreement
         self._memory = memory
         self._budget = budget
-        self._much_inflated = much_inflated
-        # What was spent in the turn of that number, and until when it was counted.
-        self._number = 0
+        self._limit_exceeded = limit_exceeded
+        # Nanoseconds that this connection has spent in the iteration of that number; up to when time was measured.
+        self._iteration = 0
         self._spent = 0
-        self._counted = 0
+        self._measured_until = 0
         self.cost = 0
         self._stream: zlib._Decompress | None = None
         self._state: InflateState | None = None
         self._compressed = b""
-        # Whether all that can come out has come out, and whether the last block of a stream was the last that went in.
-        self._is_spent = True
-        self._has_ended = False
+        # Whether the input so far can give no more output, and whether it ends with the final block of a stream.
+        self._is_exhausted = True
+        self._stream_ended = False
         memory.used += self._size
 
     @property
@@ -123,14 +132,14 @@ class Inflater:
         return (1 << self._agreement.window_bits) + _STATE_SIZE
 
     def feed(self, compressed: bytes) -> None:
-        """Take the next bytes of a message. Then take `next_piece` to the end."""
+        """Accept the next bytes of a message. Then `next_piece` must be called until it returns nothing."""
         self._compressed = compressed
-        self._is_spent = not compressed
-        self._counted = self._budget.clock()
+        self._is_exhausted = not compressed
+        self._measured_until = self._budget.clock()
 
     def next_piece(self) -> bytes | None:
-        """Return the next inflated bytes, 32 KiB at most; empty if more input is needed, None if this is no deflate."""
-        while not self._is_spent:
+        """Return inflated bytes, at most 32 KiB; empty if more input is needed, None if the input is invalid."""
+        while not self._is_exhausted:
             size = len(self._compressed)
             if self._stream is None:
                 self._stream = zlib.decompressobj(-self._agreement.window_bits)
@@ -139,32 +148,35 @@ class Inflater:
                 piece = self._stream.decompress(self._compressed, _PIECE_SIZE)
             except zlib.error:
                 return None
-            self._has_ended = self._stream.eof
-            if self._has_ended:
-                # RFC 7692 section 7.2.3.4: after a last block comes another stream, or nothing. It starts without
-                # context: no sender is known to refer back across such a block.
+            self._stream_ended = self._stream.eof
+            if self._stream_ended:
+                # RFC 7692 section 7.2.3.4: after a final block comes another stream, or nothing. The new stream starts
+                # without context, because no sender is known to refer back across a final block.
                 self._compressed = self._stream.unused_data
                 self._stream = None
-                self._is_spent = not self._compressed
+                self._is_exhausted = not self._compressed
             else:
                 self._compressed = self._stream.unconsumed_tail
                 # A piece that could have been longer is the last one.
-                self._is_spent = len(piece) < _PIECE_SIZE and not self._compressed
+                self._is_exhausted = len(piece) < _PIECE_SIZE and not self._compressed
             self._count(size - len(self._compressed), len(piece))
             if piece:
                 return piece
         return b""
 
     def end_message(self) -> bool:
-        """Tell whether the message whose last bytes were fed is whole. Forget the context, unless it is to be kept."""
-        is_whole = self._has_ended or self._takes_message_end()
-        self._has_ended = False
+        """Return whether the message whose last bytes were fed is complete.
+
+        Drop the context unless context takeover was negotiated (RFC 7692 section 7.1.1).
+        """
+        is_whole = self._stream_ended or self._accepts_message_end()
+        self._stream_ended = False
         if not self._agreement.context_takeover:
             self._stream = None
         return is_whole
 
-    def _takes_message_end(self) -> bool:
-        """Feed what the sender left out: it must be the rest of an empty block, and the last octets of that."""
+    def _accepts_message_end(self) -> bool:
+        """Inflate the octets that the sender left out. They must be the last octets of an empty stored block."""
         if self._stream is None or self._state is None:
             return False
         try:
@@ -172,7 +184,7 @@ class Inflater:
         except zlib.error:
             return False
         if self._stream.eof:
-            # That block was marked as the last one.
+            # The sender has marked that block as final.
             is_whole = not self._stream.unused_data
             self._stream = None
         else:
@@ -183,19 +195,19 @@ class Inflater:
     def _count(self, consumed: int, inflated: int) -> None:
         budget = self._budget
         now = budget.clock()
-        taken = now - self._counted
-        self._counted = now
-        most = consumed * _MOST_FOR_A_BYTE + _MOST_FOR_A_CALL
-        self.cost += max(inflated, min(taken // _NANOSECONDS_FOR_A_BYTE, most))
-        budget.spend(taken)
-        if self._number != budget.number:
-            self._number = budget.number
+        elapsed = now - self._measured_until
+        self._measured_until = now
+        most = consumed * _LIMIT_PER_BYTE + _LIMIT_PER_CALL
+        self.cost += max(inflated, min(elapsed // _NANOSECONDS_PER_BYTE, most))
+        budget.spend(elapsed)
+        if self._iteration != budget.iteration:
+            self._iteration = budget.iteration
             self._spent = 0
-        self._spent += taken
-        if self._spent >= (_LITTLE if budget.is_full() else _MUCH):
-            self._much_inflated()
+        self._spent += elapsed
+        if self._spent >= (_REDUCED_CONNECTION_LIMIT if budget.is_full() else _CONNECTION_LIMIT):
+            self._limit_exceeded()
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         self._stream = self._state = None
         self._memory.used -= self._size

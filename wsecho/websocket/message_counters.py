@@ -1,25 +1,27 @@
-"""What the echo counts, message by message, in its worker's row.
+"""Counts what the echo receives and sends, in the row of counters of its worker.
 
-`wsecho/codec/native/message_counters.pyx` is the compiled twin.
+`wsecho/codec/native/message_counters.pyx` is the same class for the compiled codec.
 """
 
 import ctypes
 from bisect import bisect_left
 
-# Inclusive upper bounds, in bytes: 64 B to 64 MiB by powers of four, so that a bucket is found by shifting.
+# Inclusive upper bounds of the histogram of message sizes: 64 B to 64 MiB, by powers of four, so that shifting a number
+# finds the bucket.
 MESSAGE_SIZE_BOUNDS = tuple(64 << (2 * power) for power in range(11))
 
 
 def buckets(bounds: tuple[float, ...]) -> type[ctypes.Array[ctypes.c_int64]]:
-    """Return the type of a histogram's counts."""
+    """Return the type of the counts of a histogram: one for each bound, and one for what is above them."""
     return ctypes.c_int64 * (len(bounds) + 1)
 
 
 class EchoRow(ctypes.Structure):
-    """What an echo counts. `wsecho/codec/native/message_row.pxd` is the same layout in C; a test compares the two.
+    """The counters of the echo. `wsecho/codec/native/message_row.pxd` is the same layout in C; a test compares the two.
 
-    Bytes on the wire are whole frames, after the handshake; bytes of payload are those of data frames, as they came.
-    What was sent stands before what was received: a copy made while the echo goes on never has more of the former.
+    Wire bytes are those of whole frames, after the handshake. Payload bytes are those of data frames, as they are on
+    the wire. The counters of what was sent come before those of what was received, so that a copy made while the echo
+    goes on never shows more sent than received.
     """
 
     _fields_ = [
@@ -37,7 +39,7 @@ class EchoRow(ctypes.Structure):
 
 
 class MessageCounters:
-    """Counts in `row`. Nothing else happens per message: everyone who wants to know reads the row."""
+    """Counts in `row`. Nothing else is recorded for each message: all metrics of messages are read from the row."""
 
     __slots__ = ("row",)
 
@@ -45,7 +47,7 @@ class MessageCounters:
         self.row = row
 
     def short_message(self, opcode: int, size: int) -> None:
-        """Count a message that came as one frame."""
+        """Count a message of `size` payload bytes in one frame, and that frame."""
         self.frame_received(opcode)
         self.message_received(size)
 
@@ -54,25 +56,25 @@ class MessageCounters:
         self.row.frames_received[opcode] += 1
 
     def message_received(self, size: int) -> None:
-        """Count a message of `size` payload bytes whose last byte has arrived. Bounds are inclusive."""
+        """Count a message of `size` payload bytes, before compression, whose last byte has arrived."""
         self.row.message_sizes[bisect_left(MESSAGE_SIZE_BOUNDS, size)] += 1
         self.row.message_bytes += size
 
     def compressed(self, size: int) -> None:
-        """Count bytes of compressed messages that were looked into."""
+        """Count payload bytes of compressed messages that are validated."""
         self.row.compressed_bytes += size
 
     def inflated(self, size: int) -> None:
-        """Count bytes that came out of compressed messages."""
+        """Count bytes that compressed messages have inflated to."""
         self.row.inflated_bytes += size
 
     def received(self, size: int, payload: int) -> None:
-        """Count the bytes of one read, and how many of them are payload of data frames."""
+        """Count the bytes of one read, `payload` of which are payload of data frames."""
         self.row.wire_bytes_received += size
         self.row.payload_bytes_received += payload
 
     def sent(self, size: int, payload: int, messages: int) -> None:
-        """Count the bytes of one reply, their payload, and the messages whose last byte it has."""
+        """Count the bytes of one reply, the payload bytes of its data frames, and the messages that it completes."""
         self.row.wire_bytes_sent += size
         self.row.payload_bytes_sent += payload
         self.row.messages_sent += messages

@@ -1,19 +1,21 @@
-"""The receive buffer that all connections of a worker share, replies being written in it too, and its byte loops.
+"""The receive buffer that all connections of a worker share, and the loops over its bytes: unmasking, UTF-8 validation.
 
-`wsecho/codec/native/receive_buffer.pyx` is the compiled twin, with the same methods.
+Reads arrive in it, and replies are written in it. `wsecho/codec/native/receive_buffer.pyx` is the same class for the
+compiled codec.
 """
 
-# What a connection can bring back before a read: a split header or a held frame, whose header is at most this long.
+# The longest header of a client frame (RFC 6455 section 5.2). What a connection puts in front of a read is a split
+# header, or the start of a held frame with its header.
 LONGEST_HEADER = 14
-# A reply never outgrows its input, except for one Close frame after the last byte read (RFC 6455 section 5.5).
+# A reply is never longer than its input, except for one Close frame after the last byte read (RFC 6455 section 5.5).
 LONGEST_CONTROL_PAYLOAD = 125
 
-# States of the UTF-8 automaton; any other stands for a character that has begun.
+# States of the UTF-8 automaton. Every other state stands for a character of which some bytes are missing.
 UTF8_COMPLETE = 0
 UTF8_INVALID = 1
 
-# A state after a lead byte: the range its next byte must be in, and the state after that (RFC 3629 section 4: the
-# ranges after E0, ED, F0 and F4 are narrower, which excludes overlong forms, surrogates and values above U+10FFFF).
+# For each state inside a character: the range of valid next bytes, and the state after one of them (RFC 3629 section 4:
+# the ranges after E0, ED, F0 and F4 are narrower, which excludes overlong forms, surrogates and values above U+10FFFF).
 _NEXT_BYTE = {
     2: (0x80, 0xBF, UTF8_COMPLETE),
     3: (0x80, 0xBF, 2),
@@ -26,10 +28,11 @@ _NEXT_BYTE = {
 
 
 class ReceiveBuffer:
-    """`data[landing : landing + size]` receives; what a connection held goes right before it, a Close after it.
+    """The buffer of a worker: its transports read into `data[landing : landing + size]`, the landing.
 
-    `size` and `hold_limit` are bytes. A frame of at most `hold_limit` bytes of payload is held until it is complete;
-    a longer one is passed on as it arrives. All positions are indexes into `data`.
+    What a connection held goes right before the landing, and a Close frame may go after it. `size` and `hold_limit` are
+    bytes. A frame with at most `hold_limit` bytes of payload is held until it is complete; a longer one is forwarded as
+    it arrives. All positions are indexes into `data`. `unmasked_ascii` is the second result of `unmask`.
     """
 
     __slots__ = ("data", "hold_limit", "landing", "size", "unmasked_ascii")
@@ -46,34 +49,38 @@ class ReceiveBuffer:
         return bytes(self.data[start:stop])
 
     def place(self, at: int, source: bytes | bytearray) -> None:
-        """Copy `source` to `data[at:]`; ValueError when it does not fit."""
+        """Copy `source` to `data[at:]`. Raises ValueError if it does not fit."""
         if at < 0 or at + len(source) > len(self.data):
             raise ValueError(f"{len(source)} bytes do not fit at {at} in {len(self.data)}")
         self.data[at : at + len(source)] = source
 
     def load_mask(self, at: int) -> int:
-        """Return the masking key at `at` as a number whose lowest byte masks the first payload byte."""
+        """Return the masking key at `at` as an integer. Its lowest byte masks the first payload byte."""
         return int.from_bytes(self.data[at : at + 4], "little")
 
     def unmask(self, to: int, start: int, count: int, mask: int) -> int:
-        """Write the `count` payload bytes at `start` to `to`, unmasked (RFC 6455 section 5.3); `to` <= `start`.
+        """Unmask `count` payload bytes at `start` and write them at `to`, which is not after `start`.
 
-        Return the mask as it stands for the byte after them; `unmasked_ascii` says whether they are ASCII.
+        Return the mask rotated for the byte that follows (RFC 6455 section 5.3). Set `unmasked_ascii` to whether all of
+        them are ASCII.
         """
         key = (mask.to_bytes(4, "little") * (count // 4 + 1))[:count]
         masked = int.from_bytes(self.data[start : start + count], "little")
         payload = (masked ^ int.from_bytes(key, "little")).to_bytes(count, "little")
         self.unmasked_ascii = payload.isascii()
         self.data[to : to + count] = payload
-        turn = 8 * (count & 3)
-        return (mask >> turn | mask << 32 - turn) & 0xFFFFFFFF
+        rotation = 8 * (count & 3)
+        return (mask >> rotation | mask << 32 - rotation) & 0xFFFFFFFF
 
     def validate_utf8(self, start: int, count: int, state: int) -> int:
-        """Return the automaton's state after `count` bytes from `start`; UTF8_INVALID as soon as no text can follow."""
+        """Return the state of the UTF-8 automaton after `count` bytes from `start`, beginning with `state`.
+
+        It is UTF8_INVALID if no further bytes can make the text valid.
+        """
         return _validate(self.data, start, start + count, state)
 
     def validate_text(self, text: bytes, state: int) -> int:
-        """Return the automaton's state after `text`, which need not be in the buffer."""
+        """Return the state of the UTF-8 automaton after `text`, which need not be in the buffer."""
         return _validate(text, 0, len(text), state)
 
 
@@ -81,7 +88,7 @@ def _validate(data: bytes | bytearray, start: int, end: int, state: int) -> int:
     while start < end and state > UTF8_INVALID:
         state = _step(state, data[start])
         start += 1
-    # A character has at most four bytes: all but the last three or so go through Python's own decoder.
+    # Python's decoder validates all bytes but the last few: a character has at most four, and the last one may be cut.
     bulk_end = end - 3
     while start < bulk_end and data[bulk_end] & 0xC0 == 0x80:
         bulk_end -= 1

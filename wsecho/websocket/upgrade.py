@@ -1,4 +1,4 @@
-"""The answer to a handshake that was accepted: from here on the connection is a WebSocket."""
+"""The answer to an accepted opening handshake, after which the connection is a WebSocket."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from wsecho.websocket.deflate import Agreement
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """An accepted opening handshake. `headers` are those of the answer, status 101 in HTTP/1.1.
+    """An accepted opening handshake. `headers` are the header fields of the answer, which has status 101 in HTTP/1.1.
 
-    `deflate` is the agreement on permessage-deflate, None where messages are not compressed. `subprotocol` is the one
-    that was chosen, None where there is none.
+    `deflate` is what was negotiated for permessage-deflate, None if messages are not compressed. `subprotocol` is the
+    one that the server has chosen, or None.
     """
 
     headers: Headers

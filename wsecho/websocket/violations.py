@@ -1,11 +1,11 @@
-"""What a peer can do wrong on an open WebSocket: by which code the connection then fails, and in which words."""
+"""The rules that a peer can break on an open WebSocket, and the close code and reason that answer each violation."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken rule. `reason` is its label in the metrics, `code` and `text` are those of the Close that answers it."""
+    """A broken rule. `reason` is its label in the metrics; `code` and `text` go into the Close frame for it."""
 
     reason: str
     code: int
@@ -34,7 +34,7 @@ NOT_DEFLATE = Violation("invalid_deflate", 1007, "compressed message is not vali
 DEFLATE_CUT_SHORT = Violation(
     "unfinished_deflate", 1007, "compressed message does not end in an empty stored block less its last four octets"
 )
-# Limits of ours.
+# Limits of this server.
 MESSAGE_TOO_BIG = Violation("message_too_big", 1009, "message is longer than the limit")
 TOO_MANY_FRAGMENTS = Violation("too_many_fragments", 1008, "message has more fragments than the limit")
 TOO_FAST = Violation("too_fast", 1008, "more frames or bytes a second than the limit")
