@@ -392,7 +392,7 @@ def test_a_stream_whose_state_cannot_be_read_is_copied_and_tells_the_same(monkey
         assert not inflate_state.is_readable()
     for offset in (1 << 20, -8):
         with monkeypatch.context() as patch:
-            patch.setattr(inflate_state, "_AT", inflate_state._AT + offset)
+            patch.setattr(inflate_state, "_OFFSET", inflate_state._OFFSET + offset)
             assert not inflate_state.is_readable()
 
 
