@@ -1,4 +1,4 @@
-"""The bars: what wsecho has to reach, each judged by the figures of a run."""
+"""The bars: limits for wsecho's figures, and whether the figures of a run are within them."""
 
 from dataclasses import dataclass
 from statistics import median
@@ -12,7 +12,7 @@ ALL_PEERS = tuple(peer.name for peer in PEERS if peer.name not in OURS)
 
 @dataclass(frozen=True)
 class Verdict:
-    """`holds` is None where nothing was measured."""
+    """The outcome for one bar. `holds` is None if nothing was measured for it."""
 
     bar: str
     measured: str
@@ -24,14 +24,14 @@ class Verdict:
 
 
 class Bar(Protocol):
-    """Something that a run can be judged by."""
+    """A limit for figures of a run."""
 
     def verdict(self, results: Results) -> Verdict: ...
 
 
 @dataclass(frozen=True)
 class NearTheFloor:
-    """wsecho's figure is at most so many times the floor's."""
+    """wsecho's figure is at most `bound` times the floor's."""
 
     workload: str
     bound: float
@@ -44,7 +44,7 @@ class NearTheFloor:
 
 @dataclass(frozen=True)
 class Cheaper:
-    """Each of these peers needs at least so many times what wsecho needs."""
+    """The figure of each of `peers` is at least `factor` times wsecho's. `who` names these peers in the report."""
 
     workload: str
     factor: float = 1.0
@@ -64,7 +64,7 @@ class Cheaper:
 
 @dataclass(frozen=True)
 class AtMost:
-    """wsecho's own figure is at most so much."""
+    """wsecho's figure is at most `bound`."""
 
     workload: str
     bound: float
@@ -80,10 +80,11 @@ class AtMost:
 
 @dataclass(frozen=True)
 class UnmovedByScrapes:
-    """A scrape each second lets one message in a thousand wait at most so many microseconds more.
+    """With one scrape per second, one message in a thousand waits at most `bound_us` microseconds longer.
 
-    By the CPU time of the loop's turns, not by the latencies of the open loop: of those the last thousandth is the
-    machine's. On a virtual one the floor's own is tens of milliseconds in one round and a few in the next.
+    This is computed from the CPU time of the event loop's iterations, not from the latencies of the open-loop workload.
+    The highest thousandth of those depends on the machine: on a virtual one, even the floor's is tens of milliseconds
+    in one round and a few milliseconds in the next.
     """
 
     workload: str
@@ -101,7 +102,7 @@ class UnmovedByScrapes:
 
 
 def title(results: Results, name: str) -> str:
-    """The workload's own, if it was measured."""
+    """The title of a workload, or its name if it was not measured."""
     workload = results.workload(name)
     return workload.title if workload else name
 
@@ -126,5 +127,5 @@ BARS: tuple[Bar, ...] = (
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """One a bar whose workload was part of the run."""
+    """One verdict for each bar whose workload was measured."""
     return [verdict for bar in BARS if (verdict := bar.verdict(results)).holds is not None]

@@ -1,12 +1,12 @@
-"""Measures wsecho, other servers and a bare C echo, and writes what was found as JSON and Markdown.
+"""Measures wsecho, other servers and a minimal echo server in C, and writes the results as JSON and Markdown.
 
     python -m benchmarks.bench [--quick] [--only WORKLOAD,...] [--peers SERVER,...] [--rounds N] [--seconds S]
 
-Every measurement has a freshly started server on one core and the C client on another; ratios are taken within a
-round. README.md in this folder has the method and its limits. A whole run is written to benchmarks/results/, any other
-one to build/bench/results/.
+Every measurement starts the server anew on one core and the C client on another. Ratios are computed within a round.
+README.md in this folder describes the method and its limits. The results of a complete run are written to
+benchmarks/results/, those of any other run to build/bench/results/.
 
-Exit code 0: everything was measured, whatever the figures say. 1: something failed, and the report says what.
+Exit code 0: everything was measured, whatever the figures are. 1: something failed, and the report says what.
 """
 
 import argparse
@@ -34,12 +34,12 @@ from benchmarks.workloads import Workload
 MOST_ROUNDS = 50
 LONGEST_SECONDS = 10.0
 SPARE_DESCRIPTORS = 500
-# What the hungriest server may need where every connection has a message of 16 MiB in flight.
+# What the server with the highest memory use may need while every connection has a message of 16 MiB in flight.
 GROWTH_NEEDS_BYTES = 10 * 2**30
 
 
 def choice(known: Iterable[str]) -> Callable[[str], list[str]]:
-    """Parser of a comma-separated choice among `known`."""
+    """Return a parser for comma-separated names out of `known`."""
 
     def parse(text: str) -> list[str]:
         names = text.split(",")
@@ -85,12 +85,12 @@ def chosen_peers(arguments: argparse.Namespace) -> list[Peer]:
 
 
 def is_whole(arguments: argparse.Namespace) -> bool:
-    """Nothing was left out or changed."""
+    """Tell whether the run is complete: nothing is left out or changed."""
     return not (arguments.quick or arguments.only or arguments.peers or arguments.rounds or arguments.seconds)
 
 
 class Run:
-    """A run: what is there to measure with, and what was found so far."""
+    """A run: the installed client and servers, and the results so far."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.client = compile_program("load")
@@ -116,7 +116,7 @@ class Run:
         )
 
     def measure_all(self) -> None:
-        """Every workload in turn."""
+        """Measure the workloads one after the other."""
         before, started = machine.cpu_time(), time.monotonic()
         for workload in self.results.workloads:
             self.results.series += self.measure(workload)
@@ -124,7 +124,7 @@ class Run:
         self.results.minutes = (time.monotonic() - started) / 60
 
     def measure(self, workload: Workload) -> list[Series]:
-        """A series for each server: measured, or with the reason why not."""
+        """Return a series for each server: with samples, or with the reason why there are none."""
         able, unable = [], []
         for peer in self.peers:
             if not takes_part(peer, workload):
@@ -136,7 +136,7 @@ class Run:
         return run_rounds(workload, able, lambda peer: self.sample(peer, workload)) + unable
 
     def obstacle(self, peer: Peer, workload: Workload) -> str | None:
-        """Why a server is not measured under a workload; None: it is."""
+        """Return why a server is not measured under a workload; None if it is measured."""
         if reason := peer.unsupported(workload):
             return reason
         if workload.tls and self.no_certificate:
@@ -151,7 +151,7 @@ class Run:
         return None
 
     def rate(self, peer: Peer, workload: Workload) -> float:
-        """Half of the messages a second that the closed loop had; 0 where there was none."""
+        """Return half of the messages per second that the closed loop reached; 0 if it was not measured."""
         return (self.results.median(workload.half_of, peer.like or peer.name, "per_second") or 0.0) / 2
 
     def sample(self, peer: Peer, workload: Workload) -> Sample:
@@ -160,12 +160,12 @@ class Run:
 
 
 def takes_part(peer: Peer, workload: Workload) -> bool:
-    """A workload names its servers or takes all but those under another condition."""
+    """Tell whether a server takes part. Without a list of servers, a workload takes all but the variants (`like`)."""
     return peer.name in workload.servers if workload.servers else not peer.like
 
 
 def commit() -> str:
-    """The commit that is checked out, and whether there is more than that."""
+    """Return the commit that is checked out, and whether there are uncommitted changes."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
@@ -175,18 +175,18 @@ def commit() -> str:
 
 
 def raise_descriptor_limit() -> None:
-    """Let us, and the servers and clients that we start, open as many files as may be."""
+    """Raise the file descriptor limit to its maximum, for this process and for the servers and clients it starts."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def destination(arguments: argparse.Namespace) -> Path:
-    """The folder for what was found."""
+    """Return the folder for the results."""
     return arguments.into or (ROOT / "benchmarks" / "results" if is_whole(arguments) else BUILD / "results")
 
 
 def write(results: Results, folder: Path) -> Path:
-    """Write the JSON and the Markdown, and return the path of the latter."""
+    """Write the results as JSON and as Markdown, and return the path of the Markdown file."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{results.date}-{machine.short_name()}"
     results.write(folder / f"{name}.json")

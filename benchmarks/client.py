@@ -1,4 +1,4 @@
-"""The C client, as the measurements call it: one mode of it, one process, one line of JSON."""
+"""Runs the C client for a measurement: one process in one mode, which prints one line of JSON."""
 
 import contextlib
 import json
@@ -18,31 +18,34 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Client:
-    """The compiled program, the core it runs on, and the seconds that it lets a server get warm."""
+    """The compiled client, the core that it runs on, and the seconds that it warms a server up before it measures."""
 
     program: Path
     core: int
     warm_up: float
 
     def run(self, mode: str, server: RunningServer, workload: Workload, *more: str) -> dict[str, Any]:
-        """What the client measured. Raises BenchmarkError with its own words where an echo was wrong, late or lost."""
+        """Run the client and return the figures that it prints.
+
+        Raises BenchmarkError with the client's error message if an echo was wrong, late or missing.
+        """
         command = [*self._command(mode, server, workload), *more]
         command += ["--seconds", str(workload.seconds), "--warm-up", str(self.warm_up)]
         command += [word for pid in server.pids() for word in ("--pid", str(pid))]
         with self._start(command) as process:
             try:
-                output, complaint = process.communicate(timeout=workload.seconds + SPARE_SECONDS)
+                output, error_output = process.communicate(timeout=workload.seconds + SPARE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise BenchmarkError(f"the client was not done {SPARE_SECONDS:.0f} s after the window") from None
-        check(process.returncode, complaint)
+        check(process.returncode, error_output)
         measured = json.loads(output)
         assert isinstance(measured, dict)
         return measured
 
     @contextlib.contextmanager
     def holding(self, server: RunningServer, workload: Workload, connections: int) -> Iterator[dict[str, Any]]:
-        """Hold idle connections for the length of the block, which gets what the client said about them."""
+        """Hold idle connections open during the block. The block gets what the client reports about them."""
         command = self._command("idle", server, workload, connections)
         if workload.used_once:
             command.append("--used-once")
@@ -52,8 +55,8 @@ class Client:
                 line = process.stdout.readline()
                 if line:
                     yield json.loads(line)
-                _, complaint = process.communicate(timeout=STOP_SECONDS)
-                check(process.returncode if line else 1, complaint)
+                _, error_output = process.communicate(timeout=STOP_SECONDS)
+                check(process.returncode if line else 1, error_output)
             finally:
                 process.kill()
 
@@ -78,7 +81,7 @@ class Client:
             return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-def check(exit_code: int, complaint: str) -> None:
-    """Raise BenchmarkError with the client's own words if it did not end well."""
+def check(exit_code: int, error_output: str) -> None:
+    """Raise BenchmarkError with the client's error message if its exit code is not 0."""
     if exit_code:
-        raise BenchmarkError(complaint.strip().removeprefix("load: ") or f"the client ended with {exit_code}")
+        raise BenchmarkError(error_output.strip().removeprefix("load: ") or f"the client ended with {exit_code}")

@@ -1,4 +1,7 @@
-"""One message and its echo over a new connection: what ends a server's start. The standard library has no client."""
+"""Sends one message over a new connection and waits for its echo, which marks the end of a server's start.
+
+It is written with plain sockets, because the standard library has no WebSocket client.
+"""
 
 import socket
 
@@ -7,7 +10,7 @@ from benchmarks.servers import BenchmarkError
 ANSWER_SECONDS = 10.0
 MASK = bytes((0x5A, 0xC3, 0x17, 0xE8))
 TEXT = b"the first message"
-# The example of RFC 6455 1.3: a key and the answer to it.
+# The example of RFC 6455 section 1.3: a Sec-WebSocket-Key and its Sec-WebSocket-Accept.
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -16,7 +19,10 @@ ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
 def echo_once(port: int) -> None:
-    """Shake hands, send a text message, and return when its echo is there. Raises BenchmarkError if it never is."""
+    """Open a WebSocket, send a text message, and return when its echo has arrived.
+
+    Raises BenchmarkError if the handshake or the echo is wrong or missing.
+    """
     message = bytes((0x81, 0x80 | len(TEXT))) + MASK + bytes(byte ^ MASK[i % 4] for i, byte in enumerate(TEXT))
     echo = bytes((0x81, len(TEXT))) + TEXT
     with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as connection:

@@ -1,4 +1,4 @@
-"""What the suite installs and compiles for itself. Whatever cannot be had is named, and the rest goes on without it."""
+"""Installs and compiles what the benchmarks need. If something cannot be installed, the run names it and goes on."""
 
 import functools
 import hashlib
@@ -21,7 +21,7 @@ INSTALL_SECONDS = 600.0
 
 
 def run(*command: str | Path, **more_environment: str) -> None:
-    """Run a command that installs or compiles something. Raises BenchmarkError with the last line that it wrote."""
+    """Run a command that installs or compiles something. Raises BenchmarkError with the last line of its output."""
     name = Path(command[0]).name
     try:
         outcome = subprocess.run(
@@ -52,7 +52,7 @@ def compile_program(name: str) -> Path:
 
 
 def install_python_peers() -> None:
-    """Make the peers' own environment, anew if the pins have changed."""
+    """Create the virtual environment of the Python peers, again whenever the pinned versions have changed."""
     made_of = hashlib.sha256(PYTHON_PINS.read_bytes()).hexdigest()
     stamp = VENV / "made-of"
     if stamp.exists() and stamp.read_text() == made_of:
@@ -64,7 +64,7 @@ def install_python_peers() -> None:
 
 
 def install_npm_peers() -> None:
-    """Install exactly what the lock file says. Bun comes as a plain file in its package, so no script has to run."""
+    """Install exactly the versions in the lock file. Bun is a plain file in its package, so no install script runs."""
     installed = PEERS_FOLDER / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (PEERS_FOLDER / "package-lock.json").stat().st_mtime:
         run("npm", "ci", "--prefix", PEERS_FOLDER, "--ignore-scripts", "--no-audit", "--no-fund")
@@ -77,7 +77,7 @@ def install_bun() -> None:
 
 
 def install_go_peer() -> None:
-    """Compile the Go peer: the library is Debian's, which is installed if we are root, the compiler is pinned."""
+    """Compile the Go peer with the pinned compiler and Debian's library, which is installed if this process is root."""
     install_python_peers()
     run("sh", ROOT / "tests" / "debian_packages.sh", GO_PACKAGE)
     if not (DEBIAN_GO_PATH / "src/github.com/gorilla/websocket").exists():
@@ -99,7 +99,7 @@ INSTALLERS: dict[str, Callable[[], object]] = {
 
 
 def install(peers: Sequence[Peer]) -> dict[str, str]:
-    """Install what these servers need, and return for each that cannot be had the reason."""
+    """Install what these servers need, and return the reason for each server that cannot be installed."""
 
     @functools.cache
     def trouble(need: str) -> str | None:

@@ -1,10 +1,10 @@
-"""Instructions that the compiled codec executes for a message: a measure of its cost that no noise can move.
+"""Counts the instructions that the compiled codec executes per message, a cost that noise does not affect.
 
-    python benchmarks/instructions.py            prints what is measured now
-    python benchmarks/instructions.py --write    and writes it to instructions.json, to be committed
+    python benchmarks/instructions.py            prints the counts
+    python benchmarks/instructions.py --write    also writes them to instructions.json, to be committed
 
-Valgrind counts what happens inside the echo's `receive`, whose input is fixed; the same code gives the same number on a
-busy machine. Another compiler gives other code, so its name is kept beside the figures.
+Valgrind counts the instructions inside the echo's `receive`, which gets a fixed input. The same code gives the same
+count, even on a busy machine. Another compiler makes other code, so its version is stored with the figures.
 """
 
 import json
@@ -19,7 +19,7 @@ COMMITTED = HERE / "instructions.json"
 RECEIVE = "__pyx_f_6wsecho_5codec_6native_4echo_4Echo_receive"
 
 TEXT, BINARY = 0x1, 0x2
-# By name: opcode, payload bytes, messages in one read.
+# For each name: the opcode, the payload bytes of a message, and the messages in one read.
 READS = {
     "one text of 20 B": (TEXT, 20, 1),
     "16 texts of 20 B": (TEXT, 20, 16),
@@ -31,16 +31,16 @@ REPEATS = 500
 
 
 class MeasurementError(Exception):
-    """What is missing on this machine, for the reader."""
+    """Something that a measurement needs is missing on this machine; the text is for the user."""
 
 
 def compiler() -> str:
-    """Return what the codec is compiled with, as far as it decides about the code: processor, compiler, version."""
+    """Return what determines the compiled code: processor, compiler and its version."""
     try:
         version = subprocess.run(["cc", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         raise MeasurementError("there is no C compiler") from None
-    # Long payloads go through wider registers where there are any.
+    # The codec processes long payloads in wider registers if the processor has them.
     wide = ", avx2" if " avx2 " in Path("/proc/cpuinfo").read_text() else ""
     return f"{platform.machine()}{wide}, cc {version.strip()}"
 
@@ -67,9 +67,9 @@ def _count(name: str) -> int:
 
 
 def receive(name: str) -> None:
-    """What Valgrind watches: the same read, again and again."""
+    """Let the echo receive the same read repeatedly; this runs under Valgrind."""
     sys.path.insert(0, str(HERE.parent))
-    # No more than the echo: Valgrind takes 20 times as long for the rest of the codec, and asyncio with it.
+    # Only the echo is imported: with the rest of the codec, and asyncio, Valgrind takes 20 times as long.
     from wsecho.codec.native.echo import Echo
     from wsecho.codec.native.message_counters import MessageCounters
     from wsecho.codec.native.receive_buffer import ReceiveBuffer
@@ -92,7 +92,7 @@ def _masked_frame(opcode: int, size: int) -> bytes:
 
 
 def main() -> None:
-    """Print, and write if asked."""
+    """Print the counts, and write them to the file with --write."""
     figures = {"compiler": compiler(), "instructions_per_message": {name: measure(name) for name in READS}}
     text = json.dumps(figures, indent=2) + "\n"
     print(text, end="")

@@ -1,4 +1,4 @@
-"""The machine: which cores are whose, what it is, and whether it was quiet."""
+"""The machine: how its cores are assigned, its description, and whether other processes disturbed the run."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cores:
-    """Numbers of the cores of the server, of the client, and of the suite itself, which mostly waits."""
+    """The numbers of the cores of the server, of the client, and of the benchmark process, which mostly waits."""
 
     server: tuple[int, ...]
     client: int
@@ -20,12 +20,15 @@ class Cores:
 
     @property
     def shared(self) -> bool:
-        """The client runs where the server does."""
+        """Whether the client runs on a core of the server."""
         return self.client in self.server
 
 
 def share_out(allowed: Sequence[int], workers: int) -> Cores:
-    """A core for each worker, then one for the client, then one for the suite; the last one for whoever is left."""
+    """Assign a core to each worker, then one to the client, then one to the benchmark process.
+
+    If there are too few cores, those that come last share the last core.
+    """
 
     def core(number: int) -> int:
         return allowed[min(number, len(allowed) - 1)]
@@ -35,7 +38,7 @@ def share_out(allowed: Sequence[int], workers: int) -> Cores:
 
 
 def cores_for(workers: int) -> Cores:
-    """The cores that this process may use, shared out."""
+    """Assign the cores that this process may use."""
     return share_out(ALLOWED, workers)
 
 
@@ -44,7 +47,7 @@ ALLOWED = sorted(os.sched_getaffinity(0))
 
 @contextlib.contextmanager
 def on_cores(cores: Iterable[int]) -> Iterator[None]:
-    """Processes that are started within the block run on these cores: they inherit what this thread may use."""
+    """Let processes that are started in the block run on these cores: they inherit this thread's CPU affinity."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -54,7 +57,7 @@ def on_cores(cores: Iterable[int]) -> Iterator[None]:
 
 
 def facts() -> dict[str, str]:
-    """What the figures depend on."""
+    """Return the facts about the machine that the figures depend on."""
     return {
         "CPU": cpu_model(),
         "cores": str(len(ALLOWED)) + (", so that server and client share one" if len(ALLOWED) == 1 else ""),
@@ -67,7 +70,7 @@ def facts() -> dict[str, str]:
 
 
 def cpu_model() -> str:
-    """The name of the processor, without the trade marks."""
+    """Return the name of the processor without trademark signs and filler words."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             name = re.sub(r"\((R|TM)\)|Processor|CPU|@.*", " ", line.partition(":")[2])
@@ -76,22 +79,25 @@ def cpu_model() -> str:
 
 
 def short_name() -> str:
-    """For a file's name: the processor and the number of cores."""
+    """Return the processor and the number of cores as a part of a file name."""
     return re.sub(r"[^a-z0-9]+", "-", f"{cpu_model()} {len(ALLOWED)} cores".lower()).strip("-")
 
 
 @dataclass(frozen=True)
 class CpuTime:
-    """Seconds of CPU time of all cores together, since the machine started."""
+    """Seconds of CPU time since the machine started, summed over all cores."""
 
     total: float
     busy: float
-    stolen: float  # in which a virtual machine wanted to run, and its host let another one
-    ours: float  # of this process and of those below it that have ended
+    stolen: float  # the virtual machine was ready to run, but its host ran something else
+    ours: float  # of this process and of its descendants that have ended
 
 
 def cpu_time() -> CpuTime:
-    """From the first line of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal."""
+    """Read the CPU time from the first line of /proc/stat (proc(5)).
+
+    Its fields are user, nice, system, idle, iowait, irq, softirq, steal.
+    """
     ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     seconds = [count / os.sysconf("SC_CLK_TCK") for count in ticks]
     idle, stolen = seconds[3] + seconds[4], seconds[7]
@@ -101,13 +107,13 @@ def cpu_time() -> CpuTime:
 
 
 def disturbance(before: CpuTime, after: CpuTime) -> dict[str, float]:
-    """Which share of the machine went to others meanwhile: to processes that are not ours, and to other machines."""
+    """Return the shares of the CPU time between two readings that other processes and other virtual machines used."""
     total = max(after.total - before.total, 0.01)
     others = (after.busy - before.busy) - (after.ours - before.ours)
     return {"used by others": max(0.0, others / total), "stolen by the host": (after.stolen - before.stolen) / total}
 
 
 def available_memory() -> int:
-    """Bytes that could be had without swapping."""
+    """Return the bytes of memory that are available without swapping."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0

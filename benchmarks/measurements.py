@@ -1,4 +1,4 @@
-"""One measurement of one server: start it, ask of it what the workload says, end it, and return the figures."""
+"""Measures one server once: starts it, runs a workload on it, stops it, and returns the figures."""
 
 import json
 import time
@@ -13,26 +13,26 @@ from benchmarks.client import Client
 from benchmarks.exchange import echo_once
 from benchmarks.machine import cores_for
 from benchmarks.peers import Peer
-from benchmarks.resident import forget_peak, peak, resident
+from benchmarks.resident import peak, reset_peak, resident
 from benchmarks.scraper import scrape, scraping
 from benchmarks.servers import BenchmarkError, RunningServer, log_of, running
 from benchmarks.turns import late
 from benchmarks.workloads import Workload
 
-# The figures of one measurement by their names; numbers, and the one or other word.
+# The figures of one measurement by name: numbers, and a few texts.
 Sample = dict[str, Any]
 
-# Idle connections that are there before the first reading, so that what is made once is not charged to the others.
+# Idle connections that are open before the first reading, so that what the server allocates only once is not counted.
 FIRST_CONNECTIONS = 100
 SETTLE_SECONDS = 0.5
-# How often the watched loop is scraped, and for how long each scrape is looked at: it takes some milliseconds.
+# How often a server whose event loop is watched is scraped, and how long a scrape is observed: it takes milliseconds.
 SCRAPES = 40
 SCRAPE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A server under a workload, and what it takes to measure it. `rate` is for an open loop: messages a second."""
+    """A server, a workload, and what is needed to measure them. `rate`: messages per second of an open loop."""
 
     peer: Peer
     workload: Workload
@@ -45,14 +45,14 @@ class Trial:
         return Client(self.program, cores_for(self.workload.workers).client, self.peer.warm_up)
 
     def server(self) -> AbstractContextManager[RunningServer]:
-        """The server, freshly started, for the length of the block."""
+        """Start the server anew; it runs during the block."""
         command = self.peer.start_command(self.workload, self.certificate)
         cores = cores_for(self.workload.workers).server
         return running(self.peer.name, command, cores, self.peer.announcements(self.workload))
 
 
 def measure_echo(trial: Trial) -> Sample:
-    """Closed loop: a new message for each echo."""
+    """Measure a closed loop: the client sends a new message for each echo."""
     with trial.server() as server:
         window = trial.client.run("echo", server, trial.workload)
     return {
@@ -66,7 +66,7 @@ def measure_echo(trial: Trial) -> Sample:
 
 
 def measure_handshakes(trial: Trial) -> Sample:
-    """Connection after connection: TCP, TLS where asked for, the opening handshake, one echo, the end."""
+    """Measure connections that are opened and closed: TCP, perhaps TLS, opening handshake, one echo, close."""
     with trial.server() as server:
         window = trial.client.run("handshakes", server, trial.workload)
     return {
@@ -77,7 +77,7 @@ def measure_handshakes(trial: Trial) -> Sample:
 
 
 def measure_idle(trial: Trial) -> Sample:
-    """What each of many connections adds to what is resident, once nothing moves."""
+    """Measure the resident memory that each of many idle connections adds."""
     workload, client = trial.workload, trial.client
     with trial.server() as server, client.holding(server, workload, FIRST_CONNECTIONS):
         time.sleep(SETTLE_SECONDS)
@@ -93,17 +93,17 @@ def measure_idle(trial: Trial) -> Sample:
 
 
 def measure_growth(trial: Trial) -> Sample:
-    """How much more is resident at the worst moment than before the load."""
+    """Measure how far the resident memory rises above its size before the load, at its peak."""
     with trial.server() as server:
         pids = server.pids()
-        forget_peak(pids)
+        reset_peak(pids)
         before = resident(pids).rss
         trial.client.run("echo", server, trial.workload)
         return {"mib": (peak(pids) - before) / 2**20}
 
 
 def measure_start(trial: Trial) -> Sample:
-    """From starting the process to its first echo."""
+    """Measure the time from the start of the process to its first echo."""
     started = time.monotonic()
     with trial.server() as server:
         echo_once(server.port)
@@ -111,7 +111,7 @@ def measure_start(trial: Trial) -> Sample:
 
 
 def measure_open_loop(trial: Trial) -> Sample:
-    """Messages leave when they are due, however late the echoes are."""
+    """Measure an open loop: the client sends messages at a fixed rate, however late the echoes are."""
     with trial.server() as server, scraping(server.port) if trial.peer.scraped else nullcontext():
         window = trial.client.run("open", server, trial.workload, "--rate", f"{trial.rate:.0f}")
     latency = {f"{name.replace('.', '_')}_us": value for name, value in window["latency_us"].items()}
@@ -123,7 +123,7 @@ def measure_open_loop(trial: Trial) -> Sample:
 
 
 def measure_turns(trial: Trial) -> Sample:
-    """For how long the loop does not turn: while it is scraped, and beside that for as long while it is not."""
+    """Measure how long iterations of the event loop take, during a scrape and in an equally long time without one."""
     with trial.server() as server:
         time.sleep(SETTLE_SECONDS)
         times = scrape(server.port, SCRAPES, 2 * SCRAPE_SECONDS)
@@ -144,7 +144,7 @@ def measure_turns(trial: Trial) -> Sample:
 
 
 def within(turns: Sequence[tuple[float, float]], start: float, end: float) -> list[float]:
-    """The lengths of the turns that ended between two times."""
+    """Return the lengths of the iterations that ended between two times."""
     return [length for at, length in turns if start <= at < end]
 
 
@@ -160,5 +160,5 @@ MEASUREMENTS: dict[str, Callable[[Trial], Sample]] = {
 
 
 def measure(trial: Trial) -> Sample:
-    """Measure once. Raises BenchmarkError."""
+    """Perform the measurement that the workload names. Raises BenchmarkError."""
     return MEASUREMENTS[trial.workload.kind](trial)

@@ -1,6 +1,7 @@
-"""The servers that are compared: how each is started, what it cannot do, and which version it is.
+"""The servers that are compared: how each is started, which features it lacks, and its version.
 
-All take the switches of `peers/switches.py`; the floor, which takes none, can do nothing that would need one.
+All of them except the floor take the switches of `peers/switches.py`. The floor has none of the features that a switch
+enables.
 """
 
 import json
@@ -23,34 +24,34 @@ PYTHON_PINS = HERE.parent / "requirements.txt"
 BUN = "node_modules/@oven/bun-linux-{}/bin/bun"
 BUN_CPUS = {"x86_64": "x64", "aarch64": "aarch64"}
 
-# Seconds for those that compile what they run while they run it: a handshake of Node.js is a fifth dearer after 0.3 s.
+# Seconds of warm-up of servers with a just-in-time compiler. After 0.3 s a handshake of Node.js costs a fifth more.
 COMPILING = 2.0
 ONE_PROCESS = {"workers": "one process; more are left to its user"}
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A server. `lacks` says of each feature that it has not got why that is so."""
+    """A server. `lacks` has the reason for each feature that is missing."""
 
     name: str
     title: str
     command: tuple[str, ...]
     version: Callable[[], str]
-    needs: str  # which part of installation.py
+    needs: str  # a key of INSTALLERS in installation.py
     lacks: Mapping[str, str] = field(default_factory=dict)
     deflate_switches: tuple[str, ...] = ("--deflate",)
-    one_announcement: bool = False  # when all its workers listen; else each has its own
-    like: str = ""  # another one under another condition
+    one_announcement: bool = False  # it prints its port once all workers listen; otherwise each worker prints it
+    like: str = ""  # the server that this one is a variant of, measured under another condition
     scraped: bool = False
     warm_up: float = 0.3  # seconds
 
     def unsupported(self, workload: Workload) -> str | None:
-        """Why it is not measured under this workload; None: it is."""
+        """Return why the server is not measured under this workload; None if it is measured."""
         reasons = [self.lacks[feature] for feature in sorted(workload.features) if feature in self.lacks]
         return "; ".join(reasons) or None
 
     def start_command(self, workload: Workload, certificate: tuple[Path, Path] | None) -> list[str]:
-        """The command line of the server as this workload wants it."""
+        """Return the server's command line for this workload."""
         command = list(self.command)
         if workload.deflate:
             command += self.deflate_switches
@@ -61,12 +62,12 @@ class Peer:
         return command
 
     def announcements(self, workload: Workload) -> int:
-        """How many lines about the port mean that all of it listens."""
+        """Return how many lines with the port the server prints until all its workers listen."""
         return 1 if self.one_announcement else workload.workers
 
 
 def pinned(package: str) -> str:
-    """The version of a Python package in requirements.txt."""
+    """Return the version of a Python package in requirements.txt."""
     found = re.search(rf"^{re.escape(package)}==(\S+)", PYTHON_PINS.read_text(), re.MULTILINE)
     if not found:
         raise ValueError(f"{PYTHON_PINS.name} has no {package}")
@@ -74,14 +75,14 @@ def pinned(package: str) -> str:
 
 
 def pinned_npm(package: str) -> str:
-    """The version of a package in package.json."""
+    """Return the version of a package in package.json."""
     manifest = json.loads((HERE / "package.json").read_text())
     return str((manifest["dependencies"] | manifest["optionalDependencies"])[package])
 
 
 @cache
 def first_line(*command: str) -> str:
-    """What a command prints first; nothing where there is no such command."""
+    """Return the first line that a command prints; empty if there is no such command."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout.partition("\n")[0].strip()
     except (OSError, subprocess.TimeoutExpired):
@@ -109,7 +110,7 @@ def gorilla_version() -> str:
 
 
 def ws_version() -> str:
-    """Where bufferutil does not come compiled it falls back to JavaScript without a word: so that is said here."""
+    """Return the version of ws, and whether bufferutil is compiled: without a binary it silently uses JavaScript."""
     bufferutil = str(HERE / "node_modules" / "bufferutil")
     unmask = first_line("node", "-p", f"/native code/.test(require({bufferutil!r}).unmask)")
     beside = f"bufferutil {pinned_npm('bufferutil')}" if unmask == "true" else "no bufferutil"
@@ -126,7 +127,7 @@ def bun_program() -> str:
 
 
 WSECHO = (sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0", "--codec", "compiled")
-# By default it declines to compress where 256 MiB are spent on inflaters, after some 6,000 connections that use one.
+# By default wsecho declines compression when inflaters take 256 MiB, which some 6,000 connections with one need.
 ALL_DEFLATED = ("--inflater-memory", "4GiB")
 PEERS = (
     Peer(

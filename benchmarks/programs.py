@@ -1,8 +1,9 @@
-"""The C programs of this folder: `floor`, the barest echo server, and `load`, the client.
+"""Compiles the C programs of this folder: `floor`, a minimal echo server, and `load`, the client.
 
     python benchmarks/programs.py [--into FOLDER] [NAME ...]
 
-Compiles them with $CC (cc), and with $CFLAGS after its own flags. Exit code 1: it could not, and stderr says why.
+The compiler is $CC, by default cc. $CFLAGS are added to the flags. Exit code 1: a program could not be compiled, and
+stderr says why.
 """
 
 import argparse
@@ -17,17 +18,17 @@ BUILD = HERE.parent / "build" / "bench"
 
 SOURCES = {"floor": ["floor.c"], "load": ["load/*.c"]}
 LIBRARIES = {"floor": [], "load": ["-lssl", "-lcrypto", "-lz"]}
-# Which Debian package has a header, for whoever lacks it (`make bench` installs them if it is run by root).
+# The Debian package that contains a header, for the error message. `make bench` installs them if root runs it.
 PACKAGES = {"openssl/": "libssl-dev", "zlib.h": "zlib1g-dev"}
 OTHER_HEADERS = "libc6-dev"
 
 
 class CompilationError(Exception):
-    """The program could not be compiled; the text says what is missing or wrong."""
+    """A program could not be compiled; the text says what is missing or wrong."""
 
 
 def compile_program(name: str, into: Path = BUILD) -> Path:
-    """Compile one of SOURCES, and return the program's path."""
+    """Compile a program of SOURCES and return its path. Raises CompilationError."""
     into.mkdir(parents=True, exist_ok=True)
     program = into / name
     sources = [str(source) for pattern in SOURCES[name] for source in sorted(HERE.glob(pattern))]
@@ -43,7 +44,7 @@ def compile_program(name: str, into: Path = BUILD) -> Path:
 
 
 def explain(name: str, errors: str) -> str:
-    """What the compiler's complaint comes down to."""
+    """Return a short explanation of the compiler's errors if a header is missing, otherwise all of them."""
     missing = re.search(r"fatal error: (\S+): No such file", errors)
     if not missing:
         return f"{name} does not compile:\n{errors}"

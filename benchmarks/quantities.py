@@ -1,8 +1,8 @@
-"""Figures as text: three digits and the unit that suits."""
+"""Formats figures as text, with three digits and a suitable unit."""
 
 
 def quantity(value: float, unit: str) -> str:
-    """Three digits and the unit; `,` between thousands."""
+    """Return three digits and the unit, with `,` between thousands."""
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:,.{digits}f} {unit}"
 
@@ -34,5 +34,5 @@ def share(value: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """`1.09x`, `5.2x`, `24x`."""
+    """Return a multiple as text: `1.09x`, `5.2x`, `24x`."""
     return f"{ratio:.2f}x" if ratio < 2 else f"{ratio:.1f}x" if ratio < 10 else f"{ratio:.0f}x"

@@ -1,4 +1,4 @@
-"""Results as Markdown with everything in it, for the file beside them: the machine, a table a workload, the bars."""
+"""Writes all results of a run as Markdown: the machine, the servers, a table for each workload, the bars."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ UNQUIET_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Column:
-    """A further figure of a kind of workload."""
+    """A column for an additional figure of a kind of workload."""
 
     title: str
     key: str
@@ -61,7 +61,7 @@ COLUMNS = {
         Column("CPU of a scrape", "cpu_us", microseconds),
     ),
 }
-# What figures are divided by: the floor where that is a bound, which it is for CPU time.
+# The servers whose figures the others are divided by: wsecho, and for CPU time also the floor, which is a lower bound.
 OTHERS = {kind: (FLOOR, WSECHO) if key == "cpu_us" else (WSECHO,) for kind, key in FIGURES.items()} | {"turns": ()}
 
 MULTIPLES = (
@@ -71,7 +71,7 @@ MULTIPLES = (
 
 
 def report(results: Results) -> str:
-    """Everything: the machine, the servers, a table a workload, the bars."""
+    """Return the whole report."""
     lines = [f"# Benchmark of {results.date}", ""]
     if results.quick:
         lines += ["A quick run: fewer servers, workloads and rounds, shorter windows. Its figures are indications.", ""]
@@ -91,7 +91,7 @@ def report(results: Results) -> str:
 
 
 def conditions(workload: Workload) -> str:
-    """What the workload consists of, in words."""
+    """Describe a workload in words."""
     facts = [f"{workload.connections:,} connections", f"{workload.rounds} round{'s' if workload.rounds > 1 else ''}"]
     if workload.kind in ("echo", "open", "growth"):
         facts += [f"{workload.size:,} bytes of {workload.payload}", f"{workload.in_flight} in flight"]
@@ -105,7 +105,7 @@ def conditions(workload: Workload) -> str:
 
 
 def workload_table(results: Results, workload: Workload) -> list[str]:
-    """One row a server, and what to know about the figures."""
+    """Return the table of a workload, one row per server, and a warning if its figures are unreliable."""
     title, text = FIGURE_TITLES[workload.kind]
     columns = COLUMNS[workload.kind]
     others = OTHERS[workload.kind]
@@ -137,7 +137,7 @@ def ratio_cell(results: Results, series: Series, other: str) -> str:
 
 
 def agreed(sample: dict[str, Any]) -> str:
-    """What the server answered to the offer of permessage-deflate, and whether it kept to it."""
+    """Return the server's response to the offer of permessage-deflate, and whether it did compress its echoes."""
     answers = [sample["extensions"] or "nothing"]
     if sample["extensions"] and sample["declined"]:
         answers.append(f"declined on {sample['declined']:,} connections")
@@ -147,7 +147,7 @@ def agreed(sample: dict[str, Any]) -> str:
 
 
 def disturbed(results: Results) -> list[str]:
-    """A warning where others had much of the machine."""
+    """Return a warning if other processes or virtual machines used more than 5% of the machine."""
     share_of_others = sum(results.disturbance.values())
     if share_of_others <= UNQUIET_SHARE:
         return []
@@ -158,7 +158,7 @@ def disturbed(results: Results) -> list[str]:
 
 
 def unquiet(series: list[Series], workload: Workload) -> list[str]:
-    """A warning where the floor, which always does the same, did not always cost the same."""
+    """Return a warning if the floor's cost varied by more than a quarter, although its work is always the same."""
     floor = next((one for one in series if one.server == FLOOR and one.samples), None)
     if floor is None or workload.kind not in ("echo", "handshakes"):
         return []

@@ -1,4 +1,4 @@
-"""What a run found, as it is kept in a file; and the sums over its rounds."""
+"""The results of a run: how they are stored in a file, and medians and ratios over the rounds."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ from benchmarks.workloads import Workload
 
 FLOOR, WSECHO = "floor", "wsecho"
 
-# The figure that a kind of workload is about; less is better in all of them.
+# The main figure of each kind of workload. For all of them, lower is better.
 FIGURES = {
     "echo": "cpu_us",
     "handshakes": "cpu_us",
@@ -25,7 +25,7 @@ SIGNIFICANT_DIGITS = 5
 
 @dataclass
 class Series:
-    """One server under one workload: a sample a round, or why there is none."""
+    """The samples of one server under one workload, one per round, or the reason why there are none."""
 
     workload: str
     server: str
@@ -41,14 +41,17 @@ class Series:
         return float(median(sample[key] for sample in self.samples))
 
     def range(self, key: str) -> tuple[float, float]:
-        """The lowest and the highest."""
+        """Return the lowest and the highest value."""
         values = [sample[key] for sample in self.samples]
         return min(values), max(values)
 
 
 @dataclass
 class Results:
-    """A whole run. `servers` has each one's title and version, `missing` why one could not be installed."""
+    """The results of a run.
+
+    `servers` has the title and the version of each server, `missing` the reason why a server could not be installed.
+    """
 
     date: str
     commit: str
@@ -58,12 +61,12 @@ class Results:
     missing: dict[str, str]
     workloads: list[Workload]
     series: list[Series]
-    disturbance: dict[str, float] = field(default_factory=dict)  # shares of the machine that others had
+    disturbance: dict[str, float] = field(default_factory=dict)  # shares of the machine that others used
     minutes: float = 0.0
     quick: bool = False
 
     def find(self, workload: str, server: str) -> Series | None:
-        """The series, if it has samples."""
+        """Return the series if it has samples, otherwise None."""
         for series in self.series:
             if (series.workload, series.server) == (workload, server):
                 return series if series.samples else None
@@ -73,12 +76,12 @@ class Results:
         return next((workload for workload in self.workloads if workload.name == name), None)
 
     def median(self, workload: str, server: str, key: str = "") -> float | None:
-        """The median over the rounds; of the workload's own figure, if no other is asked for."""
+        """Return the median over the rounds of the figure `key`, by default the workload's main figure."""
         series = self.find(workload, server)
         return None if series is None else series.median(key or self.figure(workload))
 
     def ratio(self, workload: str, server: str, other: str) -> float | None:
-        """The median, over the rounds, of how many times as much of the workload's figure a server has."""
+        """Return the median, over the rounds, of the main figure of `server` divided by that of `other`."""
         mine, its, figure = self.find(workload, server), self.find(workload, other), self.figure(workload)
         if mine is None or its is None:
             return None
@@ -93,7 +96,7 @@ class Results:
         return [series for series in self.series if series.failed]
 
     def write(self, path: Path) -> None:
-        """As JSON, one series a line, so that two runs can be compared line by line."""
+        """Write the results as JSON, with one series per line, so that two runs can be compared line by line."""
         document = asdict(self)
         series = ",\n".join(f"    {json.dumps(rounded(one))}" for one in document.pop("series"))
         head = json.dumps(document, indent=2).removesuffix("\n}")
@@ -101,7 +104,7 @@ class Results:
 
 
 def read(path: Path) -> Results:
-    """Read what `write` wrote."""
+    """Read results that `write` wrote."""
     document = json.loads(path.read_text())
     document["workloads"] = [Workload(**row | {"servers": tuple(row["servers"])}) for row in document["workloads"]]
     document["series"] = [Series(**row) for row in document["series"]]
@@ -109,7 +112,7 @@ def read(path: Path) -> Results:
 
 
 def rounded(value: Any) -> Any:
-    """The same with as many digits as a measurement can mean."""
+    """Round all numbers in `value` to five significant digits; a measurement is not more exact."""
     if isinstance(value, float):
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     if isinstance(value, dict):

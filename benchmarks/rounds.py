@@ -1,4 +1,4 @@
-"""The rounds of a workload: every server once in each, in an order that changes, so that no place in it is favoured."""
+"""Runs the rounds of a workload. Each round measures every server once; the order changes to favour no server."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -11,20 +11,21 @@ from benchmarks.workloads import Workload
 
 
 def order(servers: Sequence[Peer], number: int) -> list[Peer]:
-    """The servers of round `number`: each round begins with another one, and every second one goes backwards.
+    """Return the servers in the order of round `number`.
 
-    Neighbours stay neighbours, so the pairs whose ratio matters most are always measured within seconds.
+    Each round begins with another server, and every second round has the reverse order. Neighbours stay neighbours, so
+    the pairs whose ratios matter most are always measured within seconds of each other.
     """
     start = number % len(servers) if servers else 0
-    turned = [*servers[start:], *servers[:start]]
-    return turned[::-1] if number % 2 else turned
+    rotated = [*servers[start:], *servers[:start]]
+    return rotated[::-1] if number % 2 else rotated
 
 
 def run_rounds(workload: Workload, servers: Sequence[Peer], measure: Callable[[Peer], Sample]) -> list[Series]:
     """Measure every server in every round.
 
-    One that fails once is not measured again, and its earlier samples go: a server that sends one wrong echo has no
-    figure, and rounds without it compare nothing.
+    A server that fails once is not measured again, and its earlier samples are dropped: a server that sends one wrong
+    echo gets no figure, and its ratios need samples from all rounds.
     """
     found = {peer.name: Series(workload.name, peer.name) for peer in servers}
     for number in range(workload.rounds):

@@ -1,4 +1,4 @@
-"""A scrape of /metrics every second, as Prometheus does it: over one connection that is kept."""
+"""Scrapes /metrics every second over one persistent connection, as Prometheus does."""
 
 import contextlib
 import re
@@ -15,19 +15,19 @@ REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Scraper(threading.Thread):
-    """Scrapes until it is stopped. `answers` counts them; `trouble` is what ended them too early."""
+    """Scrapes until it is stopped. `answers` counts the responses; `trouble` is the error that ended it early."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
         self.answers = 0
         self.trouble: OSError | None = None
         self._port = port
-        self._over = threading.Event()
+        self._stopped = threading.Event()
 
     def run(self) -> None:
         try:
             with socket.create_connection(("127.0.0.1", self._port), ANSWER_SECONDS) as connection:
-                while not self._over.wait(INTERVAL_SECONDS):
+                while not self._stopped.wait(INTERVAL_SECONDS):
                     connection.sendall(REQUEST)
                     read_answer(connection)
                     self.answers += 1
@@ -35,13 +35,13 @@ class Scraper(threading.Thread):
             self.trouble = error
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
         self.join()
 
 
 @contextlib.contextmanager
 def scraping(port: int) -> Iterator[None]:
-    """Scrape for the length of the block. Raises BenchmarkError if not every scrape was answered."""
+    """Scrape during the block. Raises BenchmarkError if a scrape failed or none was answered."""
     scraper = Scraper(port)
     scraper.start()
     try:
@@ -53,7 +53,7 @@ def scraping(port: int) -> Iterator[None]:
 
 
 def scrape(port: int, times: int, interval: float) -> list[float]:
-    """Scrape so often, and return when each request was sent, on the monotonic clock."""
+    """Scrape `times` times, every `interval` seconds; return the monotonic time at which each request was sent."""
     sent = []
     with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as connection:
         for _ in range(times):
@@ -65,7 +65,7 @@ def scrape(port: int, times: int, interval: float) -> list[float]:
 
 
 def read_answer(connection: socket.socket) -> None:
-    """Read one answer to its end. Raises OSError where it is none."""
+    """Read one response to its end. Raises OSError if it is not a response with status 200."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += _receive(connection)

@@ -1,6 +1,6 @@
-"""A server while it runs: how it is started, found listening, and ended by its own process id.
+"""Starts a server, waits until it listens, and stops it by its process id.
 
-It is pinned to its cores, and its output goes into a log file: a pipe that nobody reads would stop it.
+The server is pinned to its cores. Its output goes to a log file: it would block on a pipe that nobody reads.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.001
 
 
 class BenchmarkError(Exception):
-    """What had to work did not; the text is for the reader of the report."""
+    """A measurement or an installation failed; the text is for the reader of the report."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,16 @@ class RunningServer:
     port: int
 
     def pids(self) -> list[int]:
-        """The server's process and every process below it: what it spends is spent by all of them."""
+        """Return the ids of the server's process and all its descendants, because all of them use its resources."""
         return [self.pid, *descendants(self.pid)]
 
 
 @contextlib.contextmanager
 def running(name: str, command: Sequence[str], cores: Sequence[int], announcements: int = 1) -> Iterator[RunningServer]:
-    """Start `command` on `cores`, wait until so many of its processes say that they listen, and end it at the end."""
+    """Start `command` on `cores`, wait until `announcements` lines of its log have a port, and stop it after the block.
+
+    Raises BenchmarkError if it does not start.
+    """
     BUILD.mkdir(parents=True, exist_ok=True)
     log = log_of(name)
     with log.open("wb") as output, on_cores(cores):
@@ -61,18 +64,18 @@ def running(name: str, command: Sequence[str], cores: Sequence[int], announcemen
 
 
 def log_of(name: str) -> Path:
-    """Where the output of the server of this name is, of its last start."""
+    """Return the file with the output of this server's last start."""
     return BUILD / f"{name}.log"
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would configure a server."""
+    """Return this process's environment without the variables that would configure a server."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WSECHO_", "OTEL_"))}
     return {name: value for name, value in kept.items() if name not in ("HOST", "PORT")}
 
 
 def wait_for_port(process: subprocess.Popen[bytes], log: Path, announcements: int) -> int:
-    """The port in the server's log, as soon as it stands there often enough."""
+    """Return the port in the server's log as soon as `announcements` lines contain one."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         ended = process.poll() is not None
@@ -87,7 +90,7 @@ def wait_for_port(process: subprocess.Popen[bytes], log: Path, announcements: in
 
 
 def port_in(line: str) -> int | None:
-    """`port N`, as the floor and the peers say it, or wsecho's log line of the event `listening`."""
+    """Return the port in a line `port N` of the floor or a peer, or in wsecho's log line `listening`; None without."""
     if line.startswith("port "):
         return int(line.removeprefix("port "))
     with contextlib.suppress(ValueError):
@@ -98,7 +101,7 @@ def port_in(line: str) -> int | None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process, and what is left of its group then: not every server ends its workers."""
+    """Stop the process, then kill what is left of its process group: not every server stops its workers."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -110,10 +113,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below `pid`."""
+    """Return the ids of all descendants of process `pid`."""
     found: list[int] = []
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with contextlib.suppress(OSError):  # the process has ended meanwhile
             for child in map(int, children.read_text().split()):
                 found += [child, *descendants(child)]
     return found

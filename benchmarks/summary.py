@@ -1,4 +1,4 @@
-"""The essence of results as Markdown, for the README: one table, and what has to be known to read it."""
+"""Summarizes results as Markdown for the README: one table, and the facts that are needed to read it."""
 
 import textwrap
 
@@ -31,13 +31,13 @@ ROWS = {
 }
 
 
-# One hiccup of a virtual machine is all of a thousandth: percentiles of fewer rounds are not told.
+# With fewer rounds the summary has no percentiles: one pause of a virtual machine can fill the highest thousandth.
 ROUNDS_OF_PERCENTILES = 3
 WIDTH = 119
 
 
 def summary(results: Results, name: str) -> str:
-    """The README's table of `name`, the report beside it, with what has to be known to read it."""
+    """Return the table for the README, and text about it. `name` is the name of the full report, without suffix."""
     servers = [name for name in results.servers if not BY_NAME[name].like]
     lines = multiples(results)
     lines += header(["workload", *(results.servers[server]["title"] for server in servers)])
@@ -48,12 +48,16 @@ def summary(results: Results, name: str) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A line of prose in lines as short as those around it; a row of a table as it is."""
+    """Wrap a line of prose; return a row of a table unchanged."""
     return line if line.startswith("|") else textwrap.fill(line, WIDTH, break_on_hyphens=False)
 
 
 def multiples(results: Results) -> list[str]:
-    """What multiples are, with the one that a reader who divides the figures beside it would take for a slip."""
+    """Explain the multiples.
+
+    The example is the one that differs most from the quotient of the figures in the table, which a reader could
+    otherwise take for an error.
+    """
     examples = []
     for workload in ROWS:
         ratio = results.ratio(workload, WSECHO, FLOOR)
@@ -63,22 +67,22 @@ def multiples(results: Results) -> list[str]:
     if not examples:
         return []
     _, workload, ours, floor, ratio = max(examples)
-    said = "Figures are medians over the rounds. A multiple is the median of those within each round"
+    basis = "Figures are medians over the rounds. A multiple is the median of those within each round"
     if times(ours / floor) == times(ratio):
-        return [f"{said}.", ""]
+        return [f"{basis}.", ""]
     figures = [figure_text(results, workload, value) for value in (ours, floor)]
     return [
-        f"{said}, because a slow spell of the machine slows both sides of a round. So it may differ from the quotient "
+        f"{basis}, because a slow spell of the machine slows both sides of a round. So it may differ from the quotient "
         f"of the medians: {figures[0]} beside {figures[1]} is {times(ratio)}, not {times(ours / floor)}.",
         "",
     ]
 
 
 def cell(results: Results, workload: str, server: str) -> str:
-    """A server's figure, or the mark that there is none.
+    """Return the text of a cell: a server's figure, or `failed`, or `-`.
 
-    Of CPU time wsecho's is followed by the multiple of the floor that it is, and a peer's is the multiple of wsecho's.
-    A peer's is bold where it is better than wsecho's.
+    For CPU time, wsecho's figure is followed by its multiple of the floor's, and a peer's cell is its multiple of
+    wsecho's. A peer's cell is bold if it is better than wsecho.
     """
     value = results.median(workload, server)
     if value is None:
@@ -109,7 +113,7 @@ def figure_text(results: Results, workload: str, value: float) -> str:
 
 
 def legend(results: Results, name: str) -> list[str]:
-    """When, where, what; and what fell short."""
+    """Return the date, the machine and the versions, warnings, and the bars that wsecho did not reach."""
     machine = results.machine
     where = f"{machine['CPU']}, {machine['cores']} cores{', virtual' if machine['virtual'] == 'yes' else ''}"
     lines = [
@@ -125,13 +129,13 @@ def legend(results: Results, name: str) -> list[str]:
 
 
 def single_round(results: Results) -> list[str]:
-    """A warning where nothing was repeated."""
+    """Return a warning if every workload had only one round."""
     repeated = any(len(series.samples) > 1 for series in results.series)
     return [] if repeated else ["One round of each: a tenth more or less means nothing."]
 
 
 def latency_line(results: Results) -> list[str]:
-    """How an open loop was answered."""
+    """Return a sentence about wsecho's latency in the open loop."""
     series = results.find("open-1k", WSECHO)
     if series is None or len(series.samples) < ROUNDS_OF_PERCENTILES:
         return []

@@ -1,8 +1,9 @@
-"""wsecho with a watch on its event loop: `python -m benchmarks.turns` takes wsecho's options.
+"""Runs wsecho and measures the iterations ("turns") of its event loop: `python -m benchmarks.turns OPTIONS OF WSECHO`.
 
-A callback that asks to be called again marks each turn of the loop. While a turn lasts nothing is echoed, so how long
-turns last is what a scrape of /metrics can cost an echo. They are told in CPU time of the loop's thread: what the host
-of a virtual machine, or another process, takes away is no part of it. At the end the long ones are written out.
+A callback that schedules itself again marks each iteration. A message that arrives during an iteration is echoed in a
+later one, so the length of the iterations shows how much a scrape of /metrics can delay an echo. They are measured in
+CPU time of the event loop's thread, which excludes time that other processes or the host of a virtual machine take. At
+the end the long iterations are printed as JSON.
 """
 
 import json
@@ -16,12 +17,15 @@ import uvloop
 
 from wsecho import cli
 
-SHORTEST_SECONDS = 20e-6  # what a turn with nothing to do never needs
-UTILISATION = 0.5  # of the open loop
+SHORTEST_SECONDS = 20e-6  # an iteration without work is always shorter
+UTILISATION = 0.5  # share of the time that the server is busy in the open loop
 
 
 class Watch:
-    """Marks the turns of a loop. `turns` has of each long one when it ended, and its CPU time, in seconds."""
+    """Measures the iterations of an event loop.
+
+    `turns` has two values for each long iteration: the monotonic time of its end and its CPU time, in seconds.
+    """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.turns = array("d")
@@ -38,10 +42,11 @@ class Watch:
 
 
 def late(turns: Sequence[float], share: float) -> float:
-    """How long this share of the messages that are due within a second has to wait at least, because of these turns.
+    """Return the least time that the given share of the messages of one second must wait because of these iterations.
 
-    One that is due t after the beginning of a turn of length g waits g - (1 - u) t at utilisation u: for the rest of
-    the turn, and behind all that came before it. So a turn makes (g - x) / (1 - u) of them wait longer than x.
+    At utilisation u, a message that is due at time t after the beginning of an iteration of length g waits
+    g - (1 - u) t: for the rest of the iteration, and for the messages that were due before it. So those that are due
+    in the first (g - x) / (1 - u) seconds wait longer than x.
     """
     low, high = 0.0, max(turns, default=0.0)
     for _ in range(40):

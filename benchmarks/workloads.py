@@ -1,4 +1,4 @@
-"""The workloads: what is asked of the servers, one row each."""
+"""The table of workloads, which say what a server is measured with."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True)
 class Workload:
-    """One row. `kind` names the measurement, and `rounds` is how often each server is measured, freshly started."""
+    """One workload. `kind` names the measurement; `rounds` is how often each server is started anew and measured."""
 
     name: str
     title: str
@@ -21,14 +21,14 @@ class Workload:
     seconds: float = 1.0
     deflate: bool = False
     tls: bool = False
-    used_once: bool = False  # each idle connection has had one message echoed
+    used_once: bool = False  # one message was echoed on each idle connection
     workers: int = 1
-    servers: tuple[str, ...] = ()  # these only
-    half_of: str = ""  # an open loop runs at half the throughput that this closed one had
+    servers: tuple[str, ...] = ()  # the only servers that are measured; empty: all
+    half_of: str = ""  # the closed loop whose throughput is halved for the rate of this open loop
 
     @property
     def features(self) -> frozenset[str]:
-        """What a server must be able to do."""
+        """The features that a server needs."""
         wanted = {"deflate": self.deflate, "tls": self.tls, "workers": self.workers > 1}
         return frozenset(name for name, is_wanted in wanted.items() if is_wanted)
 
@@ -111,12 +111,12 @@ QUICK_IDLE_CONNECTIONS = 1000
 
 
 def chosen(names: list[str]) -> list[Workload]:
-    """The workloads of these names in the order of the table, and before each one what it needs."""
+    """Return the workloads of these names, and those that they depend on, in the order of the table."""
     wanted = set(names) | {BY_NAME[name].half_of for name in names if BY_NAME[name].half_of}
     return [workload for workload in WORKLOADS if workload.name in wanted]
 
 
 def quickened(workload: Workload) -> Workload:
-    """The same with less of everything; its figures are indications."""
+    """Return the workload with fewer rounds and connections and a shorter window; its figures are indications."""
     connections = QUICK_IDLE_CONNECTIONS if workload.kind == "idle" else workload.connections
     return replace(workload, rounds=min(2, workload.rounds), seconds=0.5, connections=connections)
