@@ -1,3 +1,3 @@
-"""OpenTelemetry: the table of metrics, the Prometheus page, and what is exported to collectors; it may import
+"""Telemetry: the table of metrics, the Prometheus page, and exports to OpenTelemetry collectors; it may import
 `http`, `websocket`, `counting`, `options` and `logs`.
 """

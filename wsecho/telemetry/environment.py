@@ -1,7 +1,7 @@
-"""What the OTEL_* variables say: who this is, and what is sent to whom.
+"""Reads OTEL_* variables: the resource of this process, and its exporters.
 
-The SDK reads most of them itself, in what they are about. What it leaves to others is read here, as the specification
-says: which exporters there are, in which protocol they speak, how long they may take.
+OpenTelemetry's SDK reads most of these variables itself. This module reads those that are left to applications, as
+the OpenTelemetry specification defines them: the exporters, their protocol and their timeout.
 """
 
 import os
@@ -19,19 +19,19 @@ Log = structlog.typing.FilteringBoundLogger
 Signal = Literal["metrics", "traces", "logs"]
 T = TypeVar("T")
 
-# By the values of OTEL_EXPORTER_OTLP_PROTOCOL, the names under which packages offer their exporters.
+# The entry point names of the OTLP exporters, by value of OTEL_EXPORTER_OTLP_PROTOCOL.
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
 def is_disabled() -> bool:
-    """Tell whether the SDK is switched off (OTEL_SDK_DISABLED)."""
+    """Tell whether OTEL_SDK_DISABLED switches the SDK off."""
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def exporter_names(signal: Signal) -> list[str]:
-    """Return what OTEL_{signal}_EXPORTER names: nothing where it is unset or `none`, or the SDK is disabled.
+    """Return the names in OTEL_{signal}_EXPORTER; none if it is unset or `none`, or if the SDK is disabled.
 
-    `prometheus` is left out: the page is served on our own port already.
+    `prometheus` is left out, because the server has a Prometheus page on its own port anyway.
     """
     if is_disabled():
         return []
@@ -41,7 +41,7 @@ def exporter_names(signal: Signal) -> list[str]:
 
 
 def exporters(signal: Signal, log: Log) -> list[Any]:
-    """Return the exporters for `signal`. One that cannot be had is a line in the log: the server goes on without."""
+    """Return the exporters for `signal`. One that cannot be made is logged, and the server goes on without it."""
     made = []
     for name in exporter_names(signal):
         try:
@@ -49,13 +49,13 @@ def exporters(signal: Signal, log: Log) -> list[Any]:
         except MissingExtraError as error:
             cause, remedy = str(error), error.remedy
             log.warning("telemetry is not exported", signal=signal, exporter=name, cause=cause, remedy=remedy)
-        except Exception as error:  # Whatever a library or a platform's credentials raise.
-            log.warning("telemetry is not exported", signal=signal, exporter=name, cause=words(error))
+        except Exception as error:  # Libraries and the credentials of a cloud platform can raise anything.
+            log.warning("telemetry is not exported", signal=signal, exporter=name, cause=text_of_error(error))
     return made
 
 
-def words(error: BaseException) -> str:
-    """Return an error as part of a line."""
+def text_of_error(error: BaseException) -> str:
+    """Return the text of an error as part of one line; its type if it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -79,7 +79,7 @@ def _missing(entry: str) -> Exception:
 
 
 def _require_credential_provider(signal: Signal, entry: str) -> None:
-    """Raise MissingExtraError if Google's is asked for and not installed."""
+    """Raise MissingExtraError if a credential provider of Google is configured and not installed."""
     protocol = "GRPC" if entry == _OTLP["grpc"] else "HTTP"
     for scope in (protocol, f"{protocol}_{signal.upper()}"):
         variable = f"OTEL_PYTHON_EXPORTER_OTLP_{scope}_CREDENTIAL_PROVIDER"
@@ -89,7 +89,7 @@ def _require_credential_provider(signal: Signal, entry: str) -> None:
 
 
 def _require_detector(log: Log) -> None:
-    """Log it if Google's is asked for and not installed."""
+    """Log a warning if Google's resource detector is configured and not installed."""
     given = os.environ.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "").split(",")
     if "gcp" in map(str.strip, given) and not entry_points(group="opentelemetry_resource_detector", name="gcp"):
         error = MissingExtraError("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=gcp", "gcp")
@@ -97,12 +97,15 @@ def _require_detector(log: Log) -> None:
 
 
 def _otlp_protocol(signal: Signal, log: Log) -> str:
-    # The specification's default; the SDK's is grpc.
+    # The default is the specification's; the SDK's default is grpc.
     return _otlp_value(signal, "PROTOCOL", "http/protobuf", lambda given: given if given in _OTLP else None, log)
 
 
 def _otlp_timeout(signal: Signal, log: Log) -> float:
-    """Return the seconds that an export may take. The variables are in milliseconds; the SDK takes them for seconds."""
+    """Return the timeout of an export in seconds.
+
+    The specification has the variables in milliseconds; the SDK would read them as seconds.
+    """
 
     def parse(given: str) -> float | None:
         try:
@@ -114,7 +117,10 @@ def _otlp_timeout(signal: Signal, log: Log) -> float:
 
 
 def _otlp_value(signal: Signal, name: str, default: T, parse: Callable[[str], T | None], log: Log) -> T:
-    """Return what the signal's variable says, or the one for all signals. Empty is unset, a bad value ignored."""
+    """Return the value of the variable for `signal`, or else of the one for all signals, or else `default`.
+
+    An empty variable counts as unset. A bad value is logged, and `default` is used.
+    """
     for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
         if given := os.environ.get(variable, "").strip():
             if (value := parse(given)) is not None:
@@ -125,10 +131,10 @@ def _otlp_value(signal: Signal, name: str, default: T, parse: Callable[[str], T 
 
 
 def resource(instance_id: str, log: Log) -> Resource:
-    """Return what all telemetry of this process says about its origin.
+    """Return the resource of this process, which describes the origin of its telemetry.
 
-    What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes first, then what is known here, then what the detectors
-    of OTEL_EXPERIMENTAL_RESOURCE_DETECTORS find out.
+    Attributes from OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence over those that are set here, and
+    these over the attributes that the detectors in OTEL_EXPERIMENTAL_RESOURCE_DETECTORS find.
     """
     known = {"service.name": "wsecho", "service.version": __version__, "service.instance.id": instance_id}
     given = dict(OTELResourceDetector().detect().attributes)
@@ -136,9 +142,9 @@ def resource(instance_id: str, log: Log) -> Resource:
     try:
         found = Resource.create({**known, **given})
     except Exception as error:
-        log.warning("no resource was detected", cause=words(error))
+        log.warning("no resource was detected", cause=text_of_error(error))
         found = Resource({**known, **given})
     if found.attributes.get("cloud.provider") == "gcp" and "gcp.project_id" not in found.attributes:
-        # By which Google's OTLP endpoint knows the project; its detector has only the general name for it.
+        # Google's OTLP endpoint needs the project in gcp.project_id; Google's detector sets only cloud.account.id.
         found = found.merge(Resource({"gcp.project_id": found.attributes.get("cloud.account.id", "")}))
     return found

@@ -1,4 +1,4 @@
-"""All that one process sends to collectors: what was configured, and a last export at the end."""
+"""All exports of one process to OpenTelemetry collectors, with a last export at the end of the process."""
 
 import contextlib
 import threading
@@ -8,18 +8,19 @@ from time import monotonic
 from wsecho.counting.shared_page import SharedPage, Totals
 from wsecho.logs import structured_log
 from wsecho.telemetry import environment
-from wsecho.telemetry.environment import Log, words
+from wsecho.telemetry.environment import Log, text_of_error
 from wsecho.telemetry.sdk_log import SdkLog
 from wsecho.telemetry.spans import NoTraces, Traces
 
-# Seconds for the last exports, whatever time is left for them.
+# Bounds of the time for the last exports, in seconds, however much of the drain timeout is left.
 _LEAST_SECONDS, _MOST_SECONDS = 0.5, 3.0
 
 
 class Exports:
-    """Made in the process that it serves, never before a fork: there are threads in it.
+    """The metrics, traces and log records that this process exports.
 
-    What is heavy to import is imported only where a variable asks for it. Mistakes are lines in the log.
+    Must be made in the process that uses it, never before a fork, because it starts threads. Modules that take long to
+    import are imported only if a variable configures an export that needs them. Errors of the configuration are logged.
     """
 
     def __init__(self, instance_id: str, log: Log) -> None:
@@ -30,7 +31,10 @@ class Exports:
             self.resource = environment.resource(instance_id, log)
 
     def push(self, shared_page: SharedPage, exported: Totals | None = None) -> None:
-        """Push the metrics; exactly one process of a server may. Deltas begin at `exported`, by default at what is."""
+        """Push the metrics from now on. Exactly one process of a server may do it.
+
+        Deltas begin at `exported`, by default at the present totals.
+        """
         with self._sdk_log.unlimited():
             for exporter in environment.exporters("metrics", self._log):
                 from wsecho.telemetry import push
@@ -38,10 +42,10 @@ class Exports:
                 try:
                     self._shutdowns.append(push.start(exporter, shared_page, self.resource, exported))
                 except Exception as error:
-                    self._complain("metrics", error)
+                    self._log_failure("metrics", error)
 
     def traces(self) -> Traces:
-        """Return what traces the requests of this process."""
+        """Return what records the spans of this process, `NoTraces` if traces are not exported."""
         with self._sdk_log.unlimited():
             if exporters := environment.exporters("traces", self._log):
                 from wsecho.telemetry.traces import Traces as SdkTraces
@@ -49,14 +53,14 @@ class Exports:
                 try:
                     traces = SdkTraces(exporters, self.resource, self._log)
                 except Exception as error:
-                    self._complain("traces", error)
+                    self._log_failure("traces", error)
                 else:
                     self._shutdowns += traces.shutdowns
                     return traces
         return NoTraces()
 
     def log_lines(self) -> None:
-        """Send the lines of this process's log from now on."""
+        """Export the log lines of this process from now on."""
         with self._sdk_log.unlimited():
             if exporters := environment.exporters("logs", self._log):
                 from wsecho.telemetry.log_records import LogRecords
@@ -64,21 +68,23 @@ class Exports:
                 try:
                     records = LogRecords(exporters, self.resource)
                 except Exception as error:
-                    self._complain("logs", error)
+                    self._log_failure("logs", error)
                 else:
                     self._shutdowns += records.shutdowns
                     structured_log.add_processor(records)
 
-    def _complain(self, signal: str, error: Exception) -> None:
-        self._log.warning("telemetry is not exported", signal=signal, cause=words(error))
+    def _log_failure(self, signal: str, error: Exception) -> None:
+        self._log.warning("telemetry is not exported", signal=signal, cause=text_of_error(error))
 
     def shutdown(self, left: float) -> None:
-        """Let everything that has been collected be exported, all at once.
+        """Export everything that has been collected, with all exporters at the same time, and stop exporting.
 
-        `left` is what a drain has left of its time, in seconds.
+        `left` is what is left of the drain timeout, in seconds.
         """
-        # Not to be waited for by the process either, so they are daemons.
-        threads = [threading.Thread(target=_quietly, args=(end,), daemon=True) for end in self._shutdowns]
+        # Daemon threads: the exit of the process does not wait for those that are not done in time.
+        threads = [
+            threading.Thread(target=_ignore_errors, args=(shutdown,), daemon=True) for shutdown in self._shutdowns
+        ]
         deadline = monotonic() + last_export_seconds(left)
         for thread in threads:
             thread.start()
@@ -87,11 +93,11 @@ class Exports:
 
 
 def last_export_seconds(left: float) -> float:
-    """Return how long the last exports may take where a drain has `left` seconds left."""
+    """Return how many seconds the last exports may take if `left` seconds of the drain timeout are left."""
     return max(_LEAST_SECONDS, min(_MOST_SECONDS, left))
 
 
-def _quietly(end: Callable[[], object]) -> None:
-    # The SDK has said in its log what went wrong.
+def _ignore_errors(shutdown: Callable[[], object]) -> None:
+    # The SDK has already logged the error.
     with contextlib.suppress(Exception):
-        end()
+        shutdown()

@@ -1,4 +1,4 @@
-"""The lines of the log as OpenTelemetry log records, for where OTEL_LOGS_EXPORTER says."""
+"""Exports the log lines as OpenTelemetry log records, with the exporters that OTEL_LOGS_EXPORTER names."""
 
 import time
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
@@ -21,12 +21,12 @@ _SEVERITIES = {
     "error": SeverityNumber.ERROR,
     "critical": SeverityNumber.FATAL,
 }
-# These have fields of their own in a record.
+# Fields of a log line that are not attributes: a log record has fields of its own for them.
 _OWN_FIELDS = frozenset({"event", "level", "timestamp", "trace_id", "span_id"})
 
 
 class LogRecords:
-    """A processor for structlog, to stand before the one that renders: passes lines on to the exporters as well."""
+    """A structlog processor, for use before the one that renders: passes each line to the exporters as well."""
 
     def __init__(self, exporters: Iterable[object], resource: Resource) -> None:
         self._processors: list[LogRecordProcessor] = [_batched(exporter) for exporter in exporters]
@@ -37,12 +37,12 @@ class LogRecords:
 
     @property
     def shutdowns(self) -> Sequence[Callable[[], object]]:
-        """What ends this, after a last export, one for each exporter."""
+        """One function for each exporter, which exports what is left and stops the exporter."""
         return [processor.shutdown for processor in self._processors]
 
     def __call__(self, logger: object, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """Pass on `line`, and return it as it is."""
-        # That an export failed is not exported: it would be the reason for the next one.
+        """Pass `line` to the exporters, and return it unchanged."""
+        # The SDK's own lines, such as that an export failed, are not exported: each one would cause another export.
         if line.get("event") != sdk_log.EVENT:
             level = str(line.get("level", method))
             self._logger.emit(
@@ -63,7 +63,7 @@ def _batched(exporter: object) -> LogRecordProcessor:
 
 
 def _context(line: MutableMapping[str, Any]) -> Context | None:
-    """Return the trace that a line belongs to."""
+    """Return the context of the trace that a line belongs to, None if it belongs to none."""
     if "trace_id" not in line or "span_id" not in line:
         return None
     span = SpanContext(

@@ -32,18 +32,19 @@ from wsecho.websocket.message_counters import MESSAGE_SIZE_BOUNDS
 from wsecho.websocket.violations import REASONS
 
 Attributes = Mapping[str, str | int]
-# What a row observes: one value for each combination of labels.
+# What a metric reads: one value for each combination of labels.
 Observed = Iterable[tuple[Attributes, float]]
-# For each combination of labels the counts per bucket, the last one without upper bound, and the sum of all values.
+# What a histogram reads, for each combination of labels: the count in each bucket, of which the last one has no upper
+# bound, and the sum of all values.
 ObservedBuckets = Iterable[tuple[Attributes, tuple[int, ...], float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric read from the totals. `kind` is that of the OpenTelemetry instrument that observes it.
+    """A metric that is read from the totals. `kind` is the kind of the OpenTelemetry instrument that observes it.
 
-    Names are those of Prometheus on every path, so that they are the same over OTLP. Units in braces are annotations
-    and stay out of the names. Labels have closed sets of values: no peer can add a series.
+    OTLP exports use the same names as the Prometheus page. A unit in braces is an annotation and not part of the
+    Prometheus name. Each label has a fixed set of values, so that no client can add a series.
     """
 
     name: str
@@ -55,13 +56,13 @@ class Metric:
 
     @property
     def type(self) -> str:
-        """The type that Prometheus gives it."""
+        """The type of the metric in Prometheus."""
         return "counter" if self.kind == "counter" else "gauge"
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A histogram that is counted in memory, bucket by bucket. `bounds` are inclusive."""
+    """A histogram whose buckets are counted in shared memory. `bounds` are their inclusive upper bounds."""
 
     name: str
     unit: str
@@ -72,7 +73,7 @@ class Histogram:
 
     @property
     def type(self) -> str:
-        """The type that Prometheus gives it."""
+        """The type of the metric in Prometheus."""
         return "histogram"
 
 
@@ -81,12 +82,12 @@ _NANOSECONDS = 1_000_000_000
 
 
 def _one(read: Callable[[Totals], float]) -> Callable[[Totals], Observed]:
-    """Return the reader of a metric without labels."""
+    """Return the function that reads a metric without labels."""
     return lambda totals: [({}, read(totals))]
 
 
 def _used(read: Callable[[Usage], float]) -> Callable[[Totals], Observed]:
-    """Return the reader of what the system says, where it does."""
+    """Return the function that reads a metric from the usage of the processes; no value where that is not known."""
     return lambda totals: [({}, read(totals.usage))] if totals.usage else []
 
 
@@ -125,7 +126,7 @@ def _internal_errors(totals: Totals) -> Observed:
 
 
 def _requests(totals: Totals) -> ObservedBuckets:
-    """Yield what has happened only: most combinations never do."""
+    """Yield only the combinations that have occurred: most never do."""
     series = itertools.product(METHODS, ROUTES, STATUSES)
     counted = struct.iter_unpack(f"{ctypes.sizeof(RequestRow)}s", bytes(totals.counters.requests))
     for (method, route, status), (row,) in zip(series, counted, strict=True):
@@ -391,7 +392,7 @@ HISTOGRAMS = (
     ),
 )
 
-# By metric: the values that each of its labels can have.
+# The values that each label can have, by metric.
 LABEL_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "websocket_frames_received_total": {"opcode": tuple(OPCODES.values())},
     "websocket_handshakes_total": {

@@ -1,9 +1,9 @@
-"""OpenTelemetry over the shared counters: nothing is recorded per event, everything is observed when it is asked for.
+"""The Prometheus page, and what the push shares with it: OpenTelemetry instruments that read the shared counters.
 
-The echo counts in memory; the SDK's instruments read those counts during a collection. The API has no asynchronous
-histogram, so histograms, already aggregated, are added where a reader receives the collected data. So are the metrics
-with labels: as observations, each of their hundred series would cost the SDK ten times as much, and a scrape must not
-hold up the echoes.
+No event is recorded in the SDK. The server counts in shared memory, and observable instruments read those counters
+during a collection. The API has no observable histogram, so this module adds the histograms, which are already
+aggregated, where a metric reader receives the collected data. It adds the metrics with labels in the same place: as
+observations, each of their hundred series would cost the SDK ten times as much, and a scrape must not delay echoes.
 """
 
 import asyncio
@@ -40,22 +40,22 @@ from wsecho.counting.shared_page import SharedPage, Totals
 from wsecho.telemetry.metrics import HISTOGRAMS, METRICS, Attributes, Histogram, Metric
 
 _SCOPE = "wsecho"
-# Seconds. A collection takes some milliseconds.
-_SNAPSHOT_AGE = 2.0
+# Seconds after which a snapshot is too old for a collection, which takes some milliseconds.
+_MAX_SNAPSHOT_AGE = 2.0
 _log = logging.getLogger("opentelemetry.wsecho")
 _WEIGHT = re.compile(r"q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
-# Between pieces of the page of so many seconds, the echoes have their turn.
+# Seconds of work after which the page is interrupted for an iteration of the event loop, in which echoes are served.
 _PIECE_SECONDS = 0.0002
-# What an OpenMetrics page ends with.
+# The last line of an OpenMetrics page.
 _END = b"# EOF\n"
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 class Snapshot(threading.local):
-    """One look at the counters per collection, shared by all callbacks and the histograms of that collection.
+    """The totals that one collection uses, the same for all its callbacks and histograms.
 
-    A collection runs its callbacks and hands over the data in one thread: the first callback takes the look, the
-    reader drops it. A look that is left over from a collection that failed in between is too old for the next one.
+    A collection runs its callbacks and passes the data to the reader in one thread. The first callback takes the
+    snapshot, and the reader drops it. If a collection failed in between, its snapshot is too old for the next one.
     """
 
     def __init__(self, shared_page: SharedPage) -> None:
@@ -64,27 +64,27 @@ class Snapshot(threading.local):
         self._taken = 0.0
 
     def take(self) -> Totals:
-        """Return the totals as they were when this collection began."""
-        if self._totals is None or time.monotonic() - self._taken > _SNAPSHOT_AGE:
+        """Return the totals of this collection. The first call of a collection reads them."""
+        if self._totals is None or time.monotonic() - self._taken > _MAX_SNAPSHOT_AGE:
             self.hold(self._shared_page.totals())
         assert self._totals is not None
         return self._totals
 
     def hold(self, totals: Totals) -> None:
-        """Let the collection that comes see `totals`."""
+        """Let the next collection use `totals`."""
         self._totals = totals
         self._taken = time.monotonic()
 
     def drop(self) -> None:
-        """The collection is over."""
+        """Discard the totals at the end of the collection."""
         self._totals = None
 
 
 class WithAggregates(MetricReader):
-    """Mixed into a reader, adds the histograms and all metrics with labels to what the SDK collected.
+    """A mixin for metric readers. It adds the histograms and all metrics with labels to what the SDK has collected.
 
-    `started` is when the counters were at 0, in nanoseconds of Unix time; `preferred` has the temporality of kinds of
-    instruments, where it is not cumulative.
+    `started` is when all counters were 0, in nanoseconds of Unix time. `preferred` has the temporality for each kind of
+    instrument; a kind that is missing is cumulative.
     """
 
     def __init__(
@@ -99,31 +99,32 @@ class WithAggregates(MetricReader):
         self.started = started
         self._of_counters = preferred.get(ObservableCounter, AggregationTemporality.CUMULATIVE)
         self._of_histograms = preferred.get(HistogramInstrument, AggregationTemporality.CUMULATIVE)
-        # Of each series, when it was exported last, and its numbers then: value, or sum and buckets.
+        # For each series that is exported as deltas: the time of its last export, and its numbers then (the value, or
+        # the sum and the buckets).
         self._exported: dict[tuple[str | int, ...], tuple[int, tuple[float, ...]]] = {}
-        # Last: it may start the thread that exports.
+        # Called last, because it may start the thread that exports.
         super().__init__(*args, **settings)
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
         try:
             metrics_data = self.completed(metrics_data)
         except Exception:
-            # It would end the thread that exports, and all else that it has to export.
+            # The exception would end the thread that exports, and with it the export of all other metrics.
             _log.exception("histograms and metrics with labels are left out")
         finally:
             self._snapshot.drop()
-        # Abstract only where this is not mixed into a reader.
+        # The method is abstract in MetricReader, but not in the reader that this class is mixed into.
         super()._receive_metrics(metrics_data, timeout_millis, **kwargs)  # type: ignore[safe-super]
 
     def completed(self, data: MetricsData) -> MetricsData:
-        """Return `data` with what the SDK has no instruments for."""
+        """Return `data` with the histograms and the metrics with labels added."""
         totals = self._snapshot.take()
         now = time.time_ns()
         families = [
             *(self._sum_or_gauge(row, totals, now) for row in METRICS if row.labels),
             *(self._histogram(row, totals, now) for row in HISTOGRAMS),
         ]
-        return in_our_scope(
+        return in_own_scope(
             data, lambda metrics: [*metrics, *(family for family in families if family.data.data_points)]
         )
 
@@ -151,7 +152,7 @@ class WithAggregates(MetricReader):
                     sum=total,
                     bucket_counts=[int(count) for count in buckets],
                     explicit_bounds=list(row.bounds),
-                    min=None,  # type: ignore[arg-type]  # not known; absent in OTLP, where 0 or inf would be a claim
+                    min=None,  # type: ignore[arg-type]  # not known: OTLP leaves it out, where 0 or inf would be wrong
                     max=None,  # type: ignore[arg-type]
                 )
             )
@@ -165,7 +166,10 @@ class WithAggregates(MetricReader):
         now: int,
         temporality: AggregationTemporality,
     ) -> tuple[int, tuple[float, ...]]:
-        """Return since when a series counts, and how much: from the start or, as deltas, from its last export on."""
+        """Return the start time and the numbers of a series.
+
+        Cumulative numbers count from when all counters were 0, deltas from the last export of the series.
+        """
         if temporality is AggregationTemporality.CUMULATIVE:
             return self.started, numbers
         series = (name, *attributes.values())
@@ -175,19 +179,19 @@ class WithAggregates(MetricReader):
 
 
 class _PrometheusReader(WithAggregates, PrometheusMetricReader):
-    """The reader behind the page, in two steps: `gather`, then the registry makes families of what was gathered."""
+    """The reader of the page. It collects in two steps: `gather`, then the registry makes families of the data."""
 
     def gather(self) -> None:
         """Collect from the instruments."""
         super().collect()
 
-    # Final, so that no reader forgets to. This one has done it a moment before.
+    # The base class declares `collect` final, so that every reader collects. This one has collected in `gather`.
     def collect(self, timeout_millis: float = 10_000) -> None:  # type: ignore[misc]
-        """Do nothing when the registry asks for it."""
+        """Do nothing when the registry calls it."""
 
 
-def in_our_scope(data: MetricsData, change: Callable[[Sequence[MetricData]], Sequence[MetricData]]) -> MetricsData:
-    """Return `data` with the metrics of our scope changed."""
+def in_own_scope(data: MetricsData, change: Callable[[Sequence[MetricData]], Sequence[MetricData]]) -> MetricsData:
+    """Return `data` with `change` applied to the metrics of the scope `wsecho`."""
     return replace(
         data,
         resource_metrics=[
@@ -204,12 +208,12 @@ def in_our_scope(data: MetricsData, change: Callable[[Sequence[MetricData]], Seq
 
 
 def meter_provider(reader: MetricReader, snapshot: Snapshot, resource: Resource) -> MeterProvider:
-    """Return a provider whose instruments are the rows of the table, observed in `snapshot` for `reader`."""
+    """Return a meter provider for `reader`. Its instruments are the metrics without labels, which read `snapshot`."""
     provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
     meter = provider.get_meter(_SCOPE, __version__)
     for metric in METRICS:
         if metric.labels:
-            continue  # the reader adds it
+            continue  # WithAggregates adds it
         create = getattr(meter, f"create_observable_{metric.kind}")
         create(metric.name, [_callback(metric, snapshot)], metric.unit, metric.description)
     return provider
@@ -220,9 +224,9 @@ def _callback(metric: Metric, snapshot: Snapshot) -> Callable[[CallbackOptions],
 
 
 def _prefers_openmetrics(accept: str) -> bool:
-    """Tell which format to answer an Accept value with (RFC 9110 section 12.5.1).
+    """Tell whether an Accept value asks for OpenMetrics rather than text (RFC 9110 section 12.5.1).
 
-    Nothing else is taken from the peer's words: the library would repeat them in the content type.
+    The library does not get the value itself, because it would repeat parts of it in the content type.
     """
     weights = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
     for element in accept.lower().split(","):
@@ -235,8 +239,8 @@ def _prefers_openmetrics(accept: str) -> bool:
     )
 
 
-class _Alone:
-    """One family as a registry of its own, which is what encoders take."""
+class _SingleFamily:
+    """A registry of a single family: encoders take registries only."""
 
     def __init__(self, family: Family) -> None:
         self._family = family
@@ -246,15 +250,15 @@ class _Alone:
 
 
 class PrometheusPage:
-    """The process's meter provider and its `/metrics` page."""
+    """The `/metrics` page of a worker, with a meter provider of its own."""
 
     def __init__(self, shared_page: SharedPage, resource: Resource) -> None:
         self._shared_page = shared_page
         self._snapshot = Snapshot(shared_page)
         self._one_at_a_time = asyncio.Lock()
-        # By format: the page that is made next, for all who have asked for it by then.
+        # The page that will be made next, by format. It answers all requests that arrive before its making begins.
         self._next: dict[bool, asyncio.Task[tuple[str, bytes]]] = {}
-        # A registry of its own: the global one would add metrics of whichever worker answers.
+        # A registry of its own: the global one would add metrics of the one worker that happens to answer.
         self._registry = CollectorRegistry()
         self._reader = _PrometheusReader(
             snapshot=self._snapshot,
@@ -267,19 +271,20 @@ class PrometheusPage:
         self._provider = meter_provider(self._reader, self._snapshot, resource)
 
     async def page(self, accept: str) -> tuple[str, bytes]:
-        """Return content type and body of the metrics page, in the format that `accept` asks for.
+        """Return the content type and the body of the metrics page, in the format that `accept` asks for.
 
-        Whoever asks while one is made shares the next one: a crowd costs, and waits for, no more than two pages.
+        Requests that arrive while a page is made share the next page. So any number of requests at the same time costs,
+        and waits for, at most two pages.
         """
         openmetrics = _prefers_openmetrics(accept)
         page = self._next.get(openmetrics)
         if page is None:
             page = self._next[openmetrics] = asyncio.create_task(self._make_page(openmetrics))
-        # Not ended by one of those who wait for it.
+        # Shielded, so that the cancellation of one request does not cancel the page for the others.
         return await asyncio.shield(page)
 
     async def _make_page(self, openmetrics: bool) -> tuple[str, bytes]:
-        """Make a page, which takes some milliseconds, in pieces, between which the echoes go on."""
+        """Make a page, which takes some milliseconds, in pieces between which echoes are served."""
         encode, content_type = choose_encoder(_OPENMETRICS if openmetrics else "")
         async with self._one_at_a_time:
             del self._next[openmetrics]
@@ -294,5 +299,5 @@ class PrometheusPage:
                 if time.perf_counter() - began > _PIECE_SECONDS:
                     await asyncio.sleep(0)
                     began = time.perf_counter()
-                body += encode(_Alone(family)).removesuffix(_END)
+                body += encode(_SingleFamily(family)).removesuffix(_END)
         return content_type, bytes(body) + (_END if content_type.startswith("application/openmetrics") else b"")

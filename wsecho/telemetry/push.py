@@ -1,4 +1,4 @@
-"""Metrics pushed to where OTEL_METRICS_EXPORTER says, by exactly one process of a server."""
+"""Pushes the metrics, with the exporters that OTEL_METRICS_EXPORTER names; exactly one process of a server does it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +15,11 @@ from opentelemetry.sdk.metrics.export import Metric as MetricData
 from opentelemetry.sdk.resources import Resource
 
 from wsecho.counting.shared_page import SharedPage, Totals
-from wsecho.telemetry.prometheus_page import Snapshot, WithAggregates, in_our_scope, meter_provider
+from wsecho.telemetry.prometheus_page import Snapshot, WithAggregates, in_own_scope, meter_provider
 
 
 class _PeriodicReader(PeriodicExportingMetricReader):
-    """Exports in a thread of its own, as often as OTEL_METRIC_EXPORT_INTERVAL says; nothing before it may."""
+    """Exports in its own thread, at the interval OTEL_METRIC_EXPORT_INTERVAL, once `may_export` is set."""
 
     may_export = False
 
@@ -29,29 +29,29 @@ class _PeriodicReader(PeriodicExportingMetricReader):
 
 
 class _PushReader(WithAggregates, _PeriodicReader):
-    """Exports everything, cumulative sums from the time when the counters were 0.
+    """Exports all metrics. Cumulative sums have as start time the time when all counters were 0.
 
-    The SDK lets a sum start when it was observed first, by which time it may have counted for long.
+    The SDK's start time is that of the first observation, when a counter may already have counted for a long time.
     """
 
     def completed(self, data: MetricsData) -> MetricsData:
-        """Return `data` as it is exported."""
-        return in_our_scope(super().completed(data), lambda metrics: [self._from_start(metric) for metric in metrics])
+        """Return `data` as it is exported: completed, with the right start times."""
+        return in_own_scope(super().completed(data), lambda metrics: [self._from_start(metric) for metric in metrics])
 
     def _from_start(self, metric: MetricData) -> MetricData:
-        counted = metric.data
-        if not isinstance(counted, Sum) or counted.aggregation_temporality is not AggregationTemporality.CUMULATIVE:
+        data = metric.data
+        if not isinstance(data, Sum) or data.aggregation_temporality is not AggregationTemporality.CUMULATIVE:
             return metric
-        points = [replace(point, start_time_unix_nano=self.started) for point in counted.data_points]
-        return replace(metric, data=replace(counted, data_points=points))
+        points = [replace(point, start_time_unix_nano=self.started) for point in data.data_points]
+        return replace(metric, data=replace(data, data_points=points))
 
 
 def start(
     exporter: object, shared_page: SharedPage, resource: Resource, exported: Totals | None = None
 ) -> Callable[[], object]:
-    """Push to `exporter` from now on, and return what ends that with a last export. Raises ValueError.
+    """Push to `exporter` from now on, and return a function that exports once more and stops pushing.
 
-    Deltas begin at `exported`, by default at what has been counted until now.
+    Deltas begin at `exported`, by default at the present totals. Raises ValueError if `exporter` cannot be pushed to.
     """
     if not isinstance(exporter, MetricExporter):
         raise ValueError("it is not one to push to")
@@ -60,7 +60,7 @@ def start(
         exporter,
         snapshot=snapshot,
         started=shared_page.started,
-        # The reader takes the temporality of the SDK's own sums from here, too.
+        # The SDK's reader also takes the temporality of its own sums from the exporter.
         preferred=exporter._preferred_temporality or {},
     )
     provider = meter_provider(reader, snapshot, resource)

@@ -1,4 +1,4 @@
-"""What the OpenTelemetry SDK and its transports have to say, as lines of our own log."""
+"""Writes the log messages of the OpenTelemetry SDK and its transports as lines of the server's log."""
 
 import logging
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ import structlog
 
 # The event of all these lines.
 EVENT = "opentelemetry"
-# Seconds. A collector that is down is worth a line now and then, not one for each attempt.
+# Seconds between two lines: a collector that is down shall not cause a line for each attempt to export.
 _INTERVAL = 60.0
 _LOGGERS = ("opentelemetry", "requests", "urllib3", "google", "grpc")
 
 
 class SdkLog(logging.Handler):
-    """Takes over the libraries' loggers and lets one line a minute through, with a count of those left out."""
+    """Handles the loggers of the libraries. Writes at most one line a minute, with the count of those left out."""
 
     def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
         super().__init__(logging.WARNING)
@@ -30,7 +30,7 @@ class SdkLog(logging.Handler):
 
     @contextmanager
     def unlimited(self) -> Iterator[None]:
-        """Let every line through: while things are set up, each is about another mistake."""
+        """Write every line meanwhile: during the set-up, each line is about a different error."""
         self._limited = False
         try:
             yield
@@ -38,7 +38,10 @@ class SdkLog(logging.Handler):
             self._limited = True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line, without a traceback: what it would lead into is not ours. Callers are of any thread."""
+        """Write one line, or count it as suppressed. Any thread may call this.
+
+        The line has no traceback, which would lead into code of the libraries.
+        """
         if self._limited and monotonic() < self._next:
             self._suppressed += 1
             return

@@ -1,4 +1,4 @@
-"""What requests and connections tell about themselves to whoever traces them; where nobody does, it costs nothing."""
+"""The interfaces by which requests and connections report to traces, and implementations for when there are none."""
 
 from __future__ import annotations
 
@@ -12,28 +12,34 @@ if TYPE_CHECKING:
 
 
 class Span(Protocol):
-    """One request: a plain one until its answer, a handshake that is accepted until the end of its connection."""
+    """The span of one request: until its response or, for an accepted handshake, until the end of the connection."""
 
     @property
     def log_fields(self) -> Mapping[str, str]:
-        """What lines in the log carry so that they can be found from the trace."""
+        """The fields of log lines by which a line can be found from its trace."""
 
     def close(self, code: int, initiator: str, echo: Echo) -> None:
-        """The connection has ended, with close code `code` (1006: none) from `initiator`, client or server."""
+        """End the span of a connection.
+
+        `code` is its close code, 1006 if there was no Close frame. `initiator` is `client` or `server`.
+        """
 
 
 class Traces(Protocol):
-    """Records spans. `route` is the route of the request, `began` the performance counter's time when it had come."""
+    """Records spans.
+
+    `route` is the route of the request. `began` is when the request was complete, as time.perf_counter() gives it.
+    """
 
     def answered(self, request: Request, route: str, status: int, began: float) -> Span:
-        """The request has its answer, and its span is over."""
+        """Record the span of a request that has been answered."""
 
     def opened(self, request: Request, route: str, subprotocol: str | None, began: float) -> Span:
-        """The handshake was accepted."""
+        """Start the span of a connection whose handshake was accepted."""
 
 
 class _NoSpan:
-    """Tells nobody."""
+    """A span that is not recorded."""
 
     log_fields: Mapping[str, str] = {}
 
@@ -48,9 +54,9 @@ class NoTraces:
     """Records nothing."""
 
     def answered(self, request: Request, route: str, status: int, began: float) -> Span:
-        """Return the span that tells nobody."""
+        """Return a span that is not recorded."""
         return NO_SPAN
 
     def opened(self, request: Request, route: str, subprotocol: str | None, began: float) -> Span:
-        """Return the span that tells nobody."""
+        """Return a span that is not recorded."""
         return NO_SPAN

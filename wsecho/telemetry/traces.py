@@ -1,7 +1,8 @@
-"""Spans: one for each request, which for a WebSocket lasts as long as its connection. None for a message.
+"""Records spans: one for each request. The span of a WebSocket lasts as long as its connection; messages get no spans.
 
-Attributes are those of OpenTelemetry's conventions for HTTP servers; for WebSockets there are none yet, so what is
-`websocket.` is ours. Nothing of a message gets into a span, nor does a query, in which clients put their tokens.
+Attributes follow OpenTelemetry's semantic conventions for HTTP servers. There are no conventions for WebSockets yet, so
+the attributes that begin with `websocket.` are wsecho's own. A span contains nothing of a message, and no query string,
+because clients put tokens there.
 """
 
 from __future__ import annotations
@@ -22,29 +23,31 @@ from wsecho import __version__
 from wsecho.http.addresses import split_authority
 from wsecho.http.list_fields import Bound
 from wsecho.http.request import Request
-from wsecho.telemetry.environment import Log, words
+from wsecho.telemetry.environment import Log, text_of_error
 from wsecho.telemetry.spans import NO_SPAN
 from wsecho.telemetry.spans import Span as AnySpan
 
 if TYPE_CHECKING:
     from wsecho.websocket.echo import Echo
 
-# What polls these all day long would fill the trace store.
+# Monitors and probes poll these routes all the time, which would fill the trace store.
 _UNTRACED_ROUTES = frozenset({"/health", "/ready", "/metrics"})
-# RFC 9110 section 9.3, RFC 5789. Names of spans have few values, whatever peers send.
+# The methods of RFC 9110 section 9.3 and RFC 5789. Only they appear in names of spans, so that there are few names,
+# whatever clients send.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-_LONGEST_VALUE = 256
-# What W3C Baggage asks everybody to read, and more than a tracestate may have.
+_MAX_VALUE_LENGTH = 256
+# The least that W3C Baggage requires every reader to accept, and more than a tracestate may have.
 _READ_BY_PROPAGATORS = Bound(elements=64, size=8 * 1024)
 _log = logging.getLogger("opentelemetry.wsecho")
-# Close codes with which a connection ended as somebody meant it to (RFC 6455 section 7.4.1); 3000 and up are private.
-_GOOD_CODES = frozenset({1000, 1001, 1005})
+# Close codes of connections that ended without an error (RFC 6455 section 7.4.1). Codes from 3000 are for libraries and
+# applications, and are not errors either.
+_NORMAL_CODES = frozenset({1000, 1001, 1005})
 _PRIVATE_CODES = 3000
 _INTERNAL_ERROR = 1011
 
 
 class _Headers(Getter[Request]):
-    """Lets propagators read the header fields of a request, but none that is too long a list: it counts as not sent."""
+    """Lets propagators read the header fields of a request. A field whose list is too long counts as not sent."""
 
     def get(self, carrier: Request, key: str) -> list[str] | None:
         values = carrier.values(key.lower())
@@ -79,16 +82,16 @@ class _OpenSpan:
         )
         if code == _INTERNAL_ERROR and initiator == "server":
             _fail(self._span, str(code))
-        # What a peer did wrong is no error of this server.
+        # A client's error sets error.type, but not the status: it is no error of the server.
         elif echo.violation:
             self._span.set_attribute("error.type", echo.violation.reason)
-        elif code not in _GOOD_CODES and code < _PRIVATE_CODES:
+        elif code not in _NORMAL_CODES and code < _PRIVATE_CODES:
             self._span.set_attribute("error.type", str(code))
         self._span.end()
 
 
 class Traces:
-    """Records spans as OTEL_TRACES_SAMPLER, OTEL_PROPAGATORS and OTEL_BSP_* say."""
+    """Records spans, with the settings of OTEL_TRACES_SAMPLER, OTEL_PROPAGATORS and OTEL_BSP_*."""
 
     def __init__(self, exporters: Iterable[object], resource: Resource, log: Log) -> None:
         self._processors: list[SpanProcessor] = [_batched(exporter) for exporter in exporters]
@@ -100,11 +103,11 @@ class Traces:
 
     @property
     def shutdowns(self) -> Sequence[Callable[[], object]]:
-        """What ends the traces, after a last export, one for each exporter."""
+        """One function for each exporter, which exports what is left and stops the exporter."""
         return [processor.shutdown for processor in self._processors]
 
     def answered(self, request: Request, route: str, status: int, began: float) -> AnySpan:
-        """The request has its answer, and its span is over."""
+        """Record the span of a request that has been answered."""
         span = None if route in _UNTRACED_ROUTES else self._start(request, route, status, began)
         if span is None:
             return NO_SPAN
@@ -114,17 +117,17 @@ class Traces:
         return _OpenSpan(span)
 
     def opened(self, request: Request, route: str, subprotocol: str | None, began: float) -> AnySpan:
-        """The handshake was accepted: the span goes on."""
+        """Start the span of a connection whose handshake was accepted."""
         span = self._start(request, route, HTTPStatus.SWITCHING_PROTOCOLS, began)
         if span is None:
             return NO_SPAN
         if subprotocol:
-            span.set_attribute("websocket.subprotocol", subprotocol[:_LONGEST_VALUE])
+            span.set_attribute("websocket.subprotocol", subprotocol[:_MAX_VALUE_LENGTH])
         span.add_event("websocket.open")
         return _OpenSpan(span)
 
     def _start(self, request: Request, route: str, status: int, began: float) -> Span | None:
-        """Return a span that started when the request had come, None where it is not recorded."""
+        """Return a span that started when the request was complete; None if it is not recorded."""
         method = request.method if request.method in _METHODS else "HTTP"
         try:
             span = self._tracer.start_span(
@@ -135,7 +138,7 @@ class Traces:
                 start_time=time.time_ns() - round((time.perf_counter() - began) * 1e9),
             )
         except Exception:
-            # A propagator's or a sampler's, of whichever package: no request depends on it.
+            # Propagators and samplers can come from any package. Their errors must not affect requests.
             _log.exception("a request is not traced")
             return None
         return span if span.is_recording() else None
@@ -156,7 +159,7 @@ def _batched(exporter: object) -> SpanProcessor:
 
 
 def _propagator(log: Log) -> TextMapPropagator:
-    """Return what OTEL_PROPAGATORS names."""
+    """Return the propagator that OTEL_PROPAGATORS names; the default one if that cannot be had."""
     try:
         from opentelemetry import propagate
 
@@ -166,7 +169,7 @@ def _propagator(log: Log) -> TextMapPropagator:
         from opentelemetry.propagators.composite import CompositePropagator
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        log.warning("a variable is ignored", variable="OTEL_PROPAGATORS", cause=words(error))
+        log.warning("a variable is ignored", variable="OTEL_PROPAGATORS", cause=text_of_error(error))
         return CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
 
 
@@ -175,17 +178,17 @@ def _attributes(request: Request, route: str, status: int) -> dict[str, str | in
         "http.request.method": request.method if request.method in _METHODS else "_OTHER",
         "http.response.status_code": int(status),
         "url.scheme": request.scheme,
-        "url.path": request.path[:_LONGEST_VALUE],
+        "url.path": request.path[:_MAX_VALUE_LENGTH],
         "network.protocol.name": "http",
         "network.protocol.version": request.version,
     }
     if request.method not in _METHODS:
-        attributes["http.request.method_original"] = request.method[:_LONGEST_VALUE]
+        attributes["http.request.method_original"] = request.method[:_MAX_VALUE_LENGTH]
     if route:
         attributes["http.route"] = route
     if agent := request.value("user-agent"):
-        attributes["user_agent.original"] = agent[:_LONGEST_VALUE]
-    if authority := split_authority(request.authority[:_LONGEST_VALUE]):
+        attributes["user_agent.original"] = agent[:_MAX_VALUE_LENGTH]
+    if authority := split_authority(request.authority[:_MAX_VALUE_LENGTH]):
         host, port = authority
         attributes["server.address"] = host.strip("[]")
         if port is not None:
