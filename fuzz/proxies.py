@@ -38,8 +38,8 @@ def check(data: bytes) -> None:
     text = data.decode("latin-1")
     for field, added in ((FORWARDED, "for=192.0.2.1"), (X_FORWARDED_FOR, "192.0.2.1")):
         proxies = TrustedProxies(TRUSTED, field)
-        proxies.origin(request((field, text)), PROXY)
-        assert proxies.origin(request((field, f"{text},{added}")), PROXY)[0] == CLIENT, data
+        proxies.client_of(request((field, text)), PROXY)
+        assert proxies.client_of(request((field, f"{text},{added}")), PROXY)[0] == CLIENT, data
 
 
 def check_header(data: bytes) -> None:

@@ -16,16 +16,16 @@ PROXIES = TrustedProxies([parse_trusted("10.0.0.0/8")])
 
 def test_so_many_may_be_taken_and_one_more_is_too_many() -> None:
     connections_per_address = ConnectionsPerAddress(3)
-    owners = [connections_per_address.take(CLIENT) for _ in range(3)]
+    owners = [connections_per_address.add(CLIENT) for _ in range(3)]
     assert owners == ["192.0.2.1"] * 3
     assert not connections_per_address.is_exceeded("192.0.2.1")
-    connections_per_address.take(CLIENT)
+    connections_per_address.add(CLIENT)
     assert connections_per_address.is_exceeded("192.0.2.1")
     assert not connections_per_address.is_exceeded("192.0.2.2")
     for _ in range(ANSWERED_ABOVE_LIMIT - 1):
-        connections_per_address.take(CLIENT)
+        connections_per_address.add(CLIENT)
     assert not connections_per_address.is_far_exceeded("192.0.2.1")
-    connections_per_address.take(CLIENT)
+    connections_per_address.add(CLIENT)
     assert connections_per_address.is_far_exceeded("192.0.2.1")
     for _ in range(3 + 1 + ANSWERED_ABOVE_LIMIT - 3):
         connections_per_address.remove("192.0.2.1")
@@ -35,9 +35,9 @@ def test_so_many_may_be_taken_and_one_more_is_too_many() -> None:
 def test_without_a_limit_nothing_is_counted() -> None:
     connections_per_address = ConnectionsPerAddress()
     assert [
-        connections_per_address.take(CLIENT),
-        connections_per_address.take(None),
-        ConnectionsPerAddress(1).take(None),
+        connections_per_address.add(CLIENT),
+        connections_per_address.add(None),
+        ConnectionsPerAddress(1).add(None),
     ] == ["", "", ""]
     connections_per_address.remove("")
     assert not connections_per_address.is_exceeded("")
@@ -46,7 +46,7 @@ def test_without_a_limit_nothing_is_counted() -> None:
 
 def is_free(connections_per_address: ConnectionsPerAddress) -> bool:
     """Tell whether the client, who may have one connection, has none."""
-    owner = connections_per_address.take(CLIENT)
+    owner = connections_per_address.add(CLIENT)
     free = not connections_per_address.is_exceeded(owner)
     connections_per_address.remove(owner)
     return free
@@ -62,8 +62,8 @@ def test_a_client_is_counted_from_its_first_word_to_its_last() -> None:
     client.answered()
     assert not is_free(connections_per_address)
     assert not client.has_too_many
-    client.leave()
-    client.leave()
+    client.release()
+    client.release()
     assert is_free(connections_per_address)
 
 
@@ -77,7 +77,7 @@ def test_a_proxys_client_is_counted_while_its_request_lasts() -> None:
     assert not is_free(connections_per_address)
     client.answered()
     assert is_free(connections_per_address)
-    client.leave()
+    client.release()
     assert is_free(connections_per_address)
 
 
@@ -85,8 +85,8 @@ def test_whoever_a_connection_is_passed_to_gives_it_back() -> None:
     connections_per_address = ConnectionsPerAddress(1)
     client = Client(PROXIES, connections_per_address, PROXY, ProxyHeader(28, CLIENT))
     client_key = client.client_key
-    client.passed_on()
-    client.leave()
+    client.hand_over()
+    client.release()
     assert not is_free(connections_per_address)
     connections_per_address.remove(client_key)
     assert is_free(connections_per_address)
@@ -130,7 +130,7 @@ def test_a_proxy_that_names_nobody_is_told_of_once() -> None:
     def tells(peer: Address | None, *values: str) -> bool:
         client = Client(proxies, ConnectionsPerAddress(), peer)
         client.identify(request(*(("X-Forwarded-For", value) for value in values)))
-        return client.tells_of_silence()
+        return client.should_warn_about_proxy()
 
     assert not tells(CLIENT)
     assert not tells(None)
@@ -148,7 +148,7 @@ def test_one_that_is_far_too_many_is_known() -> None:
     connections_per_address = ConnectionsPerAddress(1)
     clients = [Client(PROXIES, connections_per_address, CLIENT) for _ in range(ANSWERED_ABOVE_LIMIT + 2)]
     assert [client.has_far_too_many for client in clients] == [True] * len(clients)
-    clients.pop().leave()
+    clients.pop().release()
     assert not clients[0].has_far_too_many
     assert clients[0].has_too_many
 
@@ -166,7 +166,7 @@ def test_a_peer_by_ipv4_is_the_same_on_a_socket_of_both_families(peer: Address, 
     assert unmapped(peer) == expected
     connections_per_address = ConnectionsPerAddress(5)
     assert (
-        connections_per_address.take(unmapped(peer))
-        == connections_per_address.take(peer)
-        == connections_per_address.take(expected)
+        connections_per_address.add(unmapped(peer))
+        == connections_per_address.add(peer)
+        == connections_per_address.add(expected)
     )

@@ -20,7 +20,9 @@ def request(*headers: tuple[str, str]) -> Request:
 def origin(
     *headers: tuple[str, str], trusted: str = "10.0.0.0/8", field: str = X_FORWARDED_FOR
 ) -> tuple[object, object]:
-    return TrustedProxies([parse_trusted(text) for text in trusted.split(",")], field).origin(request(*headers), PROXY)
+    return TrustedProxies([parse_trusted(text) for text in trusted.split(",")], field).client_of(
+        request(*headers), PROXY
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,10 +116,10 @@ def test_the_scheme_is_the_last_one_of_x_forwarded_proto_and_the_clients_own_of_
 
 def test_with_an_asterisk_whoever_connects_is_the_only_proxy() -> None:
     proxies = TrustedProxies([parse_trusted("*")])
-    assert proxies.have_peer(("203.0.113.1", 1))
-    assert not proxies.have(("203.0.113.1", 1))
+    assert proxies.include_peer(("203.0.113.1", 1))
+    assert not proxies.include(("203.0.113.1", 1))
     headers = ("X-Forwarded-For", "192.0.2.1, 192.0.2.2, 10.0.0.1")
-    assert proxies.origin(request(headers), PROXY) == (("10.0.0.1",), None)
+    assert proxies.client_of(request(headers), PROXY) == (("10.0.0.1",), None)
     assert origin(headers, trusted="*,10.0.0.0/8") == (("192.0.2.2",), None)
 
 
@@ -126,11 +128,11 @@ def test_who_is_a_proxy() -> None:
         [parse_trusted(text) for text in ("10.0.0.0/8", "2001:db8::/32", "fe80::/10", "192.0.2.7")]
     )
     for host in ("fe80::1%eth0", "10.255.0.1", "2001:db8::1", "192.0.2.7", "::ffff:10.0.0.1"):
-        assert proxies.have_peer((host, 1))
+        assert proxies.include_peer((host, 1))
     for host in ("11.0.0.1", "2001:db9::1", "192.0.2.8", "::1", "", "x"):
-        assert not proxies.have_peer((host, 1))
-    assert not proxies.have_peer(None)
-    assert not TrustedProxies().have_peer(PROXY)
+        assert not proxies.include_peer((host, 1))
+    assert not proxies.include_peer(None)
+    assert not TrustedProxies().include_peer(PROXY)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "proxy.example", "", "10.0.0.0-10.0.0.9"])

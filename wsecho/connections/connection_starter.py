@@ -66,7 +66,7 @@ class ConnectionStarter:
 
     def start(self, accepted: socket.socket, peer: Any) -> None:
         """Start the protocol on an accepted socket, at once or after its PROXY header and TLS handshake."""
-        if self._header_senders and not self._header_senders.have_peer(peer):
+        if self._header_senders and not self._header_senders.include_peer(peer):
             self._refuse(accepted, peer, "only trusted proxies may connect here")
         elif self._header_senders:
             self._start_task(self._prepare(accepted, peer, None))
@@ -88,7 +88,7 @@ class ConnectionStarter:
         client = self._make_client(peer, header)
         if not client.has_far_too_many:
             return client
-        client.leave()
+        client.release()
         self._counters.connection_refused("address")
         accepted.close()
         return None
@@ -101,7 +101,7 @@ class ConnectionStarter:
             self._loop.call_soon(self._transport_started)
             self._transports_starting += 1
         except Exception as error:
-            client.leave()
+            client.release()
             if not isinstance(error, OSError):
                 raise
             self._close_lost(accepted, error)
@@ -142,7 +142,7 @@ class ConnectionStarter:
             report(self._loop, "accept", error)
         finally:
             if client:
-                client.leave()
+                client.release()
 
     async def _take_header(self, accepted: socket.socket) -> ProxyHeader:
         """Read the PROXY header from a connection, and not a byte more. Raises ProxyHeaderError or OSError."""

@@ -137,7 +137,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
         # What others need back comes first, in case the rest fails.
-        self._client.leave()
+        self._client.release()
         self._context.connections.remove(self)
         self._ended = True
         if self._deferred:
@@ -336,14 +336,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._ended = True
         self._context.connections.remove(self)
         log = self._log(request, span)
-        if self._client.tells_of_silence():
+        if self._client.should_warn_about_proxy():
             log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_SILENCE_REMEDY)
         log.debug("websocket opened", peer=request.peer, path=request.path)
         client_key = self._client.client_key
         connection = self._context.open_websocket(self._transport, upgrade.deflate, log, span, client_key)
         connection.open(encode_upgrade(upgrade.headers))
         # Not before: as long as we are the transport's protocol, we are told of its end.
-        self._client.passed_on()
+        self._client.hand_over()
         return connection
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:

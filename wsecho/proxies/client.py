@@ -1,4 +1,4 @@
-"""Who is at the other end of one HTTP connection: a client, or a proxy with requests of many clients."""
+"""The client of one HTTP connection: the peer itself, or the client that a proxy in between reports."""
 
 from wsecho.http.addresses import Address
 from wsecho.http.request import Request
@@ -8,16 +8,18 @@ from wsecho.proxies.trusted_proxies import TrustedProxies
 
 
 class Client:
-    """Takes a share of the connections for a client; for a proxy, one for each of its requests as long as that lasts.
+    """Finds out the client of a connection, and counts the connection for the client's address.
 
-    `share` is what is taken now: it must be given back, or passed on with the connection.
+    The peer may be a trusted proxy, which sends requests of many clients. Then each request counts for its own client,
+    while it lasts. `client_key` is what is counted under now, or empty. It must be released, or handed over with the
+    connection.
     """
 
     __slots__ = (
+        "_adds_no_address",
         "_connections_per_address",
         "_is_encrypted",
         "_is_proxy",
-        "_is_silent",
         "_proxies",
         "client_key",
         "peer",
@@ -31,60 +33,61 @@ class Client:
         peer: Address | None,
         header: ProxyHeader | None = None,
     ) -> None:
-        """`peer` has connected to us and, where connections begin with a PROXY `header`, somebody to it, as that says.
+        """`peer` is the other end of the connection. `header` is given if connections begin with a PROXY header.
 
-        Where that does not say who, nobody knows whose header fields follow: they are not the proxy's word.
+        The header says who has connected to the peer, the `source`. If it does not, nobody knows who has written the
+        header fields of the requests that follow, so they are not trusted.
         """
         self._proxies = proxies
         self._connections_per_address = connections_per_address
         self.peer = peer
         self.source = (header.source if header else None) or peer
         self._is_encrypted = header is not None and header.is_encrypted
-        self._is_proxy = proxies.have(header.source) if header else proxies.have_peer(peer)
-        self._is_silent = False
-        self.client_key = "" if self._is_proxy else connections_per_address.take(self.source)
+        self._is_proxy = proxies.include(header.source) if header else proxies.include_peer(peer)
+        self._adds_no_address = False
+        self.client_key = "" if self._is_proxy else connections_per_address.add(self.source)
 
     @property
     def has_too_many(self) -> bool:
-        """Whether this client has more connections than it may. A proxy between two requests is no client."""
+        """Whether the client has more connections than the limit. False for a proxy between two requests."""
         return self._connections_per_address.is_exceeded(self.client_key)
 
     @property
     def has_far_too_many(self) -> bool:
-        """Whether it has so many that it is not even told so."""
+        """Whether the client has so many connections that this one is closed without a response."""
         return self._connections_per_address.is_far_exceeded(self.client_key)
 
     @property
     def log_fields(self) -> dict[str, Address | None]:
-        """What tells in the log who this is, before there is a request."""
+        """The log fields that name the peer and the client before there is a request."""
         return {"peer": self.peer} if self.source is self.peer else {"peer": self.peer, "client": self.source}
 
     def identify(self, request: Request) -> None:
-        """Write into a request who it comes from, and how."""
+        """Set the peer, the client, its key and the scheme of a request."""
         request.peer = self.peer
         request.client = self.source
         request.scheme = "https" if request.tls or self._is_encrypted else "http"
         if self._is_proxy:
-            request.client, scheme = self._proxies.origin(request, self.source)
+            request.client, scheme = self._proxies.client_of(request, self.source)
             request.scheme = scheme or request.scheme
-            self._is_silent = request.client is self.source
-            self.client_key = self._connections_per_address.take(request.client)
+            self._adds_no_address = request.client is self.source
+            self.client_key = self._connections_per_address.add(request.client)
         request.client_key = self.client_key
 
-    def tells_of_silence(self) -> bool:
-        """Tell whether the proxy added no address to the last request, and this has not been told of it before."""
-        return self._is_silent and self._proxies.is_news_of(self.source)
+    def should_warn_about_proxy(self) -> bool:
+        """Return whether the proxy added no address to the last request, and was not reported for that before."""
+        return self._adds_no_address and self._proxies.is_first_report_of(self.source)
 
     def answered(self) -> None:
-        """The request is over."""
+        """The request has ended: release a client behind a proxy."""
         if self._is_proxy:
-            self.leave()
+            self.release()
 
-    def leave(self) -> None:
-        """The connection is over."""
+    def release(self) -> None:
+        """The connection has ended, or its request: count it no longer."""
         self._connections_per_address.remove(self.client_key)
         self.client_key = ""
 
-    def passed_on(self) -> None:
-        """Somebody else gives back what is taken."""
+    def hand_over(self) -> None:
+        """Forget `client_key`: whoever took over the connection releases it."""
         self.client_key = ""

@@ -1,38 +1,39 @@
-"""How many connections each client has open, by its address, and how many it may have."""
+"""Counts the open connections of each client, by its address, and knows the limit."""
 
 from wsecho.http.addresses import Address, client_key
 
-# So many more are answered, to be told that they are too many; those beyond are cut off unheard.
+# The server answers this many connections above the limit, to say that there are too many. It closes further ones
+# without an answer.
 ANSWERED_ABOVE_LIMIT = 16
 
 
 class ConnectionsPerAddress:
-    """Counts what is taken and given back. Without a limit it counts nothing."""
+    """Counts connections that are added and removed. Without a limit it counts nothing."""
 
-    def __init__(self, most: int = 0) -> None:
-        """`most`: connections that one address may have; 0: as many as it likes."""
-        self._most = most
-        self._taken: dict[str, int] = {}
+    def __init__(self, limit: int = 0) -> None:
+        """`limit` is the most connections that one address may have; 0 means that there is no limit."""
+        self._limit = limit
+        self._counts: dict[str, int] = {}
 
-    def take(self, client: Address | None) -> str:
-        """Count one more connection of `client`, and return what it is counted under, for `give_back`."""
-        if not self._most or not client:
+    def add(self, client: Address | None) -> str:
+        """Count a connection of `client`. Return the key that it is counted under, empty if it is not counted."""
+        if not self._limit or not client:
             return ""
-        owner = client_key(str(client[0]))
-        self._taken[owner] = self._taken.get(owner, 0) + 1
-        return owner
+        key = client_key(str(client[0]))
+        self._counts[key] = self._counts.get(key, 0) + 1
+        return key
 
-    def remove(self, owner: str) -> None:
-        """Count one connection less; nothing where none was counted."""
-        if owner:
-            self._taken[owner] -= 1
-            if not self._taken[owner]:
-                del self._taken[owner]
+    def remove(self, key: str) -> None:
+        """Count one connection less. An empty key changes nothing."""
+        if key:
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
 
-    def is_exceeded(self, owner: str) -> bool:
-        """Tell whether the one that asks, which is counted already, is one too many."""
-        return bool(owner) and self._taken.get(owner, 0) > self._most
+    def is_exceeded(self, key: str) -> bool:
+        """Return whether the client has more connections than the limit, including the one that is being decided on."""
+        return bool(key) and self._counts.get(key, 0) > self._limit
 
-    def is_far_exceeded(self, owner: str) -> bool:
-        """Tell whether there are too many already that are told so."""
-        return bool(owner) and self._taken.get(owner, 0) > self._most + ANSWERED_ABOVE_LIMIT
+    def is_far_exceeded(self, key: str) -> bool:
+        """Return whether the client has too many connections for an answer that says so."""
+        return bool(key) and self._counts.get(key, 0) > self._limit + ANSWERED_ABOVE_LIMIT

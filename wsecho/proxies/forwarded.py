@@ -1,7 +1,8 @@
-"""What proxies say about those for whom they speak: Forwarded (RFC 7239), X-Forwarded-For and X-Forwarded-Proto.
+"""Parses what proxies report about their clients: Forwarded (RFC 7239), X-Forwarded-For and X-Forwarded-Proto.
 
-Each proxy adds to the end of what it was told. So the end is as good as the proxy next to us, and what stands before
-may be anybody's invention: commas separate, also where somebody opened a quotation before the last proxy spoke.
+Each proxy appends to the field that it has received. So the last element comes from the proxy that connected to the
+server, and what is before it can be forged. For this reason a comma always separates elements, even after a quotation
+mark that was opened before the last proxy appended its element.
 """
 
 import re
@@ -16,50 +17,50 @@ FORWARDED = "forwarded"
 X_FORWARDED_FOR = "x-forwarded-for"
 
 _PAIR = re.compile(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:\"([^\"\\]*)\"|([^\s\"=]+))[ \t]*", re.ASCII)
-# RFC 7239 section 6, and without brackets, as X-Forwarded-For has IPv6. A port may be a number or a made-up name.
+# RFC 7239 section 6, and IPv6 without brackets, as in X-Forwarded-For. A port is a number or an obfuscated name.
 _PORT = r"(\d{1,5})|_[A-Za-z0-9._\-]+"
 _NODE = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:{_PORT}))?|([0-9A-Fa-f:.]+)", re.ASCII)
 _MAX_PORT = 65535
 _BROADCAST = IPv4Address("255.255.255.255")
-# So much of a field is read, from its end, in elements, empty ones included, and in bytes.
-_MOST_HOPS = 32
-_LONGEST = 4 * 1024
+# The part of a field that is read, from its end: elements, including empty ones, and bytes.
+_MAX_ELEMENTS = 32
+_MAX_SIZE = 4 * 1024
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One step of a request's way: who came to a proxy, by which scheme, `http` or `https`. None: it does not say."""
+    """What one proxy reports: the client that connected to it and the scheme, `http` or `https`, or None for each."""
 
     client: Address | None
     scheme: str | None
 
 
 def hops(request: Request, field: str) -> Iterator[Hop]:
-    """Yield the steps that a request says it has made, the last one first, as `field` tells them, one of the two.
+    """Yield the hops that a request reports in `field`, FORWARDED or X_FORWARDED_FOR, the last one first.
 
-    Each is read when it is asked for: what stands before the word of the last proxy that is trusted costs nothing.
+    Each hop is parsed when it is asked for, so what is before the last trusted proxy costs nothing.
     """
     if field == FORWARDED:
-        yield from map(_parse_element, _from_the_end(request.values(FORWARDED)))
+        yield from map(_parse_element, _last_first(request.values(FORWARDED)))
         return
-    # There is one scheme only, which the proxy next to us vouches for.
-    scheme = _SCHEMES.get(next(_from_the_end(request.values("x-forwarded-proto")), "").lower())
+    # There is only one scheme: the one that the last proxy reports.
+    scheme = _SCHEMES.get(next(_last_first(request.values("x-forwarded-proto")), "").lower())
     client = None
-    for client in _from_the_end(request.values(X_FORWARDED_FOR)):
+    for client in _last_first(request.values(X_FORWARDED_FOR)):
         yield Hop(parse_node(client), scheme)
     if client is None and scheme:
         yield Hop(None, scheme)
 
 
-def _from_the_end(values: list[str]) -> Iterator[str]:
-    """Yield the comma-separated elements of a header field, the last one first; empty ones are left out.
+def _last_first(values: list[str]) -> Iterator[str]:
+    """Yield the elements of a comma-separated field, the last one first, without empty ones.
 
-    Of a field that is too long the end is read, and what stands before it is nobody's word.
+    Only the end of a field that is too long is read. What is before it is not trusted.
     """
     whole = ",".join(values)
-    elements = whole[-_LONGEST:].rsplit(",", _MOST_HOPS)
-    if len(whole) > _LONGEST or len(elements) > _MOST_HOPS:
+    elements = whole[-_MAX_SIZE:].rsplit(",", _MAX_ELEMENTS)
+    if len(whole) > _MAX_SIZE or len(elements) > _MAX_ELEMENTS:
         del elements[0]
     for element in reversed(elements):
         if stripped := element.strip(" \t"):
@@ -67,9 +68,9 @@ def _from_the_end(values: list[str]) -> Iterator[str]:
 
 
 def parse_node(text: str) -> Address | None:
-    """Return the address that a proxy writes so, None for `unknown`, a made-up name, or anything else.
+    """Return the address that `text` stands for; None for `unknown`, an obfuscated name, or anything else.
 
-    Neither is an address that nobody can connect from: no proxy has seen it.
+    An address that nobody can connect from is None too, because no proxy can have seen it.
     """
     match = _NODE.fullmatch(text)
     if not match:
@@ -86,11 +87,11 @@ def parse_node(text: str) -> Address | None:
 
 
 def _parse_element(text: str) -> Hop:
-    """Return what one element of Forwarded says; nothing if it breaks the rules."""
+    """Return the hop that one element of Forwarded reports; a hop without facts if the element is malformed."""
     matches = [_PAIR.fullmatch(piece) for piece in text.split(";") if piece.strip(" \t")]
     pairs = [(match[1].lower(), match[2] or match[3] or "") for match in matches if match]
-    said = dict(pairs)
+    parameters = dict(pairs)
     # RFC 7239 section 4: no parameter twice.
-    if len(pairs) != len(matches) or len(said) != len(pairs):
+    if len(pairs) != len(matches) or len(parameters) != len(pairs):
         return Hop(None, None)
-    return Hop(parse_node(said.get("for", "")), _SCHEMES.get(said.get("proto", "").lower()))
+    return Hop(parse_node(parameters.get("for", "")), _SCHEMES.get(parameters.get("proto", "").lower()))

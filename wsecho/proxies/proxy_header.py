@@ -1,4 +1,4 @@
-"""The PROXY protocol, versions 1 and 2: the header in which a proxy says, before anything else, who connected to it.
+"""Parses the header of the PROXY protocol, versions 1 and 2: a proxy sends it first, to say who connected to it.
 
 https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt
 """
@@ -9,41 +9,44 @@ from dataclasses import dataclass
 from wsecho.http.addresses import Address, parse_ip
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-# Section 2.2: signature, version and command, family and protocol, length of what follows.
+# Section 2.2: size of the fixed part, which is the signature, version and command, family and protocol, and the length
+# of what follows.
 _FIXED = len(_SIGNATURE) + 4
 _VERSION_2 = 2
 _LOCAL, _PROXY = 0, 1
-# By family: bytes of an address. Section 2.2 lists the families and protocols; others must be refused.
+# Bytes of one address, by family. Section 2.2 lists the families and protocols; all others must be refused.
 _ADDRESS_SIZES = {0: 0, 1: 4, 2: 16, 3: 108}
 _IP_FAMILIES = (1, 2)
-# Sections 2.2.5 and 2.2.6: a type, a length of two bytes, a value; the first byte of the one about TLS has this bit if
-# there was any.
+# Sections 2.2.5 and 2.2.6: type-length-value entries follow the addresses, with a length of two bytes. The value of the
+# entry about TLS begins with a byte of flags; this flag means that the client used TLS.
 _TLS = 0x20
 _CLIENT_USED_TLS = 1
 _MAX_PROTOCOL = 2
-# Addresses take 36 bytes, or 216 of Unix; what proxies add to them is seldom more.
+# The longest header that is accepted, in bytes. Addresses take 36 bytes, or 216 for Unix sockets. What proxies add to
+# them is seldom longer.
 LONGEST = 4096
 
-# Section 2.1. An address's own rules are the parser's of addresses; ports have no leading zeros.
+# Section 2.1. Whether the addresses are valid is checked by `parse_ip`. Ports have no leading zeros.
 _LINE = re.compile(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})\r\n")
 _LINE_START = b"PROXY "
 _UNKNOWN = b"PROXY UNKNOWN"
 _SHORTEST_LINE, _LONGEST_LINE = 15, 107
 _MAX_PORT = 65535
 
-# What a program says that asks for itself, such as a health check.
+# The header of a program that connects for itself, such as a health check.
 LOCAL_HEADER = _SIGNATURE + bytes([_VERSION_2 << 4 | _LOCAL, 0, 0, 0])
 
 
 class ProxyHeaderError(ValueError):
-    """A connection does not begin with a PROXY header. The text says what was wrong."""
+    """A connection does not begin with a valid PROXY header. The text says what is wrong, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """What the header says: how many bytes it takes, and who connected, None where that is the proxy itself.
+    """A parsed header. `size` is its length in bytes.
 
-    `is_encrypted`: it says that the client spoke TLS, to the proxy.
+    `source` is the client that connected to the proxy, None if the header names none, as where the proxy connects for
+    itself. `is_encrypted` says that the client used TLS to the proxy.
     """
 
     size: int
@@ -52,9 +55,10 @@ class ProxyHeader:
 
 
 def bytes_needed(data: bytes) -> int:
-    """Return how many bytes of a connection must be there to go on with its header, of which `data` is the beginning.
+    """Return how many bytes of a connection must be there before its header can be read further.
 
-    No more than there are once it is complete. Raises ProxyHeaderError as soon as it cannot become one.
+    `data` is what there is so far. The result never exceeds the size of the header. Raises ProxyHeaderError as soon as
+    `data` cannot be the beginning of a header.
     """
     if not data:
         return 1
@@ -76,14 +80,14 @@ def bytes_needed(data: bytes) -> int:
 
 
 def parse(data: bytes) -> ProxyHeader:
-    """Return what the complete header at the beginning of `data` says. Raises ProxyHeaderError."""
+    """Parse the complete header at the beginning of `data`. Raises ProxyHeaderError."""
     size = bytes_needed(data)
     if size > len(data):
         raise ProxyHeaderError("the connection ended within its PROXY header")
     header = data[:size]
     if not header.startswith(_SIGNATURE):
         return ProxyHeader(size, _parse_line(header))
-    return ProxyHeader(size, _parse_binary(header), _says_encrypted(header))
+    return ProxyHeader(size, _parse_binary(header), _is_encrypted(header))
 
 
 def _parse_line(line: bytes) -> Address | None:
@@ -120,8 +124,8 @@ def _parse_binary(header: bytes) -> Address | None:
     return str(parse_ip(addresses[:size])), int.from_bytes(addresses[2 * size : 2 * size + 2], "big")
 
 
-def _says_encrypted(header: bytes) -> bool:
-    """Tell whether what follows the addresses says that the client spoke TLS. What is cut short says nothing."""
+def _is_encrypted(header: bytes) -> bool:
+    """Return whether an entry after the addresses says that the client used TLS. A truncated entry is ignored."""
     if header[12] & 15 == _LOCAL:
         return False
     family = header[13] >> 4

@@ -1,4 +1,4 @@
-"""The proxies whose word is taken, and who a request comes from by their word."""
+"""The proxies that are trusted to report the client's address, and the client of a request according to them."""
 
 from collections.abc import Sequence
 
@@ -6,45 +6,45 @@ from wsecho.http.addresses import Address, Network, parse_ip, parse_network
 from wsecho.http.request import Request
 from wsecho.proxies.forwarded import X_FORWARDED_FOR, hops
 
-# Whoever connects is a proxy, and nobody else is: there is exactly one between us and the clients.
-ANYBODY = "*"
-# How many silent proxies are told of: a cloud's balancer may have many addresses.
-_MOST_TOLD_OF = 100
+# Every peer is a trusted proxy, and nothing else is: there is exactly one proxy between each client and the server.
+ANY_PEER = "*"
+# The most proxies that are reported for adding no address: a load balancer in a cloud may have many addresses.
+_MAX_REPORTED = 100
 
 
 def parse_trusted(text: str) -> Network | str:
-    """Return a network of proxies, or `*`. Raises ValueError."""
-    return text if text == ANYBODY else parse_network(text)
+    """Return the network that `text` names, or `*`. Raises ValueError; its text is one line for the user."""
+    return text if text == ANY_PEER else parse_network(text)
 
 
 class TrustedProxies:
-    """Knows whom to believe. Nobody's word counts but theirs, and theirs only about who came to them."""
+    """The trusted proxies. Only they are trusted, and each of them only about the client that connected to it."""
 
     def __init__(self, trusted: Sequence[Network | str] = (), field: str = X_FORWARDED_FOR) -> None:
-        """`trusted` are results of `parse_trusted`, `field` is where the proxies say for whom they speak."""
-        self._anybody = ANYBODY in trusted
+        """`trusted` are results of `parse_trusted`. `field` is the header field in which the proxies report clients."""
+        self._any_peer = ANY_PEER in trusted
         self._networks = [network for network in trusted if not isinstance(network, str)]
         self._field = field
-        self._told_of: set[str] = set()
+        self._reported: set[str] = set()
 
-    def have(self, named: Address | None) -> bool:
-        """Tell whether there is one at the address that another one has named."""
-        if not self._networks or not named:
+    def include(self, reported: Address | None) -> bool:
+        """Return whether a trusted proxy has the address, which another trusted proxy has reported."""
+        if not self._networks or not reported:
             return False
         try:
-            address = parse_ip(str(named[0]))
+            address = parse_ip(str(reported[0]))
         except ValueError:
             return False
         return any(address in network for network in self._networks)
 
-    def have_peer(self, peer: Address | None) -> bool:
-        """Tell whether the other end of a connection is one."""
-        return self._anybody or self.have(peer)
+    def include_peer(self, peer: Address | None) -> bool:
+        """Return whether the other end of a connection is a trusted proxy."""
+        return self._any_peer or self.include(peer)
 
-    def origin(self, request: Request, proxy: Address | None) -> tuple[Address | None, str | None]:
-        """Return who a request comes from that `proxy`, one of ours, has passed on, and by which scheme, if it says so.
+    def client_of(self, request: Request, proxy: Address | None) -> tuple[Address | None, str | None]:
+        """Return the client of a request that the trusted `proxy` has forwarded, and the scheme, None if not reported.
 
-        Each proxy is believed about the one before it. The first that is none of ours is the client.
+        Each trusted proxy is believed about the hop before it. The first hop that is no trusted proxy is the client.
         """
         client, scheme = proxy, None
         for hop in hops(request, self._field):
@@ -52,14 +52,14 @@ class TrustedProxies:
             if hop.client is None:
                 break
             client = hop.client
-            if not self.have(client):
+            if not self.include(client):
                 break
         return client, scheme
 
-    def is_news_of(self, proxy: Address | None) -> bool:
-        """Tell whether this is the first question about `proxy`, and not too many others were asked about before."""
+    def is_first_report_of(self, proxy: Address | None) -> bool:
+        """Return whether this is the first call for `proxy`, and not too many others were reported before."""
         host = str(proxy[0]) if proxy else ""
-        is_news = host not in self._told_of and len(self._told_of) < _MOST_TOLD_OF
-        if is_news:
-            self._told_of.add(host)
-        return is_news
+        is_first = host not in self._reported and len(self._reported) < _MAX_REPORTED
+        if is_first:
+            self._reported.add(host)
+        return is_first
