@@ -1,14 +1,16 @@
-# The image of wsecho: one stage compiles the codec into a wheel, the other holds only Python and what runs.
+# The image of wsecho. The first stage compiles the codec and installs the server; the second one has only Python and
+# the installed server.
 #
 #     docker build -t wsecho .
 #     docker run --rm -p 8080:8080 wsecho
 #
-# Nothing here is BuildKit syntax (no RUN --mount, no COPY --chmod, no here-documents), so that `docker build`, podman,
-# buildah, and the builder behind `gcloud run deploy --source .` read it alike. podman and buildah keep HEALTHCHECK
-# only in Docker's image format: give them `--format docker`.
+# This file uses no BuildKit syntax (no RUN --mount, no COPY --chmod, no here-documents), so that `docker build`,
+# podman, buildah, and the builder behind `gcloud run deploy --source .` can all read it. podman and buildah keep
+# HEALTHCHECK only in Docker's image format: use `--format docker` with them.
 
-# Any base of the Debian family will do that has python3 (3.11 or newer) with headers, venv and pip: a mirror of your
-# own, or the same image pinned by digest. Both stages use it, because the codec is compiled for one Python and one libc.
+# The base image can be any image of the Debian family that has python3 (3.11 or newer) with headers, venv and pip, such
+# as one from your own mirror, or this one pinned by digest. Both stages use it, because the codec is compiled for one
+# version of Python and one libc.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 
@@ -18,22 +20,23 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 
-# gcc has no version here: a suite of Debian changes it only for fixes, which are wanted, and the release that they
-# replace can no longer be installed.
+# The version of gcc is not pinned: a Debian release changes it only for fixes, which are wanted, and the version that a
+# fix replaces can no longer be installed.
 # hadolint ignore=DL3008
 RUN command -v gcc > /dev/null \
     || { apt-get update \
          && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends gcc libc6-dev \
          && rm -rf /var/lib/apt/lists/*; }
 
-# The dependencies go in before the sources, so that a change to the code does not install them again. The environment
-# gets no pip of its own, the base's fills it from outside: the running server has no use for one.
+# The dependencies are installed before the sources are copied, so that a change to the code does not install them
+# again. The pip of the base image installs them from outside: the environment gets no pip, because the server does not
+# need it.
 COPY requirements.txt /src/
 RUN python3 -m venv --without-pip /opt/wsecho \
     && python3 -m pip --python /opt/wsecho/bin/python3 install --requirement /src/requirements.txt
 
-# Without the variable a failed compilation would go unnoticed, since the plain codec serves too, only slower. The
-# wheel's own dependencies were installed above; what its extras need comes now.
+# Without WSECHO_REQUIRE_NATIVE a failed compilation would go unnoticed, because the server also works with the Python
+# codec, only slower. The dependencies of the wheel were installed above; those of its extras are installed here.
 COPY . /src/
 # Extras of the package: docker build --build-arg EXTRAS=jwt,gcp
 ARG EXTRAS=jwt
@@ -43,10 +46,10 @@ RUN WSECHO_REQUIRE_NATIVE=1 python3 -m pip --python /opt/wsecho/bin/python3 whee
          || python3 -m pip --python /opt/wsecho/bin/python3 install "$(echo /wheels/*.whl)[$EXTRAS]"; } \
     && python3 -m pip --python /opt/wsecho/bin/python3 check
 
-# Process 1 is deaf to a signal that it has no handler for, as Python has none while it starts: so both are held back from
-# the first millisecond on, until the server can hear them. Then the proof that the installed package has the compiled
-# codec and that it loads: -I keeps the working directory off the path, and a RuntimeWarning is how Cython says that a
-# library is not the release it was compiled against.
+# The kernel drops a signal to process 1 that has no handler, and Python has none while it starts. So SIGTERM and SIGINT
+# are blocked from the first millisecond until the server can handle them. The second command checks that the installed
+# package has the compiled codec and that it loads: -I keeps the working directory off the path, and Cython issues a
+# RuntimeWarning if a library is not the version that the codec was compiled against.
 RUN sed --in-place '1s|^#!|#!/usr/bin/env -S --block-signal=TERM,INT |' /opt/wsecho/bin/wsecho \
     && /opt/wsecho/bin/python3 -I -W error::RuntimeWarning -c \
     "import wsecho.codec.native.echo as codec; assert codec.__file__.endswith('.so'), codec.__file__"
@@ -55,26 +58,27 @@ RUN sed --in-place '1s|^#!|#!/usr/bin/env -S --block-signal=TERM,INT |' /opt/wse
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE}
 
-# For the labels below; a release sets them: docker build --build-arg VERSION=... --build-arg REVISION=...
+# Values of the labels below. A release sets them: docker build --build-arg VERSION=... --build-arg REVISION=...
 ARG VERSION=unknown
 ARG REVISION=unknown
 
-# All that this stage adds to the base is this folder. It stays root's, so the server cannot change its own code.
+# This folder is all that this stage adds to the base image. It belongs to root, so the server cannot change its own
+# code.
 COPY --from=build /opt/wsecho /opt/wsecho
 
-# PORT is what Cloud Run and its like set. Unbuffered, the last log lines before a crash are not lost.
+# Cloud Run and similar platforms set PORT. With unbuffered output, the last log lines before a crash are not lost.
 ENV PATH=/opt/wsecho/bin:$PATH \
     PORT=8080 \
     PYTHONUNBUFFERED=1
 
 EXPOSE 8080
 
-# By number, because Kubernetes' runAsNonRoot cannot judge a name; it needs no entry in /etc/passwd.
+# A number, because Kubernetes' runAsNonRoot cannot check a name. It needs no entry in /etc/passwd.
 USER 65532:65532
 
-# In Python, because a slim image has no curl. It asks where the environment says that the server listens, in the server's
-# own order of precedence, with TLS where the server speaks it; what was given as --host or --port it cannot know. Cloud Run
-# and Kubernetes ignore it and use probes of their own.
+# The check is in Python, because a slim image has no curl. It reads the address of the server from the environment, in
+# the same order of precedence as the server, and uses TLS if the server does. It cannot know options on the command
+# line, such as --host and --port. Cloud Run and Kubernetes ignore it and use probes of their own.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s --retries=3 CMD ["python3", "-I", "-m", "wsecho.processes.health_probe"]
 
 LABEL org.opencontainers.image.title="wsecho" \
@@ -83,6 +87,6 @@ LABEL org.opencontainers.image.title="wsecho" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# The exec form, with no shell between: the server is process 1 and SIGTERM reaches it. What follows the image's name on
-# the command line becomes options of the server: docker run wsecho --max-message-size 1MiB
+# The exec form runs the server without a shell, so that the server is process 1 and receives SIGTERM. Arguments after
+# the name of the image are options of the server: docker run wsecho --max-message-size 1MiB
 ENTRYPOINT ["wsecho"]

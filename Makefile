@@ -1,26 +1,27 @@
-# Two commands do all the set-up on a fresh machine: `make run` and `make test`.
+# `make run` and `make test` work on a fresh machine: they install everything that they need.
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The interpreter that .venv is made by: the one that it has, if nobody asks for another.
+# The Python that .venv is made for. By default it is the one that .venv already has, or else python3.
 PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
-# `make conformance SECTIONS="6 7"` runs these only; SAMPLE=1: the long ones fully on the compiled codec alone.
+# `make conformance SECTIONS="6 7"` runs only these sections. With SAMPLE=1, the long sections run all their cases only
+# on the compiled codec.
 SECTIONS ?=
 SAMPLE ?=
 SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inflater.py \
 	$(wildcard $(addprefix wsecho/codec/native/*., py pyx pxd h))
 
-# Most tests wait for something, so two run at a time: file by file, as the tests of one share servers and images, and in
-# the order of names, which happens to begin none of the long files last.
+# Most tests spend their time waiting, so two run at a time. A whole file goes to one process, because its tests share
+# servers and images. Files run in the order of their names, in which no long file happens to start last.
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 COVERING := counting/row $(addprefix proxies/,client forwarded proxy_header) access/policy \
 	$(addprefix websocket/,deflate echo handshake inflater receive_buffer)
 
-# What may differ between versions of Python: the codec as it is compiled, the wire, TLS, processes, how it is installed.
+# Tests of what can differ between versions of Python: the compiled codec, the wire, TLS, processes, the installation.
 CORE := $(addprefix websocket/,echo echo_differential inflater) tls/server processes/cli project/packaging \
 	$(addprefix connections/,http_connection websocket_connection)
 
-# The files of tests of modules: those of http/http1 are in tests/http/test_http1.py.
+# The test files of modules: that of http/http1 is tests/http/test_http1.py.
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
 .PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench \
@@ -37,7 +38,7 @@ test: build debian lint
 test-core: build $(VENV)/.dev
 	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(call TESTS,$(CORE))
 
-# The same on every other version that is supported and that this machine has.
+# The tests of test-core on each other supported version of Python that this machine has.
 test-others: build $(VENV)/.dev
 	$(BIN)/python -m tests.other_pythons
 
@@ -53,8 +54,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What tests need of Debian: a browser, Prometheus, an image builder, two libraries. Without root they are not installed
-# and those tests skip, saying what is missing.
+# Debian packages that tests need: a browser, Prometheus, an image builder, two libraries. Without root they are not
+# installed; the tests that need them are skipped and say what is missing.
 debian:
 	sh tests/debian_packages.sh
 	sh benchmarks/debian_packages.sh
@@ -62,7 +63,8 @@ debian:
 conformance: build $(VENV)/.dev
 	$(BIN)/python -m tests.conformance --sections $(SECTIONS) $(if $(SAMPLE),--sample)
 
-# Seconds for each target. What is found is written to build/ and becomes a test; `make corpus` keeps what was new.
+# Seconds for each fuzz target. Inputs that fail are written to build/ and become tests. `make corpus` keeps inputs that
+# reached new code.
 TIME ?= 60
 fuzz: build $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group fuzz
@@ -73,7 +75,8 @@ fuzz: build $(VENV)/.dev
 	$(BIN)/python fuzz/deflate.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-deflate-
 	! command -v clang >/dev/null || $(MAKE) fuzz-bytes
 
-# The loops over payload bytes, in C alone; needs clang and its run-time library (Debian: clang, libclang-rt-14-dev).
+# Fuzzes the C loops over payload bytes by themselves; needs clang and its run-time library (Debian: clang,
+# libclang-rt-14-dev).
 fuzz-bytes:
 	mkdir -p build
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/codec/native fuzz/bytes_fuzzer.c \
@@ -83,17 +86,17 @@ fuzz-bytes:
 corpus: build $(VENV)/.dev
 	$(BIN)/python fuzz/frames.py --fold fuzz/corpus/frames
 
-# The compiled codec under AddressSanitizer and UndefinedBehaviorSanitizer, with its tests and the whole corpus.
+# Runs the tests of the compiled codec and the whole corpus under AddressSanitizer and UndefinedBehaviorSanitizer.
 asan: build $(VENV)/.dev
 	$(BIN)/python -m tests.asan
 
-# Installs the servers that are compared with, measures, and writes benchmarks/results/. Takes 25 minutes.
+# Installs the servers to compare with, measures, and writes benchmarks/results/. Takes 25 minutes.
 bench: build
 	sh benchmarks/debian_packages.sh
 	$(BIN)/python -m benchmarks.bench
 
-# Crowds, churn, hostile peers, a killed worker, a drain: `make soak TIME=3600`. Ten minutes of load unless TIME is given;
-# needs a quiet machine with two cores, and 20,000 descriptors a process.
+# Many connections, churn, hostile clients, a killed worker, a graceful shutdown: `make soak TIME=3600`. The load lasts
+# ten minutes unless TIME is given. Needs a quiet machine with two cores, and 20,000 file descriptors for each process.
 soak: TIME = 600
 soak: build $(VENV)/.dev
 	$(BIN)/python -m tests.soak --seconds $(TIME)
@@ -106,7 +109,7 @@ memory: build
 	sh benchmarks/debian_packages.sh
 	$(BIN)/python -m benchmarks.bench --only growth --peers floor,wsecho
 
-# After a change that is worth its cost: the figures that tests hold the codec to.
+# Writes the instruction counts that the tests allow the codec; for use after a change that is worth its cost.
 instructions: build
 	$(BIN)/python benchmarks/instructions.py --write
 
@@ -119,8 +122,8 @@ clean:
 	find benchmarks deploy docs fuzz tests wsecho \( -name __pycache__ -o -name node_modules -o -name '*.so' \) -prune \
 		-exec rm -r {} +
 
-# Looked at each time, and made anew where PYTHON is not of the version that made it. Its own pip, if there is one, brings
-# the environment's in a quarter of the time that venv takes for that.
+# Checked at each run of make, and made again if .venv is for another version than that of PYTHON. If PYTHON has pip,
+# that installs pip into .venv in a quarter of the time that venv needs for it.
 $(VENV)/pyvenv.cfg: always
 	@$(PYTHON) -B -c 'from wsecho.__main__ import require_python; require_python()'
 	@version=$$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'); \
@@ -131,20 +134,20 @@ $(VENV)/pyvenv.cfg: always
 			|| $(PYTHON) -m venv --clear $(VENV); \
 	}
 
-# Python compiles what it imports when it does so, which is a small part of what is installed.
+# --no-compile: Python compiles modules when it imports them, and it imports only a small part of what is installed.
 $(VENV)/.installed: $(VENV)/pyvenv.cfg pyproject.toml requirements.txt
 	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt $$($(BIN)/python -c \
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	touch $@
 
-# Groups of dependencies are known to pip since 25.1.
+# pip supports dependency groups (--group) since 25.1.
 $(VENV)/.dev: $(VENV)/.installed tests/clients/package.json
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --group dev
 	! command -v npm >/dev/null || npm install --prefix tests/clients --no-package-lock --no-audit --no-fund --silent
 	touch $@
 
-# Extensions are built in place. Where that cannot be done the plain codec serves, and the next make tries again.
+# Builds the compiled codec in place. If that fails, the server uses the Python codec, and the next make tries again.
 $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@$(BIN)/python -c 'from wsecho.codec.selection import load; load("compiled")' 2>/dev/null \

@@ -1,4 +1,4 @@
-"""Builds the compiled codec. All else is in pyproject.toml; without a compiler the plain codec serves."""
+"""Builds the compiled codec; pyproject.toml has everything else. Without a compiler, the Python codec is used."""
 
 import os
 import shlex
@@ -16,22 +16,23 @@ MODULES = {
     "wsecho.codec.native.echo": "wsecho/websocket/echo.py",
     "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",
 }
-# WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests); else the plain codec is what remains.
+# WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests). Otherwise the Python codec is used then.
 OPTIONAL = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"
-# Python's own flags ask for what debuggers read, a third of the compiler's work. Whoever sets flags may want it.
+# Python's own flags ask for debugging information, which takes a third of the compile time. A user who sets CFLAGS may
+# want it.
 FLAGS = [] if "CFLAGS" in os.environ else ["-g0"]
 DIRECTIVES = {
     "language_level": 3,
     "annotation_typing": False,
     "cdivision": True,
-    # Nobody pickles the codec or asks for its signatures, and without both there is a third less to compile.
+    # Nothing pickles the codec or inspects its signatures. Without support for both there is a third less to compile.
     "auto_pickle": False,
     "binding": False,
 }
 
 
 class BuildCodec(build_ext):
-    """Compiles the codec. Where that fails, nothing remains of what was built before, as it is of older sources."""
+    """Compiles the codec. Removes the previous build first, so that a failed build leaves no code of older sources."""
 
     def run(self) -> None:
         for name in MODULES:
@@ -43,7 +44,7 @@ class BuildCodec(build_ext):
             return
         from Cython.Build import cythonize
 
-        # Forced: Cython looks for the types of a .py beside it, and would miss a change in a .pxd elsewhere.
+        # Forced, because Cython would miss a change in a .pxd that is not in the same folder as its .py.
         compiled = cythonize(
             self.extensions, build_dir="build/cython", compiler_directives=DIRECTIVES, force=True, quiet=True
         )
@@ -53,7 +54,7 @@ class BuildCodec(build_ext):
 
 
 def missing() -> str:
-    """Name what a compilation would certainly fail without."""
+    """Return the name of something that a compilation needs and that is missing; empty if nothing is known to be."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
     if shutil.which(compiler) is None:
         return f"a C compiler ({compiler})"

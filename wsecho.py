@@ -1,4 +1,4 @@
-"""`python3 wsecho.py`: starts the server of the package beside this file, and does nothing else."""
+"""`python3 wsecho.py` starts the server from the package `wsecho` beside this file."""
 
 if __name__ == "__main__":
     import sys

@@ -1,6 +1,7 @@
-"""`python3 -m wsecho`, and where every other way to start the server leads to.
+"""Starts the server: `python3 -m wsecho`, `wsecho` and `python3 wsecho.py` all run `main`.
 
-This file, and what comes before it, is in the syntax that every Python reads: one that is too old is told so in a line.
+This file, and what is imported before it, has a syntax that all versions of Python can read, so that a Python that is
+too old gets one clear line.
 """
 
 import sys
@@ -10,20 +11,20 @@ OLDEST_PYTHON = (3, 11)
 
 def main():
     # type: () -> int
-    """Run the command and return its exit code, which is also 1 if Python is too old or a dependency is missing."""
+    """Run the command and return its exit code. It is 1 also if Python is too old or a dependency is missing."""
     require_python()
-    # Imported late: an old Python does not get here.
+    # Imported here, because an old Python could not read it.
     from wsecho.processes import start
 
     start.begin()
     try:
-        # Later still: it takes most of the start, which a signal must already end, and it needs the dependencies.
+        # Imported last: this import takes most of the start, which a signal must be able to end; it needs dependencies.
         from wsecho import cli
 
         return cli.main()
     except ImportError as error:
         if error.name is None:
-            # A library says itself why it cannot be used here.
+            # The message of the library says why it cannot be used here.
             sys.exit("wsecho: " + str(error) + " (" + sys.executable + ")")
         if error.name.split(".")[0] == "wsecho":
             raise
@@ -35,7 +36,7 @@ def main():
 
 def require_python():
     # type: () -> None
-    """End the process with a line, and exit code 1, if this Python is too old."""
+    """If this Python is too old, print one line and exit with code 1."""
     if sys.version_info < OLDEST_PYTHON:
         oldest, this = (".".join(map(str, version)) for version in (OLDEST_PYTHON, sys.version_info[:3]))
         found = "and " + sys.executable + " is " + this + " (for make, name one: PYTHON=python3.13)"

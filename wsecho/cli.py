@@ -1,4 +1,4 @@
-"""The command line: options from flags and environment, one line for every mistake, and an exit code."""
+"""The command line: reads options from flags and environment variables, and reports each error in one line."""
 
 import os
 import sys
@@ -17,21 +17,21 @@ from wsecho.options.option import Option, OptionError
 from wsecho.options.values import parse_file, parse_key_set_source
 
 _FLAGS = tuple(option.flag for option in OPTIONS)
-# Names of files stay as the system gave them, in whatever encoding it has.
-_NAMES_OF_FILES = (parse_file, parse_key_set_source)
+# Parsers of values that are file names. Python has decoded these with the encoding of the file system; they stay so.
+_FILE_NAME_PARSERS = (parse_file, parse_key_set_source)
 _NAMES = (*(option.flag.removeprefix("--") for option in OPTIONS), "help", "version")
 _BY_DEFAULT = "by default"
 
 
 class _Value(click.ParamType[Any]):
-    """Lets an option's own parser decide, so that flag, environment and documentation cannot disagree."""
+    """A click type that uses the option's own parser, so that flag, environment and documentation cannot disagree."""
 
     def __init__(self, option: Option) -> None:
         self.name = option.metavar
         self.option = option
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        """Leave it to the option's parser to take a list apart."""
+        """Return the variable unsplit: the option's parser splits lists."""
         return [rv]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -40,15 +40,16 @@ class _Value(click.ParamType[Any]):
         option = self.option
         try:
             if value in _FLAGS:
-                # A shell put nothing in the value's place, so the next flag follows. It would pass for a token.
+                # The value is missing, for example because a shell variable was empty, so the next flag stands in its
+                # place. Without this check it could be accepted as a token.
                 raise ValueError(f"it has no value: {value} is an option itself")
-            return option.value(value if option.parse in _NAMES_OF_FILES else _utf8(value))
+            return option.value(value if option.parse in _FILE_NAME_PARSERS else _utf8(value))
         except ValueError as error:
             raise OptionError(f"{_named(option, ctx)}: {error}") from None
 
 
 def _utf8(text: str) -> str:
-    """Return text that the system decoded by the locale, decoded as UTF-8 instead where that can be."""
+    """Return the text decoded as UTF-8 instead of the encoding of the locale, if it is valid UTF-8."""
     try:
         return os.fsencode(text).decode()
     except UnicodeDecodeError:
@@ -56,9 +57,10 @@ def _utf8(text: str) -> str:
 
 
 class _Flag(click.Option):
-    """An environment variable that is set but empty stands for the default; where there is none, it is a mistake.
+    """A click option whose environment variable, if it is set but empty, stands for the default.
 
-    Else a secret that was not filled in would open a door.
+    If the option has no default, an empty variable is an error. Otherwise a secret that was left empty would leave the
+    server without authentication.
     """
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
@@ -72,7 +74,7 @@ class _Flag(click.Option):
         return None
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
-        """Leave it to the option's parser what a switch may be set to: the library takes any other word for off."""
+        """Return a switch's variable unconverted, for the option's parser: click takes any unknown word for off."""
         return self.resolve_envvar_value(ctx) if self.is_flag else super().value_from_envvar(ctx)
 
 
@@ -82,19 +84,19 @@ def _named(option: Option, context: click.Context | None) -> str:
 
 
 def _source(option: Option, context: click.Context) -> str:
-    """Return in words where the option's value comes from, nothing for the command line and where there is no value."""
+    """Return in words where the option's value comes from; empty for the command line, and if there is no value."""
     source = context.get_parameter_source(option.name)
     if source is ParameterSource.DEFAULT:
         return _BY_DEFAULT if option.default else ""
     variable = variable_of(option, os.environ) if source is ParameterSource.ENVIRONMENT else None
     if variable in option.aliases:
-        # Others set them, too: conda and tcsh make HOST the name of the machine.
+        # Other programs set these variables too: conda and tcsh set HOST to the name of the machine.
         return f"from the variable {variable}, which {option.environment[0]} overrides"
     return f"from the variable {variable}" if variable else ""
 
 
 class _Command(click.Command):
-    """Shows its options in groups, in the README's order."""
+    """A click command whose help shows the options in groups, in the order of the README."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         heading = ""
@@ -110,7 +112,7 @@ class _Command(click.Command):
 
 
 def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
-    """Make one list of those that an option has got each time it was given."""
+    """Join the lists of all uses of an option into one."""
     return tuple(chain.from_iterable(value))
 
 
@@ -122,7 +124,7 @@ def _with_options(command: Callable[..., int]) -> Callable[..., int]:
             type=_Value(option),
             envvar=option.environment,
             default=([option.default] if option.repeats else option.default) if option.default else None,
-            # With a flag value of any kind, None included, an option could be given without its value.
+            # Only switches get a flag value: with any, even None, click would accept the option without its value.
             **({"is_flag": True, "flag_value": "on"} if option.is_switch else {}),
             multiple=option.repeats,
             callback=_joined if option.repeats else None,
@@ -135,7 +137,10 @@ def _with_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def configured(context: click.Context, options: dict[str, Any]) -> Config:
-    """Return what was asked for: by each option or, where it was not given, by `--public`. Raises OptionError."""
+    """Return the configuration. If `--public` is given, options that are not given take their values from it.
+
+    Raises OptionError if options contradict each other.
+    """
     values = {name: value for name, value in options.items() if value is not None}
     sources = {option.name: _source(option, context) for option in OPTIONS}
     if values["public"]:
@@ -158,9 +163,9 @@ def configured(context: click.Context, options: dict[str, Any]) -> Config:
 def command(context: click.Context, /, **options: Any) -> int:
     """Echo WebSocket messages, and measure them."""
     if context.args:
-        raise OptionError(_stray(context.args[0]))
+        raise OptionError(_unexpected_argument(context.args[0]))
     config = configured(context, options)
-    # Imported late: --help and a mistyped option need neither OpenTelemetry nor an event loop.
+    # Imported here, so that --help and a wrong option are answered without importing OpenTelemetry and an event loop.
     from wsecho.processes import supervisor, worker
 
     workers = config.workers or supervisor.cores()
@@ -170,54 +175,56 @@ def command(context: click.Context, /, **options: Any) -> int:
         worker.run(config)
     except (OptionError, OSError, RuntimeError) as error:
         # Some values turn out to be wrong only when they are used.
-        told = OptionError if isinstance(error, OptionError) else RuntimeError
-        raise told(config.with_sources(str(error))) from error
+        error_type = OptionError if isinstance(error, OptionError) else RuntimeError
+        raise error_type(config.with_sources(str(error))) from error
     return 0
 
 
-def _stray(argument: str) -> str:
-    """Return what to say of an argument that belongs to no option."""
+def _unexpected_argument(argument: str) -> str:
+    """Return the error line for an argument that belongs to no option."""
     name, equals, value = argument.partition("=")
-    meant = nearest(name, _NAMES)
+    suggestion = nearest(name, _NAMES)
     if argument.isascii() and argument.isdigit():
-        meant, equals, value = "port", "=", argument
-    return _lost(f"there is no argument {argument!r}", f"{meant}{equals}{value}" if meant else None)
+        suggestion, equals, value = "port", "=", argument
+    return _with_suggestion(
+        f"there is no argument {argument!r}", f"{suggestion}{equals}{value}" if suggestion else None
+    )
 
 
-def _unknown(option: str, arguments: Sequence[str]) -> str:
-    """Return what to say of an option that there is not."""
-    # Of `-port 1` and `-p1` alike, the library names the first letter.
+def _unknown_option(option: str, arguments: Sequence[str]) -> str:
+    """Return the error line for an option that does not exist."""
+    # For `-port 1` as well as `-p1`, click names only the first letter.
     given = next((argument for argument in arguments if argument.startswith(option)), option).partition("=")[0]
     name = given.strip("-")
-    of_letter = (meant for meant in _NAMES if meant.startswith(name.lower()))
-    return _lost(f"there is no option {given}", next(of_letter, None) if len(name) == 1 else nearest(name, _NAMES))
+    of_letter = (suggestion for suggestion in _NAMES if suggestion.startswith(name.lower()))
+    suggestion = next(of_letter, None) if len(name) == 1 else nearest(name, _NAMES)
+    return _with_suggestion(f"there is no option {given}", suggestion)
 
 
-def _misused(option: str) -> str:
-    """Return what to say of an option that has no value and needs one, or has one and takes none."""
+def _misused_option(option: str) -> str:
+    """Return the error line for an option that lacks its value, or that has a value and takes none."""
     metavar = next((each.metavar for each in OPTIONS if each.flag == option), "")
     return f"{option} needs a value: {option} {metavar}" if metavar else f"{option} takes no value"
 
 
-def _lost(line: str, meant: str | None) -> str:
-    return line + (f": did you mean --{meant}?" if meant else ".") + " wsecho --help lists all options"
+def _with_suggestion(line: str, suggestion: str | None) -> str:
+    return line + (f": did you mean --{suggestion}?" if suggestion else ".") + " wsecho --help lists all options"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
-    0: stopped by a signal. 1: could not start, or a worker did not stop as it was told. 2: an option was wrong.
-    3: workers kept dying.
+    0: a signal stopped the server. 1: the server could not start, or a worker died or was killed during the shutdown.
+    2: an option was wrong. 3: workers kept dying.
     """
     try:
         code = command.main(arguments, prog_name="wsecho", standalone_mode=False)
     except click.NoSuchOption as error:
-        print(
-            f"wsecho: {_unknown(error.option_name, sys.argv[1:] if arguments is None else arguments)}", file=sys.stderr
-        )
+        given = sys.argv[1:] if arguments is None else arguments
+        print(f"wsecho: {_unknown_option(error.option_name, given)}", file=sys.stderr)
         return 2
     except click.BadOptionUsage as error:
-        print(f"wsecho: {_misused(error.option_name)}", file=sys.stderr)
+        print(f"wsecho: {_misused_option(error.option_name)}", file=sys.stderr)
         return 2
     except click.ClickException as error:
         print(f"wsecho: {error.format_message()}", file=sys.stderr)
