@@ -1,6 +1,7 @@
-"""Writes the generated tables into README.md and docs/metrics.md; with `--check`, only tells whether they are current.
+"""Writes the generated tables into README.md, docs/metrics.md and docs/operations.md.
 
-Each stands between `<!-- NAME -->` and `<!-- /NAME -->`.
+Each table is between `<!-- NAME -->` and `<!-- /NAME -->`. With `--check`, nothing is written, and the exit code is 1
+if a table is not current.
 """
 
 import re
@@ -19,7 +20,7 @@ from wsecho.telemetry.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogra
 README = ROOT / "README.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
-CHARTER = {
+MAIN_METRICS = {
     *("websocket_connections_total", "websocket_active_connections"),
     *("websocket_messages_received_total", "websocket_messages_sent_total"),
     *("websocket_message_size_bytes", "websocket_connection_duration_seconds"),
@@ -28,7 +29,7 @@ MEASURED = ROOT / "benchmarks" / "results"
 
 
 def options_tables() -> str:
-    """Return a table a group, one row an option."""
+    """Return one table for each group of options, with one row for each option."""
     lines: list[str] = []
     for option in OPTIONS:
         if option.name in GROUPS:
@@ -44,9 +45,9 @@ def options_tables() -> str:
 
 
 def options_row(option: Option) -> str:
-    """Return what one option is called, is without being set, and means."""
+    """Return a row with an option's names, default and meaning."""
     flag = f"{option.flag} {option.metavar}".strip()
-    # A bar would end the cell.
+    # An unescaped `|` would end the cell.
     flag = flag.replace("|", "\\|")
     variables = ", ".join(f"`{name}`" for name in option.environment)
     default = f"`{option.default.replace(',', ', ')}`" if option.default else "none"
@@ -65,18 +66,18 @@ def public_table() -> str:
 
 
 def metrics_table() -> str:
-    """Return one row for each metric of the charter; `docs/metrics.md` has them all."""
+    """Return one row for each of the main metrics; `docs/metrics.md` has all metrics."""
     rows = ["| metric | type | meaning |", "|---|---|---|"]
     rows += [
         f"| `{metric.name}` | {metric.type} | {metric.description} |"
         for metric in (*METRICS, *HISTOGRAMS)
-        if metric.name in CHARTER
+        if metric.name in MAIN_METRICS
     ]
     return "\n".join(rows)
 
 
 def all_metrics_table() -> str:
-    """Return one row a metric, with the values that its labels can have."""
+    """Return one row for each metric, with the values that its labels can have."""
     rows = ["| metric | type | unit | labels | meaning |", "|---|---|---|---|---|"]
     rows += [
         f"| `{prometheus_name(metric)}` | {metric.type} | {metric.unit.strip('{}')} | {labels_cell(metric)} "
@@ -87,24 +88,24 @@ def all_metrics_table() -> str:
 
 
 def prometheus_name(metric: Metric | Histogram) -> str:
-    """Return the name on the page: OpenTelemetry's own names have dots, and their unit beside them."""
+    """Return a metric's name on the Prometheus page, where names have underscores instead of dots, and their unit."""
     return metric.name.replace(".", "_") + ("_seconds" if "." in metric.name else "")
 
 
 def labels_cell(metric: Metric | Histogram) -> str:
-    """Return each label with its values."""
+    """Return the labels of a metric, each with its possible values."""
     lines = [f"`{label.replace('.', '_')}`: {', '.join(LABEL_VALUES[metric.name][label])}" for label in metric.labels]
     return "<br>".join(lines)
 
 
 def measured_table() -> str:
-    """Return the essence of the newest result: their names begin with the date."""
+    """Return the summary of the newest benchmark results, whose file names begin with the date."""
     newest = max(MEASURED.glob("*.json"))
     return summary(read(newest), newest.stem)
 
 
 def with_tables(text: str, tables: dict[str, str]) -> str:
-    """Return `text` with its tables as they must be now."""
+    """Return `text` with its tables replaced by `tables`. Raises ValueError if the place of a table is missing."""
     for name, table in tables.items():
         marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text, found = marked.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)  # type: ignore[misc]
@@ -114,7 +115,7 @@ def with_tables(text: str, tables: dict[str, str]) -> str:
 
 
 def main() -> int:
-    """Write, or check, and return the exit code."""
+    """Write or check the tables, and return the exit code."""
     pages = {
         README: {"options": options_tables(), "metrics": metrics_table(), "measured": measured_table()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},

@@ -1,19 +1,20 @@
-/* Fuzzes the loops of wsecho/codec/native/bytes.h against the most naive versions of themselves.
+/* Fuzzes the loops of wsecho/codec/native/bytes.h by comparing them with naive implementations.
  *
  * With libFuzzer:  clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Iwsecho/codec/native \
  *                      fuzz/bytes_fuzzer.c -o build/bytes_fuzzer && build/bytes_fuzzer -max_total_time=30
  * Without:         gcc -DREPLAY -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iwsecho/codec/native \
  *                      fuzz/bytes_fuzzer.c -o build/bytes_fuzzer && build/bytes_fuzzer [FILE ...]
  *
- * What must hold: unmasking equals XOR byte by byte, at every alignment and shift, and touches nothing else; the UTF-8
- * automaton equals a decoder that computes code points; text and masks come out the same in any two pieces.
+ * These properties must hold: unmasking equals XOR byte by byte, at every alignment and shift, and writes no other
+ * bytes. The UTF-8 automaton agrees with a decoder that computes code points. The results are the same if the data is
+ * processed in two pieces, wherever it is split.
  */
 #include "bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Longest block read at once is 64 bytes: alignments up to there, and lengths beyond, cover every way through. */
+/* The loops read blocks of at most 64 bytes. Alignments below 64 and longer inputs therefore cover every path. */
 #define LONGEST 4096
 #define ALIGNMENTS 64
 #define GUARD 0xA5
@@ -33,15 +34,15 @@ static uint8_t mask_byte(uint32_t mask, size_t position)
     return (uint8_t)(mask >> 8 * (position % 4));
 }
 
-/* As after `count` bytes: what wsecho/websocket/receive_buffer.py does between two pieces of a payload. */
-static uint32_t turned(uint32_t mask, size_t count)
+/* The mask for the byte after `count` bytes, as wsecho/websocket/receive_buffer.py computes it between two pieces. */
+static uint32_t rotated(uint32_t mask, size_t count)
 {
-    unsigned turn = 8 * (count % 4);
+    unsigned bits = 8 * (count % 4);
 
-    return turn ? mask >> turn | mask << (32 - turn) : mask;
+    return bits ? mask >> bits | mask << (32 - bits) : mask;
 }
 
-/* Unmask `count` bytes `shift` bytes down, from `alignment` on, in a buffer of exactly the size needed. */
+/* Unmask `count` bytes and move them `shift` bytes down, to offset `alignment` of a buffer of the exact size. */
 static void check_unmask(const uint8_t *payload, size_t count, uint32_t mask, size_t alignment, size_t shift, size_t cut)
 {
     size_t size = alignment + shift + count, i;
@@ -52,7 +53,7 @@ static void check_unmask(const uint8_t *payload, size_t count, uint32_t mask, si
     memset(buffer, GUARD, size + 1);
     memcpy(buffer + alignment + shift, payload, count);
     ascii = wsecho_unmask(buffer + alignment, buffer + alignment + shift, cut, mask);
-    ascii &= wsecho_unmask(buffer + alignment + cut, buffer + alignment + shift + cut, count - cut, turned(mask, cut));
+    ascii &= wsecho_unmask(buffer + alignment + cut, buffer + alignment + shift + cut, count - cut, rotated(mask, cut));
     for (i = 0; i < alignment; i++)
         require(buffer[i] == GUARD, "nothing before the target is touched");
     for (i = 0; i < count; i++) {
@@ -66,8 +67,8 @@ static void check_unmask(const uint8_t *payload, size_t count, uint32_t mask, si
     free(buffer);
 }
 
-/* How many bytes the character at `text` takes, by its code point (RFC 3629 section 3); 0 if it is none, -1 if more bytes
- * could still make it one. */
+/* The number of bytes of the character at `text`, by its code point (RFC 3629 section 3). 0 if it is invalid, -1 if it
+ * is incomplete but may become valid. */
 static int character(const uint8_t *text, size_t count)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -76,7 +77,7 @@ static int character(const uint8_t *text, size_t count)
 
     if (length < 2)
         return length;
-    /* All code points that the bytes here can begin are in [low, high]. */
+    /* All code points that can begin with these bytes are in [low, high]. */
     low = high = text[0] & (0xFF >> (length + 1));
     for (i = 1; i < length; i++) {
         if ((size_t)i < count && text[i] >> 6 != 2)
@@ -89,7 +90,7 @@ static int character(const uint8_t *text, size_t count)
     return (size_t)length <= count ? length : -1;
 }
 
-/* COMPLETE, INVALID, or 2 for a text that ends inside a character. */
+/* COMPLETE, INVALID, or 2 if the text ends inside a character. */
 static int naive_utf8(const uint8_t *text, size_t count)
 {
     size_t i = 0;
@@ -108,7 +109,7 @@ static void check_utf8(const uint8_t *text, size_t count, size_t cut)
 {
     int whole, pieces;
     size_t ascii;
-    /* Copies of exactly the size, so that a byte read beyond is seen. */
+    /* Copies of exactly the size needed, so that AddressSanitizer detects a read beyond the end. */
     uint8_t *first = malloc(cut + !cut), *second = malloc(count - cut + !(count - cut));
 
     require(first != NULL && second != NULL, "there is memory");
@@ -126,7 +127,8 @@ static void check_utf8(const uint8_t *text, size_t count, size_t cut)
     free(second);
 }
 
-/* An input: four bytes of mask, one each for alignment and shift, two for the cut; the rest is payload and text. */
+/* An input has four bytes of mask, one for the alignment, one for the shift, and two for the cut. The rest is used as
+ * payload and as text. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t mask;
@@ -151,7 +153,7 @@ static uint8_t random_byte(void)
     return (uint8_t)(seed >> 24);
 }
 
-/* Every length up to 300 at every alignment. */
+/* Tests every length up to 300 at every alignment. */
 static void sweep_unmask(void)
 {
     uint8_t payload[300];
@@ -164,7 +166,7 @@ static void sweep_unmask(void)
             check_unmask(payload, count, 0x5AFE8001u, alignment, alignment % 15, random_byte() % (count + 1));
 }
 
-/* Every text of up to four bytes from those at which a range begins or ends, after any number of ASCII bytes. */
+/* Tests every text of up to four bytes at which ranges of RFC 3629 begin or end, after up to 79 ASCII bytes. */
 static void sweep_utf8(void)
 {
     static const uint8_t edges[] = {0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0,

@@ -1,11 +1,11 @@
-"""Fuzz what is compressed: any bytes as the payload of a first message.
+"""Fuzzes the validation of compressed messages: any bytes are the payload of a connection's first message.
 
     python fuzz/deflate.py -max_total_time=60
 
-What must hold is that both builds of the echo take it for what `tests/shared/deflate_model.py` does: a whole message,
-one that ends within a block, or no deflate; and that as many bytes come out of it.
+Both codecs must agree with `tests/shared/deflate_model.py` on two results: whether the payload is a complete message,
+one that ends inside a deflate block, or invalid; and how many bytes it inflates to.
 
-All options are libFuzzer's. It begins with the messages of the tests, and keeps what it finds in build/.
+All options are libFuzzer's. The fuzzer starts from the messages of the tests and writes new inputs to build/.
 """
 
 import sys
@@ -22,13 +22,13 @@ with atheris.instrument_imports(include=["wsecho", "tests.shared.deflate_model"]
 
 
 def main() -> None:
-    """Fuzz, with the messages of the tests to begin with."""
+    """Fuzz, starting from the messages of the tests."""
     CORPUS.mkdir(parents=True, exist_ok=True)
     short = [message[:500] for message in MESSAGES]
     seeds = [*UNFINISHED.values(), *map(final, short), *(Compressor()(message) for message in short)]
     for number, seed in enumerate(seeds):
         (CORPUS / f"seed-{number}").write_bytes(seed)
-    # What one match in some bytes can become takes the model long, and shows nothing that less does not.
+    # A longer input can inflate to so many bytes that the model takes long, and covers nothing new.
     atheris.Setup([sys.argv[0], "-max_len=600", *sys.argv[1:], str(CORPUS)], check_message)
     atheris.Fuzz()
 

@@ -1,13 +1,14 @@
-"""Fuzzes the echo: any bytes, cut anywhere, under any limits, with or without a close of the server's own.
+"""Fuzzes the echo: any bytes, split anywhere, under any limits, with or without a Close frame by the server.
 
-    python fuzz/frames.py -max_total_time=60 fuzz/corpus/frames    fuzz, from the seeds and what is in the folder
-    python fuzz/frames.py --fold fuzz/corpus/frames                add to the seeds what covers more than they do
+    python fuzz/frames.py -max_total_time=60 fuzz/corpus/frames    fuzz, starting from the seeds and the folder's files
+    python fuzz/frames.py --fold fuzz/corpus/frames                add inputs to the seeds that cover something new
 
-What must hold is in `tests/shared/lockstep.py`: the compiled echo equals the plain one and both equal the model after
-every read; the same bytes in other pieces come to the same; no more is held back than a short frame. Coverage is
-measured in the plain build, whose bytecode atheris instruments. All other options are libFuzzer's. The seeds are
-`fuzz/corpus/frames.txt`, one a line: a name, a space, the input. In an input every byte that is not a visible ASCII
-character, and the backslash, is written \\xNN.
+`tests/shared/lockstep.py` checks these properties: after every read, the compiled codec, the Python codec and the model
+agree; the result does not depend on how the bytes are split; no more is held back than a short frame. Coverage is
+measured in the Python codec, whose bytecode atheris instruments. All other options are libFuzzer's.
+
+The seeds are in `fuzz/corpus/frames.txt`, one per line: a name, a space, the input. In an input, the backslash and
+every byte that is not a visible ASCII character are written \\xNN.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "fuzz" / "corpus" / "frames.txt"
 INSTRUMENTED = ("wsecho.websocket.echo", "wsecho.websocket.receive_buffer")
 
-# What the first bytes of an input choose from.
+# The values that the first bytes of an input select.
 BUFFER_SIZES = (1, 2, 7, 61, 256, 4096, 1 << 16)
 HOLD_LIMITS = (0, 1, 64, 125, 1000, 1 << 14)
 MESSAGE_LIMITS = (125, 1000, 1 << 16, 1 << 17)
@@ -32,7 +33,7 @@ SERVER_CLOSE = (1001, b"going away")
 
 @dataclass(frozen=True)
 class Case:
-    """One connection: limits, what the client sends, where that is cut, and after how many bytes the server closes."""
+    """One connection: its limits, the client's data, where it is split, and after how many bytes the server closes."""
 
     data: bytes
     cuts: tuple[int, ...] = ()
@@ -43,10 +44,11 @@ class Case:
 
 
 def decode(source: bytes) -> Case:
-    """Read a fuzzer's input: every input is a case.
+    """Return the case that an input of the fuzzer stands for. Every input is valid.
 
-    Three bytes choose the limits; two are the position of the server's close, unless they are 0xFFFF; one is the number
-    of cuts, modulo 16, two bytes each. The rest is what the client sends. Positions are taken modulo its length.
+    Three bytes select the limits. Two bytes are the position of the server's Close frame; 0xFFFF: none. One byte is the
+    number of cuts, modulo 16, each of which has two bytes. The rest is the client's data. Positions are taken modulo
+    its length plus one.
     """
     head = source[:6].ljust(6, b"\0")
     cut_count = head[5] % 16
@@ -77,8 +79,8 @@ def encode(case: Case) -> bytes:
 
 
 def check(case: Case) -> None:
-    """Run `case`; AssertionError when something does not hold that must."""
-    # Imported here, because atheris instruments only what is imported after it.
+    """Run `case`. Raises AssertionError if a property does not hold."""
+    # Imported here, because atheris instruments only modules that are imported after it.
     from tests.shared.lockstep import Lockstep
 
     lockstep = Lockstep(size=case.size, hold_limit=case.hold_limit, max_message_size=case.max_message_size)
@@ -94,12 +96,12 @@ def check(case: Case) -> None:
 
 
 def escape(source: bytes) -> str:
-    """Write an input as one word of visible ASCII."""
+    """Return an input as one word of visible ASCII characters."""
     return "".join(chr(byte) if 0x20 < byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in source)
 
 
 def unescape(word: str) -> bytes:
-    """Read what `escape` wrote."""
+    """Return the input that `escape` has turned into `word`."""
     return word.encode("ascii").decode("unicode_escape").encode("latin-1")
 
 
@@ -110,14 +112,14 @@ def read_seeds() -> dict[str, bytes]:
 
 
 def expand_seeds(folder: Path) -> None:
-    """Write the seeds to `folder`, a file each, where libFuzzer reads them."""
+    """Write each seed to a file in `folder`, as libFuzzer expects them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in read_seeds().items():
         (folder / name).write_bytes(source)
 
 
 def features(source: bytes) -> set[tuple[object, int]]:
-    """Run an input. Return the steps from line to line that the plain echo takes, each with how often, roughly."""
+    """Run an input. Return the steps from line to line of the Python codec's echo, each with its rough number."""
     files = {importlib.import_module(module).__file__ for module in INSTRUMENTED}
     counts: Counter[object] = Counter()
 
@@ -143,7 +145,7 @@ def features(source: bytes) -> set[tuple[object, int]]:
 
 
 def fold(folder: Path) -> None:
-    """Add to the seeds what in `folder` covers something that they do not, the shortest first."""
+    """Add those inputs in `folder` to the seeds that cover something new, the shortest first."""
     seeds = set(read_seeds().values())
     covered = set().union(*map(features, seeds))
     found = {path.read_bytes() for path in folder.iterdir()} - seeds
@@ -155,7 +157,7 @@ def fold(folder: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzz, or fold."""
+    """Fuzz, or add inputs to the seeds with --fold."""
     sys.path.insert(0, str(ROOT))
     if arguments[:1] == ["--fold"]:
         fold(Path(arguments[1]))

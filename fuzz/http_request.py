@@ -1,19 +1,19 @@
-"""Fuzz the reading of requests and the opening handshake.
+"""Fuzzes the parsing of HTTP requests and the opening handshake.
 
     python fuzz/http_request.py -max_total_time=60 fuzz/corpus/http_request
 
-What must hold for any bytes:
+These properties must hold for any bytes:
 
-1. Nothing but RequestError comes out of RequestReader, and nothing at all out of the handshake.
-2. The bytes are read alike however they are cut: the same request, or the same refusal in the same words.
-3. What we accept, h11 accepts and reads alike, and the reverse, but for the deviations that
+1. RequestReader raises nothing but RequestError, and the handshake raises nothing.
+2. The result does not depend on how the bytes are split: the same request, or the same refusal with the same text.
+3. wsecho and h11 accept the same requests and read the same from them, except for the deviations that
    tests/http/test_http1_differential.py lists.
-4. The head of an answer has the fields that it should have and no others, in printable ASCII: nothing of a peer's gets
-   in that could end a line.
+4. The head of a response has exactly the expected number of fields, in printable ASCII. So no input of a client can
+   end a line in it.
 
-All options are libFuzzer's. A folder that holds `seeds.txt` is expanded into a temporary one; with `--grow` the short
-inputs that reached something new are added to the file. It has one input a line, with the escapes of a bytes literal;
-a line that starts with # is a comment.
+All other options are libFuzzer's. The seeds in a folder with a file `seeds.txt` are written to a temporary folder as
+single files. With `--grow`, short inputs that covered something new are added to `seeds.txt`. It has one input per
+line, with the escapes of a bytes literal. A line that starts with # is a comment.
 """
 
 import random
@@ -28,7 +28,7 @@ import atheris
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = "seeds.txt"
-# Longer finds mostly repeat themselves.
+# Bytes. Longer inputs mostly repeat what shorter ones cover.
 MAX_SEED = 256
 
 sys.path.insert(0, str(ROOT))
@@ -48,7 +48,7 @@ _FIELDS_OF_EVERY_RESPONSE = 3
 
 
 def check(data: bytes) -> None:
-    """Assert every invariant."""
+    """Check all properties for one input."""
     cuts = random.Random(zlib.crc32(data))
     compare(data)
     check_segmentation(data, [cuts.randrange(len(data) + 1)], [cuts.randrange(len(data) + 1) for _ in range(5)])
@@ -56,7 +56,7 @@ def check(data: bytes) -> None:
 
 
 def check_answer(data: bytes) -> None:
-    """Assert that the answer's head is as long as it should be and printable."""
+    """Assert that the head of the response has the expected number of fields and is printable."""
     try:
         request = RequestReader().feed(data)
     except RequestError as error:
@@ -72,14 +72,14 @@ def check_answer(data: bytes) -> None:
 
 
 def _refuse(error: RequestError) -> tuple[bytes, int]:
-    """Return the head of a refusal, and how many fields it should have."""
+    """Return the head of a refusal, and its expected number of fields."""
     response = plain(error.status, str(error), close=True)
     head = encode_response(response, head_only=True, keep_alive=False, now=0)
     return head, len(response.headers) + _FIELDS_OF_EVERY_RESPONSE
 
 
 def _answer_handshake(request: Request) -> tuple[bytes, int]:
-    """Return the head of the answer to a handshake, and how many fields it should have."""
+    """Return the head of the response to a handshake, and its expected number of fields."""
     answer = handshake.answer(request, handshake.FIRST_OFFERED, may_deflate=True)
     if isinstance(answer, Upgrade):
         return encode_upgrade(answer.headers), len(answer.headers)
@@ -88,19 +88,19 @@ def _answer_handshake(request: Request) -> tuple[bytes, int]:
 
 
 def read_seeds(file: Path) -> list[bytes]:
-    """Return the inputs in a file of seeds."""
+    """Return the inputs in a seed file."""
     return [unescape(line) for line in file.read_text("ascii").splitlines() if not line.startswith("#")]
 
 
 def seed_line(data: bytes) -> str:
-    """Return `data` as a line of a file of seeds."""
+    """Return `data` as a line of a seed file."""
     text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
     text = re.sub(r"\A#", r"\\x23", text)
     return re.sub(r" \Z", r"\\x20", text)
 
 
 def fuzz_expanded(folder: Path, options: list[str], *, grow: bool) -> int:
-    """Fuzz in a process of its own with the seeds of `folder` in single files; return its exit code."""
+    """Fuzz in a new process, with the seeds of `folder` as single files; return its exit code."""
     file = folder / SEEDS
     with TemporaryDirectory() as expanded:
         seeds = read_seeds(file)
@@ -115,7 +115,7 @@ def fuzz_expanded(folder: Path, options: list[str], *, grow: bool) -> int:
 
 
 def main() -> None:
-    """Fuzz, or expand the seeds and let another process do so."""
+    """Fuzz here, or, for a folder with a seed file, in another process."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--grow"]
     folders = [Path(argument) for argument in arguments if (Path(argument) / SEEDS).is_file()]
     if folders:

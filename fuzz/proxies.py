@@ -1,15 +1,15 @@
-"""Fuzz what proxies say about their clients: the PROXY header, and the header fields of requests.
+"""Fuzzes what proxies report about their clients: the PROXY header, Forwarded and X-Forwarded-For.
 
     python fuzz/proxies.py -max_total_time=60
 
-What must hold for any bytes:
+These properties must hold for any bytes:
 
-1. A PROXY header is read, or refused by ProxyHeaderError; it is never longer than its limit, and what follows it
-   changes nothing.
-2. It is asked for no more bytes than it has: with that many it is complete.
-3. Whatever a client has put into Forwarded or X-Forwarded-For, the address that a trusted proxy adds is what counts.
+1. A PROXY header is parsed, or refused with ProxyHeaderError. It is never longer than its limit, and the bytes after it
+   do not change the result.
+2. The parser asks for no more bytes than the header has, and with that many bytes the header is complete.
+3. Whatever a client puts into Forwarded or X-Forwarded-For, the address that a trusted proxy appends is the client's.
 
-All options are libFuzzer's. It begins with the good headers of the tests, and keeps what it finds in build/.
+All options are libFuzzer's. The fuzzer starts from the valid headers of the tests and writes new inputs to build/.
 """
 
 import sys
@@ -33,7 +33,7 @@ CLIENT = ("192.0.2.1",)
 
 
 def check(data: bytes) -> None:
-    """Assert every invariant."""
+    """Check all properties for one input."""
     check_header(data)
     text = data.decode("latin-1")
     for field, added in ((FORWARDED, "for=192.0.2.1"), (X_FORWARDED_FOR, "192.0.2.1")):
@@ -43,7 +43,7 @@ def check(data: bytes) -> None:
 
 
 def check_header(data: bytes) -> None:
-    """Assert the invariants of the PROXY header."""
+    """Check the properties of the PROXY header."""
     try:
         needed = bytes_needed(data)
         assert 0 < needed <= LONGEST, data
@@ -57,7 +57,7 @@ def check_header(data: bytes) -> None:
 
 
 def main() -> None:
-    """Fuzz, with the headers of the tests to begin with."""
+    """Fuzz, starting from the headers of the tests."""
     CORPUS.mkdir(parents=True, exist_ok=True)
     for number, (header, _) in enumerate(GOOD):
         (CORPUS / f"header-{number}").write_bytes(header)

@@ -1,5 +1,5 @@
-// The test client: one connection at a time, and a log of what happens on it.
-// Whatever comes from the network reaches the page through textContent only.
+// The test client: it opens one connection at a time and logs what happens on it.
+// Data from the network is inserted into the page only as text (textContent), never as HTML.
 
 const MAX_LOG_ENTRIES = 1000;
 const MAX_AWAITED_ECHOES = 100;
@@ -32,8 +32,8 @@ const CLOSE_CODES = {
   1015: "TLS handshake failed",
 };
 
-// Pages cannot add header fields to a WebSocket. A token goes into the name of a subprotocol, as in Kubernetes; since
-// that is never answered, another name must be offered beside it.
+// A web page cannot add header fields to a WebSocket handshake. It sends a token in the name of a subprotocol, as
+// clients of Kubernetes do. The server never selects that name, so the page must offer another subprotocol with it.
 const TOKEN_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
 const SUBPROTOCOL = "wsecho";
 
@@ -56,8 +56,8 @@ const view = {
 const state = {
   socket: null,
   awaited: [], // texts sent and not yet echoed, oldest first
-  following: true, // the log scrolls along with new entries, until the user scrolls up
-  scrollTop: 0, // the log's position when last looked at
+  following: true, // the log scrolls to new entries, until the user scrolls up
+  scrollTop: 0, // the last known scroll position of the log
 };
 
 // Connection
@@ -84,7 +84,7 @@ function connect() {
   showState();
 }
 
-// Newer browsers accept http: and relative URLs too; a typing error should not connect to this server.
+// Newer browsers also accept http: and relative URLs. With those, a typing error could connect to this server.
 function isWebSocketUrl(text) {
   try {
     return ["ws:", "wss:"].includes(new URL(text).protocol);
@@ -107,7 +107,7 @@ function base64url(text) {
 }
 
 function disconnect() {
-  // Without a code the close frame would be empty, and the code seen here 1005.
+  // Without a code the browser would send an empty Close frame, and onClose would report code 1005.
   state.socket.close(1000);
   showState();
 }
@@ -157,7 +157,7 @@ function closeCodeInWords(code) {
 
 // Messages
 
-// Echoes come in order: what was sent before the match was not echoed and never will be.
+// Echoes arrive in order. Messages that were sent before the one that matches have not been echoed and never will be.
 function takeRoundTrip(data) {
   const now = performance.now();
   const index = state.awaited.findIndex(({ text }) => text === data);
@@ -173,7 +173,7 @@ function describeText(text) {
   const size = new TextEncoder().encode(text).length;
   if (text === "") return { text, size, note: "empty message" };
   if (text.length <= SHOWN_CHARACTERS) return { text, size };
-  // A cut between the two halves of a surrogate pair would show a character that was never sent.
+  // Half of a surrogate pair at the end would be displayed as a character that was never sent.
   const shown = text.slice(0, SHOWN_CHARACTERS).replace(/[\uD800-\uDBFF]$/, "");
   return { text: shown, size, note: "… cut for display" };
 }
@@ -213,7 +213,8 @@ function followLog() {
   state.scrollTop = view.log.scrollTop;
 }
 
-// The log also leaves its end when it shrinks (a phone's keyboard opens); only a move upwards is the user's.
+// The log is also away from its end after it has shrunk (when the keyboard of a phone opens). So only a move upwards
+// counts as scrolling by the user.
 function onLogScroll() {
   const { scrollHeight, scrollTop, clientHeight } = view.log;
   const atEnd = scrollHeight - scrollTop - clientHeight < 10;
@@ -237,7 +238,7 @@ function showState() {
   view.connect.disabled = name !== "disconnected";
   view.disconnect.disabled = name === "disconnected";
   view.send.disabled = name !== "connected";
-  // A button that is disabled drops the keyboard focus: hand it on.
+  // A button loses the keyboard focus when it is disabled: move the focus to the other button.
   if (focused?.disabled) (view.connect.disabled ? view.disconnect : view.connect).focus();
 }
 
@@ -253,19 +254,19 @@ view.composer.addEventListener("submit", (event) => {
   send();
 });
 view.message.addEventListener("keydown", (event) => {
-  // While an input method composes a character, Enter belongs to it. Safari ends the composition before the Enter that
-  // does so, which only the code tells from another one.
+  // While an input method composes a character, Enter confirms the character. Safari ends the composition before it
+  // reports that Enter; only its keyCode, 229, differs from that of an ordinary Enter.
   const isComposing = event.isComposing || event.keyCode === 229;
   if (event.key !== "Enter" || event.shiftKey || isComposing) return;
   event.preventDefault();
   send();
-  view.message.select(); // Enter again repeats the message, typing replaces it
+  view.message.select(); // so Enter sends the message again, and typing replaces it
 });
 view.clear.addEventListener("click", () => view.log.replaceChildren());
 view.log.addEventListener("scroll", onLogScroll);
 new ResizeObserver(followLog).observe(view.log);
 
-// Beside this page, wherever a proxy has put it.
+// The WebSocket is in the same folder as this page, under whatever path a proxy serves it.
 const folder = location.pathname.replace(/[^/]*$/, "");
 view.url.value = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${folder}ws`;
 showState();

@@ -1,4 +1,4 @@
-"""Echo with aiohttp's server on uvloop, written as its documentation writes a WebSocket handler; no access log."""
+"""An echo server with aiohttp on uvloop, written like the WebSocket handlers in its documentation; no access log."""
 
 import asyncio
 

@@ -1,5 +1,6 @@
-// Echo with Bun's own server (uWebSockets' C++ core), written as its documentation writes one. The limit on messages is
-// raised, so that none of the benchmark is too large. "dedicated" compressors keep their context, the default does not.
+// An echo server with Bun's own server (the C++ core of uWebSockets), written like the servers in its documentation.
+// The message size limit is raised, so that all messages of the benchmark fit. "dedicated" compressors keep their
+// context between messages; the default ones do not.
 
 import { parseArgs } from "node:util";
 
@@ -37,7 +38,7 @@ function serve() {
   return server.port;
 }
 
-// Each worker is a process that listens on the same port (SO_REUSEPORT).
+// The workers are processes that all listen on the same port (SO_REUSEPORT).
 if (switches.workers !== "1") {
   switches.shared = true;
   const port = serve();

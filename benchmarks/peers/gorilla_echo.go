@@ -1,5 +1,5 @@
-// Echo with gorilla/websocket, written as its examples write one. Its compression has no context takeover.
-// Workers are threads: so many processors are given to the Go runtime.
+// An echo server with gorilla/websocket, written like its examples. Its compression has no context takeover.
+// Workers are threads: the number of workers is the number of processors that the Go runtime may use.
 package main
 
 import (

@@ -1,8 +1,8 @@
-"""Echo with `picows` on uvloop, written as its documentation writes a server.
+"""An echo server with `picows` on uvloop, written like the servers in its documentation.
 
-Its own transports (aiofastnet) are in use, which is its default. The limit on messages is raised, so that none of the
-benchmark is too large. Its core knows no compression: if that is asked for, the echo is one of `picows.websockets`, the
-package's twin of the `websockets` library, which does.
+It uses picows' own transports (aiofastnet), which is the default. The message size limit is raised, so that all
+messages of the benchmark fit. The core of picows has no compression: with --deflate, the server uses
+`picows.websockets`, the package's equivalent of the `websockets` library, which has it.
 """
 
 import logging

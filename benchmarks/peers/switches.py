@@ -1,9 +1,9 @@
-"""The switches that every peer takes, and that wsecho's own are named like.
+"""The switches that every peer takes. Those that wsecho has too have the same names there.
 
---port N                          0, the default, lets the system choose; "port N" on standard output once it listens
---deflate                         compress echoes where the client offers permessage-deflate
+--port N                          port; 0, the default: chosen by the system. The server prints "port N" when it listens
+--deflate                         compress echoes if the client offers permessage-deflate
 --tls-cert FILE --tls-key FILE    serve wss
---workers N                       so many processes, where the server can do that; each prints its "port N"
+--workers N                       number of worker processes, if the server has any; each prints "port N"
 """
 
 import argparse
@@ -11,7 +11,7 @@ import ssl
 
 
 def parse(description: str | None) -> argparse.Namespace:
-    """Return the switches, and as `tls` the context for a server, or None."""
+    """Return the switches, with an SSL context for the server as `tls`, or None without a certificate."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--deflate", action="store_true")

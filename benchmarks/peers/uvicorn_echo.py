@@ -1,6 +1,6 @@
-"""Echo as a bare ASGI application under uvicorn on uvloop; no access log, no keepalive pings, no lifespan.
+"""An echo server as a minimal ASGI application under uvicorn on uvloop; no access log, keepalive pings or lifespan.
 
-Its WebSocket implementation is the one that echoes for the least CPU time: README.md has the comparison.
+Of uvicorn's WebSocket implementations it uses the one that needs the least CPU time; README.md has the comparison.
 """
 
 import socket
@@ -26,7 +26,7 @@ def announce(listener: socket.socket) -> None:
 
 
 class AnnouncedServer(uvicorn.Server):
-    """Says its port once it listens."""
+    """Prints its port when it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -34,7 +34,7 @@ class AnnouncedServer(uvicorn.Server):
 
 
 class AnnouncedProcesses(Multiprocess):
-    """Says its port once for each worker that listens."""
+    """Prints its port once for each worker that listens."""
 
     def init_processes(self) -> None:
         super().init_processes()

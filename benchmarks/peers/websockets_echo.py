@@ -1,6 +1,6 @@
-"""Echo with `websockets` on uvloop, written as its documentation writes a server.
+"""An echo server with `websockets` on uvloop, written like the servers in its documentation.
 
-Keepalive pings are off, and no message is too large. Compression, if asked for, is as the library does it by default.
+Keepalive pings are off, and the message size is not limited. With --deflate, compression has the library's defaults.
 """
 
 import uvloop

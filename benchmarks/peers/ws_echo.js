@@ -1,6 +1,6 @@
-// Echo with `ws` on Node.js, written as its documentation writes a server. Of its two optional native addons bufferutil,
-// which unmasks, is installed beside it (it comes compiled for x86-64); utf-8-validate is not asked where Node.js has
-// buffer.isUtf8.
+// An echo server with `ws` on Node.js, written like the servers in its documentation. `ws` has two optional native
+// addons. bufferutil, which unmasks, is installed (its package has a binary for x86-64). utf-8-validate is not, because
+// `ws` does not use it if Node.js has buffer.isUtf8.
 
 "use strict";
 
