@@ -1,4 +1,4 @@
-"""One transport while it speaks HTTP/1.1: one request at a time, until it closes or becomes a WebSocket."""
+"""An HTTP/1.1 connection: it serves one request at a time, until it closes or becomes a WebSocket."""
 
 import asyncio
 import time
@@ -27,28 +27,29 @@ from wsecho.tls.transport import AnswerPendingError, tls_facts
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.upgrade import Upgrade
 
-# A proxy that adds nothing passes on what clients have written.
-_SILENCE_REMEDY = "a proxy that adds none must not be in --trusted-proxy: docs/proxies.md, Who the client is"
+# A proxy that adds no address of its own passes on what clients claim in the header fields.
+_NO_ADDRESS_REMEDY = "a proxy that adds none must not be in --trusted-proxy: docs/proxies.md, Who the client is"
 
 
 class Routes(Protocol):
     """The routes of one port."""
 
     def answer(self, request: Request) -> Response | Deferred | Upgrade:
-        """Answer one request."""
+        """Return the answer to one request: a response, a response that takes a while to make, or an upgrade."""
 
     def route_of(self, request: Request, answer: Response | Upgrade) -> str:
         """Return the route that a request is counted under."""
 
     def keeps_connections(self) -> bool:
-        """Tell whether a connection may stay for another request."""
+        """Tell whether connections stay open for another request."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpContext:
     """What the HTTP connections of one port share.
 
-    `request_buffer` is what they read into; `open_websocket` makes what becomes of one that is upgraded.
+    `request_buffer` is the buffer that they read into. `open_websocket` makes the WebSocket that takes over the
+    transport of an upgraded connection.
     """
 
     config: Config
@@ -65,7 +66,11 @@ class HttpContext:
 
 
 class HttpConnection(asyncio.BufferedProtocol):
-    """Reads into a small buffer that all HTTP connections share: nothing survives a read but a request's head."""
+    """One connection during HTTP.
+
+    It reads into a small buffer that all HTTP connections share, and copies each read out of it. Between two reads it
+    keeps only the head of an incomplete request, and bytes that wait to be read as requests.
+    """
 
     _transport: asyncio.Transport
 
@@ -76,79 +81,85 @@ class HttpConnection(asyncio.BufferedProtocol):
         client: Client,
         server_name: str | None,
     ) -> None:
-        """`accepted_at` is when the clock of the handshake started, `caller` is counted as long as the connection
-        lasts, `server_name` is what the client sent with TLS.
+        """`accepted_at` is the monotonic time from which the handshake timeout counts. `client` counts the connection
+        until it ends. `server_name` is the host name from the TLS ClientHello, None without one.
         """
         self._context = context
         self._accepted_at = accepted_at
         self._client = client
         self._server_name = server_name
-        # Of the request that has begun to arrive.
+        # Reads the request of which only a part has arrived.
         self._reader: RequestReader | None = None
+        # Bytes that arrived and have not been read as a request.
         self._unread = b""
-        # The peer has said all that it will say.
-        self._heard_all = False
+        # Whether the peer has closed its side of the connection.
+        self._eof_received = False
         self._written = 0
         self._answered = False
         self._deferred: asyncio.Task[None] | None = None
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The first request may begin, and must be there in the time that is left since accept."""
+        """Begin to wait for the first request, which must be complete within the handshake timeout since accept."""
         self._transport = cast(asyncio.Transport, transport)
         try:
             self._transport.set_write_buffer_limits(high=self._context.config.write_buffer_limit)
             self._context.connections.add(self)
             self._watch(self._accepted_at + self._context.config.handshake_timeout - monotonic())
         except Exception:
-            # The transport would go on, and nothing would ever end it. Not now: it is about to begin to read.
+            # Without a deadline, nothing would ever end the transport. Abort it in a later callback, because the
+            # transport is about to start reading.
             self._ended = True
             asyncio.get_running_loop().call_soon(self._transport.abort)
             raise
 
     def is_buffered_protocol(self) -> bool:
-        """Answer what aiofastnet asks first; without an answer it has an exception to catch for each connection."""
+        """Return True. Without this method, aiofastnet raises and catches an exception for each connection."""
         return True
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the transport may read to."""
+        """Return the memory that the transport reads into."""
         return self._context.request_buffer
 
     def buffer_updated(self, received: int) -> None:
-        """Take what was just read; after the last answer it is read only to be dropped."""
+        """Read a request from the bytes that have arrived. After the last answer, drop them."""
         if self._ended:
             abort_if_reset(self._transport)
             return
         data = bytes(self._context.request_buffer[:received])
         if self._context.request_queue.must_wait():
-            self._wait(data)
+            self._wait_in_queue(data)
         else:
-            self._take(data)
+            self._read_and_count_time(data)
 
     def eof_received(self) -> bool:
-        """The peer closed its side; the transport sends what is left and closes ours, or waits for us to do so."""
+        """Note that the peer has closed its side of the connection.
+
+        Return True if an answer is still to come, so that the transport stays open for it. With False, the transport
+        sends the remaining bytes and closes. Raises AnswerPendingError where the transport cannot stay open (TLS).
+        """
         self._watch(self._context.config.close_timeout)
-        self._heard_all = True
-        has_more_to_say = self._deferred is not None or bool(self._unread)
-        if has_more_to_say and not self._transport.can_write_eof():
+        self._eof_received = True
+        answer_is_pending = self._deferred is not None or bool(self._unread)
+        if answer_is_pending and not self._transport.can_write_eof():
             raise AnswerPendingError
-        return has_more_to_say
+        return answer_is_pending
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The transport has ended."""
-        # What others need back comes first, in case the rest fails.
+        """The transport has closed."""
+        # First give back what other connections need, in case the rest fails.
         self._client.release()
         self._context.connections.remove(self)
         self._ended = True
         if self._deferred:
-            self._deferred.cancel()  # nobody waits for that answer any more
+            self._deferred.cancel()
 
     def pause_writing(self) -> None:
-        """The peer does not read its answers: take no more requests."""
+        """The peer does not read its answers: stop reading requests."""
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """The peer has caught up."""
+        """The peer has read enough: continue with the next request, or with the end of the connection."""
         if self._ended:
             self._transport.resume_reading()
             half_close(self._transport)
@@ -160,22 +171,22 @@ class HttpConnection(asyncio.BufferedProtocol):
         return self._transport.get_write_buffer_size()
 
     def taken(self) -> int:
-        """Return the bytes of answers that the peer has taken."""
+        """Return the bytes of answers that the peer has taken so far."""
         return self._written - unread(self._transport)
 
     def expire(self) -> None:
-        """No complete request in time, or no end after the last answer."""
+        """End the connection, because the peer missed its deadline. An incomplete request is answered with 408."""
         if not self._answered:
             self._context.counters.handshake("timeout")
-        self._context.counters.timeout(self._lacking)
-        if self._has_begun and not self._ended:
+        self._context.counters.timeout(self._missed_limit)
+        if self._has_partial_request and not self._ended:
             self._refuse(plain(408, "the request took too long", close=True))
         else:
             self._transport.abort()
 
     @property
-    def _lacking(self) -> str:
-        """What the peer has not done in time, as the limit for it is counted."""
+    def _missed_limit(self) -> str:
+        """The time limit that the peer missed, one of `wsecho.counting.row.TIMEOUTS`."""
         if self._ended:
             return "close"
         if self.unsent():
@@ -184,32 +195,32 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     @property
     def _is_idle(self) -> bool:
-        """Whether the last request was answered, and nothing of another one has come."""
+        """Whether the last request was answered and no byte of another one has arrived."""
         return self._answered and not (self._reader or self._unread or self._deferred)
 
     @property
-    def _has_begun(self) -> bool:
-        """Whether a part of a request has arrived, and the rest has not."""
+    def _has_partial_request(self) -> bool:
+        """Whether a part of a request has arrived, but not all of it."""
         return self._reader is not None and self._reader.started
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Close the connection at once."""
         self._transport.abort()
 
     def drain(self) -> None:
-        """Refuse a request that has begun; close an idle connection."""
-        if (self._has_begun or self._unread) and not self._ended:
+        """End the connection, because the server stops: refuse an incomplete request, or close an idle connection."""
+        if (self._has_partial_request or self._unread) and not self._ended:
             self._refuse(stopping())
         elif not self._ended and not self._deferred:
             self._transport.close()
 
-    def _wait(self, unread: bytes) -> None:
-        """Go on with what has come in a later turn of the loop, when others have had theirs."""
+    def _wait_in_queue(self, unread: bytes) -> None:
+        """Keep `unread` for a later iteration of the event loop, after the requests that have waited longer."""
         self._unread = unread
         self._transport.pause_reading()
         self._context.request_queue.wait(self._continue)
 
-    def _take(self, data: bytes) -> None:
+    def _read_and_count_time(self, data: bytes) -> None:
         began = time.perf_counter()
         try:
             self._read(data)
@@ -225,7 +236,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         except RequestError as error:
             self._refuse(plain(error.status, str(error), close=True))
             return
-        if request is None and self._heard_all:
+        if request is None and self._eof_received:
             self._transport.close()
         elif request is None:
             self._reader = reader
@@ -248,12 +259,14 @@ class HttpConnection(asyncio.BufferedProtocol):
             answer = plain(500, "the server failed to answer", close=True)
         if isinstance(answer, Deferred):
             self._transport.pause_reading()
-            self._deferred = asyncio.get_running_loop().create_task(self._finish(answer, request, began, unread))
+            self._deferred = asyncio.get_running_loop().create_task(
+                self._send_deferred_answer(answer, request, began, unread)
+            )
         else:
-            self._give(answer, request, began, unread)
+            self._send_answer(answer, request, began, unread)
 
-    async def _finish(self, answer: Deferred, request: Request, began: float, unread: bytes) -> None:
-        """Give an answer that takes a while, to a peer that is not read from meanwhile."""
+    async def _send_deferred_answer(self, answer: Deferred, request: Request, began: float, unread: bytes) -> None:
+        """Make an answer that takes a while, and send it. The connection reads nothing in the meantime."""
         try:
             response = await answer.make()
         except Exception:
@@ -264,10 +277,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._deferred = None
         if not self._ended and not self._transport.is_closing():
             self._transport.resume_reading()
-            self._give(response, request, began, unread)
+            self._send_answer(response, request, began, unread)
 
-    def _give(self, answer: Response | Upgrade, request: Request, began: float, unread: bytes) -> None:
-        """Send an answer, and count it."""
+    def _send_answer(self, answer: Response | Upgrade, request: Request, began: float, unread: bytes) -> None:
+        """Send an answer and count the request."""
         route = self._context.routes.route_of(request, answer)
         if isinstance(answer, Upgrade):
             span = self._context.traces.opened(request, route, answer.subprotocol, began)
@@ -283,18 +296,20 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._log(request, span).info(
                 "handshake refused", peer=request.peer, path=request.path, status=answer.status, reason=answer.line
             )
-        must_go = not self._context.routes.keeps_connections()
+        must_close = not self._context.routes.keeps_connections()
         self._client.answered()
-        must_go = must_go or self._client.has_too_many or (self._heard_all and not unread)
-        stays = request.keep_alive and not (answer.close or request.has_body or must_go)
-        self._respond(answer, keep_alive=stays, head_only=request.method == "HEAD")
+        must_close = must_close or self._client.has_too_many or (self._eof_received and not unread)
+        keep_alive = request.keep_alive and not (answer.close or request.has_body or must_close)
+        self._respond(answer, keep_alive=keep_alive, head_only=request.method == "HEAD")
         self._context.counters.request(request.method, route, answer.status, time.perf_counter() - began)
-        if stays and unread:
-            # One request at a time, and other connections in between.
-            self._wait(unread)
+        if keep_alive and unread:
+            # One request at a time. Other connections are served in between.
+            self._wait_in_queue(unread)
 
     def _continue(self) -> None:
-        """Go on with what came in behind the last request, unless the peer must read first or has gone."""
+        """Read the bytes in `_unread`, unless an answer is still to come, the peer must first read, or the connection
+        has ended.
+        """
         if self._ended or self._deferred or self._transport.is_closing():
             return
         if self.unsent() > self._context.config.write_buffer_limit:
@@ -302,18 +317,18 @@ class HttpConnection(asyncio.BufferedProtocol):
         unread, self._unread = self._unread, b""
         self._transport.resume_reading()
         if unread:
-            self._take(unread)
+            self._read_and_count_time(unread)
         elif self._is_idle:
-            # A request of which a part has come keeps the deadline that it has.
-            self._rest()
+            # A request of which a part has arrived keeps its deadline.
+            self._await_next_request()
 
-    def _rest(self) -> None:
-        """Wait for the next request, for as long as a connection may be idle; or first for the answer to be read."""
+    def _await_next_request(self) -> None:
+        """Set a deadline: the keep-alive timeout for the next request, or the stall timeout for reading the answer."""
         config = self._context.config
         self._watch(config.stall_timeout if self.unsent() else config.keep_alive_timeout)
 
     def _refuse(self, response: Response) -> None:
-        """Answer what never became a request, and end the connection."""
+        """Send an error response for bytes that are not a complete and valid request, and end the connection."""
         self._answered = True
         fields = self._client.log_fields
         self._context.log.info("request refused", **fields, status=response.status, reason=response.line)
@@ -325,9 +340,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._written += len(answer)
         self._transport.write(answer)
         if keep_alive:
-            self._rest()
+            self._await_next_request()
         else:
-            # Half-close and wait for the peer: closing at once could reset the connection and take the answer with it.
+            # Half-close and wait for the peer: closing at once could reset the connection and destroy the answer.
             self._ended = True
             half_close(self._transport)
             self._watch(self._context.config.close_timeout)
@@ -337,17 +352,18 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._context.connections.remove(self)
         log = self._log(request, span)
         if self._client.should_warn_about_proxy():
-            log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_SILENCE_REMEDY)
+            log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_NO_ADDRESS_REMEDY)
         log.debug("websocket opened", peer=request.peer, path=request.path)
         client_key = self._client.client_key
         connection = self._context.open_websocket(self._transport, upgrade.deflate, log, span, client_key)
         connection.open(encode_upgrade(upgrade.headers))
-        # Not before: as long as we are the transport's protocol, we are told of its end.
+        # Only now: until the WebSocket has taken over the transport, its end is reported to this object, whose
+        # `connection_lost` then has to release the client.
         self._client.hand_over()
         return connection
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:
-        """Return a logger whose lines can be found from the request's trace."""
+        """Return a logger that adds the fields of the request, and those of its trace, to each line."""
         log = structured_log.about(self._context.log, request)
         return log.bind(**span.log_fields) if span.log_fields else log
 
