@@ -1,3 +1,3 @@
-"""Connections: the accept loop, HTTP and WebSocket connections, and what they share of a worker; it may import
+"""The accept loop, HTTP and WebSocket connections, and what the connections of a worker share; it may import
 `http`, `websocket`, `proxies`, `counting`, `codec`, `options`, `logs`, `tls`, `telemetry` and `routes`.
 """

@@ -1,4 +1,4 @@
-"""One WebSocket, from its 101 to its end: everything but the echo itself."""
+"""A WebSocket connection, from the 101 response to its end: everything except the echo itself."""
 
 import asyncio
 import os
@@ -24,16 +24,16 @@ from wsecho.websocket.echo import ABNORMAL_CLOSURE, CLOSED, CONTINUATION, GOING_
 from wsecho.websocket.violations import TOO_FAST, Violation
 
 _PING_SIZE = 8
-# What the transport keeps beside the bytes of each piece that waits: two objects and their place, some 120 bytes.
+# Overhead of each piece that waits in the transport, in bytes: two objects and their place in a queue, some 120 bytes.
 _PIECE_COST = 128
-# What pieces without a loan may cost: a client can have single bytes echoed.
+# The most overhead, in bytes, without a loan: a client can make every piece a single byte.
 _MOST_FOR_PIECES = 256 << 10
-_FAREWELLS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
+_CLOSE_REASONS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
 
 
 @dataclass(frozen=True, slots=True)
 class WebSocketContext:
-    """What the WebSockets of a worker share."""
+    """What the WebSocket connections of a worker share."""
 
     config: Config
     limits: Limits
@@ -47,29 +47,29 @@ class WebSocketContext:
 
 
 class WebSocketConnection:
-    """Decides what happens around the echo: back-pressure, the closing handshake, limits of time, the books."""
+    """Controls a connection around its echo: back-pressure, the closing handshake, time limits and counting."""
 
     __slots__ = (
         *(
-            "_crowded",
-            "_cut",
+            "_aborted",
+            "_client_key",
+            "_close_is_pending",
+            "_closing",
+            "_context",
             "_echo",
-            "_leaves",
+            "_is_queued",
             "_keepalive",
-            "_limit",
+            "_limit_is_lowered",
             "_loan",
             "_log",
             "_opened",
             "_paused",
             "_pieces_before",
             "_pinged",
-            "_context",
-            "_client_key",
+            "_reached_limit",
             "_span",
             "_transport",
             "_unread",
-            "_waits",
-            "_waits_for_frame",
             "_wire",
         ),
         "sweep",
@@ -84,101 +84,107 @@ class WebSocketConnection:
         span: Span,
         client_key: str,
     ) -> None:
-        """`share` is what the connection is counted under among those of its client."""
+        """`client_key` is the key under which the connection is counted as one of its client."""
         self._context = context
         self._client_key = client_key
         self._log = log
         self._span = span
         self._transport = transport
-        # Whether what was read took so long that others have their turn first.
-        self._waits = False
+        # Whether the connection waits in the inflate queue, because a read took too much time; and the bytes behind
+        # the handshake that are still to be echoed.
+        self._is_queued = False
         self._unread = b""
         self._echo, self._wire = context.echoes.make(transport, self, agreement)
         self._opened = monotonic()
         self._keepalive = Keepalive(context.limits, self._opened, random())
         self.sweep: int | None = None
-        # The bytes of its loan, 0 without one; whether fewer than there is room for are too many, because of the pieces
-        # they are in; and the pieces written before those.
+        # The room of its loan in bytes, 0 without a loan.
         self._loan = 0
-        self._crowded = False
+        # Whether the transport's limit is lowered, because the pieces that wait have too much overhead; and how many
+        # pieces had been written when none was waiting.
+        self._limit_is_lowered = False
         self._pieces_before = 0
-        # Whether it was told to go, or will be at the end of the frame that is being forwarded; which limit of time it
-        # has reached, if one.
-        self._leaves = False
-        self._waits_for_frame = False
-        self._limit: str | None = None
-        # Whether we cut the connection; since when the peer is not read from; when our last ping was sent.
-        self._cut = False
+        # Whether the server closes the connection; whether its Close frame is delayed until the end of the frame that
+        # is being forwarded; and which time limit the connection has reached, if any.
+        self._closing = False
+        self._close_is_pending = False
+        self._reached_limit: str | None = None
+        # Whether the server aborted the connection; since when reading is paused, because the peer does not read; and
+        # when the last ping was sent.
+        self._aborted = False
         self._paused: float | None = None
         self._pinged = 0.0
 
     def open(self, answer: bytes) -> None:
-        """Take over the transport and write `answer`, the 101, and the greeting if there is one."""
+        """Take over the transport. Write `answer`, the 101 response, and the greeting if one is configured."""
         context = self._context
-        # From here on we are told of the end, which gives everything back.
+        # From here on, `connection_lost` of this object gives back everything that the connection takes.
         self._transport.set_protocol(self._wire)
-        # Before the answer, so that whoever has read a 101 is in the books, whatever happens to this process.
+        # Before the answer, so that a client that has read the 101 response is already counted, even if this process
+        # dies.
         context.counters.connection_opened()
         context.connections.add(self)
         self._transport.write(answer)
         if context.config.greeting:
             self._echo.greet(context.config.greeting)
             self._wire.send()
-        self._plan_check(self._opened)
+        self._schedule_check(self._opened)
 
     def take(self, unread: bytes) -> None:
-        """Echo what came in behind the handshake; what is left of it when others have their turn comes after them."""
-        while unread and not self._waits and not self._transport.is_closing():
+        """Echo the bytes that arrived behind the handshake. If the connection has to wait in the inflate queue, the
+        rest is kept for later.
+        """
+        while unread and not self._is_queued and not self._transport.is_closing():
             room = self._echo.room()
             piece, unread = unread[:room], unread[room:]
             self._wire.feed(piece)
         self._unread = unread
 
     def echo_closes(self) -> None:
-        """The echo has left its open state: a Close was sent, or can no longer be."""
+        """The echo has left its open state: a Close frame was sent, or cannot be sent any more."""
         if violation := self._echo.violation:
-            self._note(violation, self._echo.close_code or ABNORMAL_CLOSURE)
+            self._count_violation(violation, self._echo.close_code or ABNORMAL_CLOSURE)
         if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
-            # the connection and take our last bytes with it.
+            # the connection and destroy the server's last bytes.
             half_close(self._transport)
             self._watch(self._context.config.close_timeout)
-        elif self._waits_for_frame:
-            self._waits_for_frame = False
+        elif self._close_is_pending:
+            self._close_is_pending = False
             self._watch(self._context.config.close_timeout)
 
-    def _note(self, violation: Violation, code: int) -> None:
-        """Count and log a broken rule; `code` is how the connection ends."""
+    def _count_violation(self, violation: Violation, code: int) -> None:
+        """Count and log a violation. `code` is the close code with which the connection ends."""
         self._context.counters.violation(violation)
         peer = self._transport.get_extra_info("peername")
         self._log.info("protocol error", peer=peer, code=code, reason=violation.text)
 
     def pong_received(self) -> None:
-        """Our ping was answered."""
+        """The peer has answered the last ping: count its round-trip time."""
         self._echo.ping_answered = False
         self._context.counters.round_trip(monotonic() - self._pinged)
 
     def nothing_to_send(self) -> None:
-        """What was read needs no answer."""
+        """The last read needs no answer: check for a reset, because no write will find it."""
         abort_if_reset(self._transport)
 
     def eof_received(self) -> None:
-        """The peer closed its side; the transport sends what is left and closes ours."""
-        if not self._leaves:
+        """The peer has closed its side of the connection. The transport sends the remaining bytes and closes."""
+        if not self._closing:
             self._watch(self._context.config.close_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended, however it did."""
+        """The connection has ended, for whatever reason."""
         try:
-            self._end()
+            self._clean_up()
         finally:
-            # They refer to us: nothing of a connection is left to the garbage collector.
+            # Both refer to this object. Breaking the cycles leaves nothing of a connection to the garbage collector.
             del self._wire
             self._echo.make_inflater = self._echo.inflater = None
 
-    def _end(self) -> None:
+    def _clean_up(self) -> None:
         context = self._context
-        # What others need back comes first, in case the rest fails.
+        # First give back what other connections need, in case the rest fails.
         context.connections.remove(self)
         context.timers.discard(self)
         context.connections_per_address.remove(self._client_key)
@@ -196,13 +202,13 @@ class WebSocketConnection:
         self._span.close(code, initiator, self._echo)
 
     def _initiator(self) -> str:
-        """Tell who sent the first Close or, without any, cut the connection."""
+        """Return which side, `server` or `client`, sent the first Close frame or, without one, ended the connection."""
         echo = self._echo
-        ours = self._cut or echo.close_code or echo.violation
-        return "server" if ours and not echo.closed_by_peer else "client"
+        by_server = self._aborted or echo.close_code or echo.violation
+        return "server" if by_server and not echo.closed_by_peer else "client"
 
     def pause_writing(self) -> None:
-        """The peer does not read: stop reading from it, too."""
+        """The peer does not read: stop reading from it."""
         self._transport.pause_reading()
         self._paused = monotonic()
         self._context.loans.block(self)
@@ -210,36 +216,36 @@ class WebSocketConnection:
             self._watch(self._context.config.stall_timeout)
 
     def resume_writing(self) -> None:
-        """The peer has caught up, or a loan lets it go on for a while."""
-        if not self._waits:
+        """The peer has read enough, or a loan lets it write more: read from it again."""
+        if not self._is_queued:
             self._transport.resume_reading()
         self._end_pause(monotonic())
         if self._echo.state == CLOSED:
             half_close(self._transport)
         self._context.loans.unblock(self)
-        if self._crowded:
-            self._limit_unsent()
+        if self._limit_is_lowered:
+            self._set_write_limits()
         if not self._loan:
             self._unwatch()
 
     def wait(self) -> None:
-        """What was read took too much of one turn of the loop: read on when others have had theirs."""
-        if not self._waits:
-            self._waits = True
+        """The last read took too much time: pause reading, and wait in the inflate queue."""
+        if not self._is_queued:
+            self._is_queued = True
             self._transport.pause_reading()
-            self._context.inflate_queue.wait(self._go_on)
+            self._context.inflate_queue.wait(self._resume)
 
-    def _go_on(self) -> None:
-        self._waits = False
+    def _resume(self) -> None:
+        self._is_queued = False
         try:
-            # Far more than a limit allows can come out between two sweeps.
+            # Between two sweeps, data can inflate to far more than a rate limit allows.
             self.check(monotonic())
             self.take(self._unread)
         except BaseException:
-            # As a transport does where reading fails; the loop says why.
+            # As the transport does when reading fails. The event loop reports the error.
             self.abort()
             raise
-        if self._paused is None and not self._waits and not self._transport.is_closing():
+        if self._paused is None and not self._is_queued and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _end_pause(self, now: float) -> None:
@@ -248,46 +254,47 @@ class WebSocketConnection:
             self._paused = None
 
     def message_in_progress(self) -> int | None:
-        """Return the number of the message of which a part has come and the rest is wanted, None between messages."""
+        """Return the number of the message of which only a part has arrived, or None between messages."""
         echo = self._echo
         return echo.messages if echo.state == OPEN and echo.message_opcode != CONTINUATION else None
 
     def lend(self, room: int) -> None:
-        """Allow to keep `room` bytes before reading stops; 0: no more than without a loan. The stall limit goes on."""
+        """Allow `room` bytes to wait before reading stops; 0: as many as without a loan. A deadline stays as it is."""
         self._loan = room
-        self._limit_unsent()
+        self._set_write_limits()
         if not room and not self.unsent():
             self._unwatch()
 
-    def _limit_unsent(self) -> None:
-        """Let the transport stop us at what there is room for. It finds at once on which side of that it is."""
-        self._crowded = False
+    def _set_write_limits(self) -> None:
+        """Set how many bytes may wait in the transport, which may call `pause_writing` or `resume_writing` at once."""
+        self._limit_is_lowered = False
         if self._transport.is_closing():
             return
-        # A loan is for going on as soon as there is room; else a peer first has most of what waits to read.
+        # With a loan, reading resumes as soon as there is room. Without one, the peer must first read most of what
+        # waits.
         high = self._loan or self._context.config.write_buffer_limit
         self._transport.set_write_buffer_limits(high=high, low=self._loan or None)
 
     def restart_stall_timeout(self) -> None:
-        """The peer sends on what it was lent room for, and may read later."""
-        if self._stays():
+        """Start the stall timeout anew: the peer does not read, but it uses its loan."""
+        if self._is_open():
             self._watch(self._context.config.stall_timeout)
 
     def call_in(self) -> None:
-        """End the connection: others need the memory that the peer was lent and does not use."""
-        if not self._limit:
+        """End the connection: another client needs the memory, and the peer uses its loan too little or too slowly."""
+        if not self._reached_limit:
             self._context.counters.timeout("loan")
         self.abort()
 
     def many_pieces_written(self) -> None:
-        """Stop reading, too, where what waits is little, and in so many pieces that it costs much."""
-        cost = self._cost_of_pieces()
-        if cost > (self._loan - self.unsent() if self._loan else _MOST_FOR_PIECES):
-            self._crowded = True
+        """Stop reading if the pieces that wait have too much overhead, even if they hold few bytes."""
+        overhead = self._overhead_of_pieces()
+        if overhead > (self._loan - self.unsent() if self._loan else _MOST_FOR_PIECES):
+            self._limit_is_lowered = True
             self._transport.set_write_buffer_limits(high=self.unsent() - 1)
 
-    def _cost_of_pieces(self) -> int:
-        """Return what the pieces that wait take beside their bytes, at most."""
+    def _overhead_of_pieces(self) -> int:
+        """Return an upper bound, in bytes, of the overhead of the pieces that wait in the transport."""
         unsent = self.unsent()
         if not unsent:
             self._pieces_before = self._wire.pieces
@@ -295,40 +302,40 @@ class WebSocketConnection:
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
-        # A transport that has ended has no protocol, and would ask it all the same: that is a crash.
+        # A closed transport has no protocol, but would call it all the same: the process would crash.
         return self._transport.get_write_buffer_size() if self._transport.get_protocol() else 0
 
     def held(self) -> int:
-        """Return the memory, in bytes, that `unsent` takes with what each piece of it costs."""
-        return self.unsent() + self._cost_of_pieces()
+        """Return the memory, in bytes, that the unsent bytes take, with the overhead of each piece of them."""
+        return self.unsent() + self._overhead_of_pieces()
 
     def moved(self) -> int:
-        """Return the bytes that have come from the peer and that it has taken."""
+        """Return the bytes received from the peer plus the bytes taken by it."""
         return self._echo.bytes_received + self.taken()
 
     def taken(self) -> int:
-        """Return the bytes of frames that the peer has taken."""
+        """Return the bytes of frames that the peer has taken so far."""
         return self._wire.written - (unread(self._transport) if self._transport.get_protocol() else 0)
 
     def expire(self) -> None:
-        """The peer neither read nor closed in time."""
-        # An end is counted once: who has reached another limit of time has been counted for that.
-        if not self._limit:
-            self._context.counters.timeout("stall" if self._echo.state == OPEN and not self._leaves else "close")
+        """End the connection, because the peer did not read or close in time."""
+        # An end is counted once: a connection that has reached another time limit was counted for that one.
+        if not self._reached_limit:
+            self._context.counters.timeout("stall" if self._echo.state == OPEN and not self._closing else "close")
         self.abort()
 
     def check(self, now: float) -> None:
-        """Ping a silent peer, and end what has lived or lasted or sent too much."""
+        """Ping a silent peer. End a connection that has been silent, idle, open or sending too fast for too long."""
         echo = self._echo
-        if not self._stays():
+        if not self._is_open():
             return
         due = self._keepalive.check(
             now,
-            # What they inflate to is what they cost.
+            # Compressed data also counts as what it inflates to, because that is what it costs.
             bytes_received=echo.bytes_received + (echo.inflater.cost if echo.inflater else 0),
             frames=echo.frames,
             messages=echo.messages,
-            blocked=self._waits or self._paused is not None,
+            blocked=self._is_queued or self._paused is not None,
         )
         if due == "ping":
             self._ping(now)
@@ -336,57 +343,57 @@ class WebSocketConnection:
             self._context.counters.timeout("ping")
             self.abort()
         elif due == "rate":
-            self._note(TOO_FAST, TOO_FAST.code)
+            self._count_violation(TOO_FAST, TOO_FAST.code)
             self._close(TOO_FAST.code, TOO_FAST.text.encode())
-            # No Close can be sent in the midst of a frame. To wait for the end of a long one is to forward it.
-            if self._waits_for_frame and self._context.limits.exceeds_burst(echo.frame_remaining):
+            # No Close frame can be sent inside another frame. Waiting for the end of a long one means forwarding it.
+            if self._close_is_pending and self._context.limits.exceeds_burst(echo.frame_remaining):
                 self.abort()
         elif due:
             self._context.counters.timeout(due)
-            self._limit = due
-            self._close(GOING_AWAY, _FAREWELLS[due])
-        self._plan_check(now)
+            self._reached_limit = due
+            self._close(GOING_AWAY, _CLOSE_REASONS[due])
+        self._schedule_check(now)
 
-    def _stays(self) -> bool:
-        """Tell whether the connection is open and has not been told to go."""
-        return self._echo.state == OPEN and not self._leaves and not self._transport.is_closing()
+    def _is_open(self) -> bool:
+        """Tell whether the connection is open and the server has not begun to close it."""
+        return self._echo.state == OPEN and not self._closing and not self._transport.is_closing()
 
-    def _plan_check(self, now: float) -> None:
+    def _schedule_check(self, now: float) -> None:
         when = self._keepalive.next_check(now)
-        if when is not None and self._stays():
+        if when is not None and self._is_open():
             self._context.timers.put(self, when)
 
     def _ping(self, now: float) -> None:
-        # Random, so that it tells nothing, and nobody can answer it before it has come.
+        # Random bytes tell the peer nothing, and the peer cannot answer before it has received the ping.
         payload = os.urandom(_PING_SIZE)
         self._echo.ping(payload)
-        # None in the midst of a frame that is being forwarded.
+        # The echo sends no ping while it is forwarding a frame.
         if self._echo.unanswered_ping == payload:
             self._pinged = now
         self._wire.send()
 
     def abort(self) -> None:
-        """Cut the connection."""
-        self._cut = True
+        """Close the connection at once, without a Close frame."""
+        self._aborted = True
         self._transport.abort()
 
     def drain(self) -> None:
-        """Tell the peer that the server goes away (RFC 6455 section 7.4.1, code 1001)."""
-        if self._stays():
+        """Send a Close frame, because the server stops (RFC 6455 section 7.4.1, code 1001)."""
+        if self._is_open():
             self._close(GOING_AWAY, b"server is shutting down")
 
     def _close(self, code: int, reason: bytes) -> None:
-        self._leaves = True
+        self._closing = True
         self._echo.close(code, reason)
         self._wire.send()
-        # The peer can end its frame whenever it likes, so nothing that it does moves the deadline until it has.
-        self._waits_for_frame = self._echo.state == OPEN
-        self._watch(self._context.config.close_timeout, is_fixed=self._waits_for_frame)
+        # The peer alone decides when its frame ends, so nothing that it does moves the deadline until then.
+        self._close_is_pending = self._echo.state == OPEN
+        self._watch(self._context.config.close_timeout, is_fixed=self._close_is_pending)
 
     def _watch(self, limit: float, *, is_fixed: bool = False) -> None:
         self._context.connections.watch(self, limit, monotonic(), is_fixed=is_fixed)
 
     def _unwatch(self) -> None:
-        """The peer has read: drop its deadline, unless it has to leave."""
-        if self._stays():
+        """Remove the deadline, because the peer has read. A connection that is being closed keeps it."""
+        if self._is_open():
             self._context.connections.unwatch(self)

@@ -1,4 +1,4 @@
-"""The routes of the admin port: pages for those who operate the server, and no WebSocket."""
+"""The routes of the admin port: pages for the operators of the server, and no WebSocket."""
 
 from wsecho.access.origins import may_be_rebound
 from wsecho.access.policy import Authentication
@@ -6,7 +6,7 @@ from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response, plain
 from wsecho.routes.assets import Assets
 from wsecho.routes.health import Health
-from wsecho.routes.pages import Page, Pages, guarded, listed, with_slashes
+from wsecho.routes.pages import Page, Pages, authenticated, listed, with_slashes
 from wsecho.websocket import handshake
 
 
@@ -22,21 +22,22 @@ class AdminRoutes:
         metrics: Page,
         own_name: str | None = None,
     ) -> None:
-        """`own_name` is given where only this machine reaches the port: a request for another name comes from a page
-        whose author made that name lead here.
+        """`own_name` is the configured host name of the port; it is given where only this machine can reach the port.
+        There, a request for another name is refused: it comes from a web page whose author made that name resolve to
+        this machine (DNS rebinding).
         """
         self._own_name = own_name
         self.keeps_connections = health.keeps_connections
         pages = {
-            "/metrics": guarded(authentication, metrics),
+            "/metrics": authenticated(authentication, metrics),
             **health.pages(),
-            "/info": guarded(authentication, info),
+            "/info": authenticated(authentication, info),
         }
         self._pages = Pages(with_slashes(pages), assets, f"nothing is here: there are {listed(pages)}")
         self.route_of = self._pages.route_of
 
     def answer(self, request: Request) -> Response | Deferred:
-        """Answer one request."""
+        """Return the answer to one request."""
         if handshake.is_attempted(request):
             return plain(404, "no WebSocket is served on this port", close=True)
         if self._own_name is not None and may_be_rebound(request.authority, self._own_name):

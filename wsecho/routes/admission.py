@@ -1,4 +1,4 @@
-"""Which handshakes become WebSockets."""
+"""Decides which WebSocket handshakes are accepted."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,11 @@ from wsecho.websocket.upgrade import Upgrade
 
 
 class Admission:
-    """Refuses a handshake for want of room, by the rules of access, or for what is wrong with it; in this order."""
+    """Accepts or refuses handshakes.
+
+    The reasons for a refusal, in the order in which they are checked: the server is draining, the server is full, the
+    client has too many connections, the access policy forbids the handshake, the handshake is invalid.
+    """
 
     def __init__(
         self,
@@ -22,8 +26,8 @@ class Admission:
         subprotocol_policy: str,
         may_deflate: Callable[[], bool],
     ) -> None:
-        """`is_crowded` tells whether a client has too many connections, `may_deflate` whether there is memory for
-        another one that compresses.
+        """`has_too_many` tells whether the client with a given key has too many connections. `may_deflate` tells
+        whether there is memory for another connection with permessage-deflate.
         """
         self._health = health
         self._has_too_many = has_too_many
@@ -32,7 +36,7 @@ class Admission:
         self._may_deflate = may_deflate
 
     def answer(self, request: Request) -> Response | Upgrade:
-        """Answer an attempted handshake."""
+        """Return the answer to a handshake: a refusal, or an upgrade."""
         if self._health.draining:
             return stopping(refusal="draining")
         if self._health.is_full():

@@ -1,4 +1,4 @@
-"""The files of the built-in test client, read once at the start."""
+"""The files of the built-in test client, which are read once, when the server starts."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ _CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
 }
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
-# The page loads nothing from elsewhere, runs no inline code but its own, and may connect to any WebSocket server.
+# The page loads nothing from other servers, runs only its own inline scripts, and may connect to any WebSocket server.
 _POLICY = "; ".join((
     "default-src 'none'",
     "script-src 'self'{}",
@@ -28,28 +28,28 @@ _POLICY = "; ".join((
 
 
 def directory() -> Path:
-    """Return where the files are: inside the package when it was installed, beside it in a checkout."""
+    """Return the folder of the files: inside an installed package, or beside the package in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "static"
     return installed if installed.is_dir() else package.parent / "static"
 
 
 class Assets:
-    """Answers for the files, with a validator each so that a browser asks again but does not load again."""
+    """Serves the files. Each has an ETag, so that a browser can validate its copy instead of loading the file again."""
 
     def __init__(self, folder: Path) -> None:
-        """Read `folder`. Raises OSError when it or its index.html cannot be read."""
+        """Read all files in `folder`. Raises OSError if the folder or its index.html cannot be read."""
         index = _load(folder / "index.html")
         self._answers = {"/": index} | {
             f"/static/{file.name}": _load(file) for file in sorted(folder.iterdir()) if file.suffix in (".js", ".css")
         }
 
     def paths(self) -> list[str]:
-        """Return the paths that are served."""
+        """Return the paths at which the files are served."""
         return list(self._answers)
 
     def answer(self, request: Request) -> Response:
-        """Return the file at `request.path`, or 304 when the client holds it already (RFC 9110 section 13.1.2)."""
+        """Return the file at `request.path`, or 304 if the client has it already (RFC 9110 section 13.1.2)."""
         response = self._answers[request.path]
         etag = dict(response.headers)["ETag"]
         held = [tag.removeprefix("W/") for tag in request.tokens("if-none-match")]
@@ -72,5 +72,5 @@ def _load(file: Path) -> Response:
 
 
 def _source(script: bytes) -> str:
-    """Return what lets an inline script run (Content Security Policy Level 3, section 2.3.1)."""
+    """Return the source expression that allows an inline script (Content Security Policy Level 3, section 2.3.1)."""
     return f" 'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"

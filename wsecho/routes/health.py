@@ -1,4 +1,4 @@
-"""Liveness and readiness: what probes ask, and whether a connection may stay for another request."""
+"""The pages for liveness and readiness probes, and whether connections stay open for another request."""
 
 from collections.abc import Callable
 
@@ -8,19 +8,19 @@ from wsecho.routes.pages import HEALTH_PATHS, READY_PATHS, Page
 
 
 class Health:
-    """The state of one worker. `draining` is set once it has begun to stop."""
+    """The state of one worker. `draining` is True from the beginning of its graceful shutdown."""
 
     def __init__(self, is_full: Callable[[], bool]) -> None:
-        """`is_full` tells whether the connection that asks is one too many."""
+        """`is_full` tells whether the worker has more connections than it can serve."""
         self.draining = False
         self.is_full = is_full
 
     def pages(self) -> dict[str, Page]:
-        """Return the pages by their paths."""
+        """Return the pages, by path."""
         return {**dict.fromkeys(HEALTH_PATHS, self._health), **dict.fromkeys(READY_PATHS, self._ready)}
 
     def keeps_connections(self) -> bool:
-        """Tell whether a connection may stay for another request."""
+        """Tell whether connections stay open for another request."""
         return not (self.draining or self.is_full())
 
     def _health(self, request: Request) -> Response:

@@ -6,18 +6,18 @@ from functools import partial
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response
 
-# From an Accept value to content type and body.
+# Takes the value of the Accept header field, and returns the content type and the body of the page.
 Collect = Callable[[str], Coroutine[None, None, tuple[str, bytes]]]
 
 
 class MetricsPage:
-    """The page that `collect` makes."""
+    """Serves the page that `collect` makes."""
 
     def __init__(self, collect: Collect) -> None:
         self._collect = collect
 
     def page(self, request: Request) -> Deferred:
-        """Return the metrics in the format that the request asks for."""
+        """Return the metrics, in the format that the Accept header field of the request asks for."""
         return Deferred(partial(self._collected, request.value("accept")))
 
     async def _collected(self, accept: str) -> Response:

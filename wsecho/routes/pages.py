@@ -1,4 +1,4 @@
-"""The pages of a port by their paths, and the route that each request is counted under."""
+"""The pages of a port by path, and the route under which each request is counted."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -9,7 +9,7 @@ from wsecho.http.response import Deferred, Response, plain
 from wsecho.routes.assets import Assets
 from wsecho.websocket.upgrade import Upgrade
 
-# Paths that the field uses for WebSocket echoes; without an upgrade they have nothing to show.
+# Paths that are commonly used for WebSocket echoes. Without an upgrade, there is no page to show at them.
 WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/.ws", "/websocket/echo"})
 HEALTH_PATHS = ("/health", "/healthz", "/livez")
 READY_PATHS = ("/ready", "/readyz")
@@ -19,12 +19,12 @@ _Entry = TypeVar("_Entry")
 
 
 class Pages:
-    """Answers requests that are no handshakes."""
+    """Answers requests that are not WebSocket handshakes."""
 
-    def __init__(self, pages: Mapping[str, Page], assets: Assets, nothing: str) -> None:
-        """`pages` by their paths; `assets` have routes on every port; `nothing` is said where no page is."""
+    def __init__(self, pages: Mapping[str, Page], assets: Assets, not_found: str) -> None:
+        """`pages` are the pages by path. `assets` have routes on every port. `not_found` is the text of a 404."""
         self._pages = pages
-        self._nothing = nothing
+        self._not_found = not_found
         self._routes = {
             **dict.fromkeys(assets.paths(), "/{asset}"),
             "/": "/",
@@ -35,41 +35,44 @@ class Pages:
         }
 
     def answer(self, request: Request) -> Response | Deferred:
-        """Answer a request that is no handshake."""
+        """Return the answer to a request that is not a WebSocket handshake."""
         if request.method not in ("GET", "HEAD"):
-            # What follows a CONNECT may be meant for somebody else.
+            # The bytes after a CONNECT request may be meant for another server.
             closes = request.has_body or request.method == "CONNECT"
             return plain(405, "only GET and HEAD are answered here", (("Allow", "GET, HEAD"),), close=closes)
         if request.has_body:
             return plain(400, "a request body is not accepted here", close=True)
         page = self._pages.get(request.path)
-        return page(request) if page else plain(404, self._nothing)
+        return page(request) if page else plain(404, self._not_found)
 
     def route_of(self, request: Request, answer: Response | Upgrade) -> str:
-        """Return the route that a request is counted under, one of `wsecho.counting.row.ROUTES`: peers add none."""
+        """Return the route under which a request is counted, one of `wsecho.counting.row.ROUTES`.
+
+        An unknown path is counted under the empty route, so that peers cannot add routes.
+        """
         if isinstance(answer, Upgrade) or answer.refusal:
             return "/{websocket}"
         return self._routes.get(request.path, "")
 
 
 def listed(paths: Iterable[str]) -> str:
-    """Return the paths for a person to read, other names of the same page left out."""
+    """Return the paths as text for a person, without the alternative paths of the same page."""
     *some, last = (path for path in paths if path not in (*HEALTH_PATHS[1:], *READY_PATHS[1:]))
     return f"{', '.join(some)} and {last}"
 
 
 def with_slashes(table: dict[str, _Entry]) -> dict[str, _Entry]:
-    """Return the table of paths with those, too, that have a slash at their end, as people and proxies add one."""
+    """Return the table with each path a second time with a slash at its end, because people and proxies add one."""
     return table | {f"{path}/": entry for path, entry in table.items()}
 
 
-def guarded(authentication: Authentication | None, page: Page) -> Page:
-    """Return `page` for those requests only whose credentials are accepted; for all if `authentication` is None."""
+def authenticated(authentication: Authentication | None, page: Page) -> Page:
+    """Return a page that demands accepted credentials, or `page` itself if `authentication` is None."""
     if authentication is None:
         return page
 
-    def guarded_page(request: Request) -> Response | Deferred:
+    def authenticated_page(request: Request) -> Response | Deferred:
         refusal = authentication.check(request)
         return refusal.page_response() if refusal else page(request)
 
-    return guarded_page
+    return authenticated_page

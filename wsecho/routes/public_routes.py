@@ -1,4 +1,4 @@
-"""The routes of the public port: WebSockets at every path, and some pages."""
+"""The routes of the public port: a WebSocket echo at every path, and some pages."""
 
 from wsecho.access.policy import AccessPolicy
 from wsecho.http.request import Request
@@ -6,7 +6,7 @@ from wsecho.http.response import Deferred, Response
 from wsecho.routes.admission import Admission
 from wsecho.routes.assets import Assets
 from wsecho.routes.health import Health
-from wsecho.routes.pages import WEBSOCKET_PATHS, Page, Pages, guarded, listed, with_slashes
+from wsecho.routes.pages import WEBSOCKET_PATHS, Page, Pages, authenticated, listed, with_slashes
 from wsecho.websocket import handshake
 from wsecho.websocket.upgrade import Upgrade
 
@@ -23,11 +23,11 @@ class PublicRoutes:
         info: Page,
         metrics: Page | None,
     ) -> None:
-        """`metrics` is None where they are on the admin port only."""
+        """`metrics` is None where only the admin port serves the metrics."""
         self._admission = admission
         self.keeps_connections = health.keeps_connections
-        pages = {"/metrics": guarded(policy.metrics, metrics)} if metrics else {}
-        pages |= {**health.pages(), "/info": guarded(policy.clients, info)}
+        pages = {"/metrics": authenticated(policy.metrics, metrics)} if metrics else {}
+        pages |= {**health.pages(), "/info": authenticated(policy.clients, info)}
         here = f"there are {listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
         self._pages = Pages(
             {
@@ -41,7 +41,7 @@ class PublicRoutes:
         self.route_of = self._pages.route_of
 
     def answer(self, request: Request) -> Response | Deferred | Upgrade:
-        """Answer one request."""
+        """Return the answer to one request."""
         if handshake.is_attempted(request):
             return self._admission.answer(request)
         return self._pages.answer(request)

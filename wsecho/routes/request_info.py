@@ -1,4 +1,4 @@
-"""The page /info: how the server saw the request."""
+"""The page /info, which shows the request as the server received it."""
 
 import json
 from dataclasses import asdict
@@ -10,14 +10,14 @@ from wsecho.http.response import Response
 
 
 class RequestInfo:
-    """The page. It also names the server: its instance, its version and its codec."""
+    """Serves the page. It also shows the instance ID, the version and the codec of the server."""
 
     def __init__(self, instance_id: str, codec: str) -> None:
         self._instance_id = instance_id
         self._codec = codec
 
     def page(self, request: Request) -> Response:
-        """Say how this request looked when it arrived, without its credentials."""
+        """Return the request as it arrived, as JSON, without its credentials."""
         request = redacted(request)
         facts = {
             "method": request.method,
