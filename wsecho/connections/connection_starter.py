@@ -123,7 +123,7 @@ class ConnectionStarter:
                     await self._tls.start(accepted, make_protocol, self._loop)
                 else:
                     self._start(accepted, client, make_protocol)
-                client = None  # from here on the connection calls leave()
+                client = None  # from here on the connection releases the client
         except TimeoutError:
             self._counters.handshake("timeout")
             self._counters.timeout("handshake")
