@@ -63,8 +63,8 @@ debian:
 conformance: build $(VENV)/.dev
 	$(BIN)/python -m tests.conformance --sections $(SECTIONS) $(if $(SAMPLE),--sample)
 
-# Seconds for each fuzz target. Inputs that fail are written to build/ and become tests. `make corpus` adds
-# those that cover more code than the seeds to the seeds.
+# Seconds for each fuzz target. Inputs that fail are written to build/ and become tests. `make corpus` adds to the seeds
+# the inputs that cover more code than the seeds do.
 TIME ?= 60
 fuzz: build $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group fuzz

@@ -1,6 +1,6 @@
 """How a worker is told to shut down or to reload its files: by signals and, if it has a supervisor, by the supervisor.
 
-Also the log lines `listening` and `reloaded`, which a single worker and a supervisor write alike.
+Also writes the log lines `listening` and `reloaded`, for a single worker as well as for a supervisor.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ from wsecho.connections.capacity import Capacity
 from wsecho.options.option import OptionError
 
 # File descriptors that are kept for everything but accepted connections, which includes the connections that are
-# answered with 503 because the server is full: at most so many of those at a time.
+# answered with 503 because the server is full. _MAX_REFUSED_AT_ONCE is the most of those at a time.
 _SPARE_DESCRIPTORS = 256
 _MAX_REFUSED_AT_ONCE = 64
 # With fewer file descriptors the server could hardly hold a connection, or not even make an event loop, and the error

@@ -33,8 +33,8 @@ from wsecho.processes.terminal import Terminal, ignores_hangups
 from wsecho.telemetry.environment import exporter_names
 from wsecho.telemetry.exports import last_export_seconds
 
-# If the processes of one worker die this often within so many seconds, the server shuts down: another replacement would
-# not help.
+# If the processes of one worker die _MAX_DEATHS times within _DEATHS_PERIOD seconds, the server shuts down: another
+# replacement would not help.
 _MAX_DEATHS = 5
 _DEATHS_PERIOD = 30.0
 # The first replacement starts at once, the second after this many seconds, each further one after twice the time.
@@ -76,7 +76,7 @@ def run(config: Config, workers: int) -> int:
 
 
 class _Inbox:
-    """Receives signals, and the reports of workers that they accept connections. None is lost between two waits."""
+    """Receives signals, and reports of workers that they accept connections. Keeps what arrives between two waits."""
 
     def __init__(self) -> None:
         self._signals, self._wakeup = socket.socketpair()

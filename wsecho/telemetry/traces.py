@@ -159,7 +159,7 @@ def _batched(exporter: object) -> SpanProcessor:
 
 
 def _propagator(log: Log) -> TextMapPropagator:
-    """Return the propagator that OTEL_PROPAGATORS names; the default one if that cannot be had."""
+    """Return the propagator that OTEL_PROPAGATORS names; the default one if it cannot be loaded."""
     try:
         from opentelemetry import propagate
 
