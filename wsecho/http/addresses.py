@@ -1,37 +1,38 @@
-"""Addresses of clients and networks, in the one form that they are compared in."""
+"""IP addresses and networks of clients and proxies, in the one form in which they are compared."""
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-# As sockets have it: host, then port where it is known.
+# As in Python's sockets: the host, then the port if it is known.
 Address = tuple[str | int, ...]
 Network = IPv4Network | IPv6Network
 
-# RFC 4291 section 2.5.5.2, as the system writes it.
+# The beginning of an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), as the operating system writes it.
 _MAPPED = "::ffff:"
-# All addresses of the machine, of both families.
+# All addresses of the machine: of both families, and of IPv4 only.
 ALL = "::"
 ALL_OF_IPV4 = "0.0.0.0"
 
 _AUTHORITY = re.compile(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d{0,5}))?", re.ASCII)
 
-# What one customer of a provider gets at least: whoever has one address of it has all (RFC 6177).
-_IPV6_SHARE = 64
-# IPv4 clients as NAT64 shows them (RFC 6052).
+# The prefix length, in bits, of the smallest IPv6 network that a provider assigns to a customer (RFC 6177). A client
+# that has one address of such a network has all of them.
+_CLIENT_PREFIX = 64
+# The addresses that NAT64 gives to IPv4 clients (RFC 6052).
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
 def parse_ip(text: str | bytes) -> IPv4Address | IPv6Address:
-    """Return the address that a text or its own 4 or 16 bytes stand for; IPv4 also where IPv6 carries it.
+    """Return the address that a text, or its 4 or 16 bytes, stand for. An IPv4-mapped IPv6 address becomes IPv4.
 
-    The zone that sockets add to addresses of a link is left out. Raises ValueError.
+    A zone, which sockets add to link-local addresses, is left out. Raises ValueError.
     """
     address = ip_address(text.partition("%")[0] if isinstance(text, str) else text)
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether what is sent to `host` stays on this machine."""
+    """Return whether data sent to `host` stays on this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -39,22 +40,25 @@ def is_loopback(host: str) -> bool:
 
 
 def split_authority(text: str) -> tuple[str, int | None] | None:
-    """Return the host, IPv6 in its brackets, and the port that a request asks for (RFC 3986 section 3.2).
+    """Return the host and the port of the authority in a request (RFC 3986 section 3.2), or None if it has no host.
 
-    The port is None where there is none behind the host, or nothing but its colon. None: this names no host.
+    An IPv6 host stays in its brackets. The port is None if nothing follows the host, or only a colon.
     """
     match = _AUTHORITY.fullmatch(text)
     return (match[1], int(match[2]) if match[2] else None) if match else None
 
 
 def unmapped(peer: Address) -> Address:
-    """Return the address of a peer as a socket of its own family would have it: IPv4 also where IPv6 carries it."""
+    """Return the address of a peer, with an IPv4-mapped IPv6 address as an IPv4 socket would have it."""
     host = str(peer[0])
     return (host.removeprefix(_MAPPED), peer[1]) if host.startswith(_MAPPED) and "." in host else peer
 
 
 def parse_network(text: str) -> Network:
-    """Return the network that `text` writes, `10.0.0.0/8`, or the one of a single address. Raises ValueError."""
+    """Return the network that `text` stands for, such as `10.0.0.0/8`, or that of a single address.
+
+    Raises ValueError; its text is one line for the user.
+    """
     try:
         network = ip_network(text)
     except ValueError as error:
@@ -65,7 +69,7 @@ def parse_network(text: str) -> Network:
 
 
 def client_key(host: str) -> str:
-    """Return what `host` is counted under: an IPv4 address itself, an IPv6 address with all of its network."""
+    """Return the key that `host` is counted under: an IPv4 address, or the /64 network of an IPv6 address."""
     if ":" not in host:
         return host
     try:
@@ -76,4 +80,4 @@ def client_key(host: str) -> str:
         address = IPv4Address(address.packed[-4:])
     if isinstance(address, IPv4Address):
         return str(address)
-    return str(IPv6Network((address, _IPV6_SHARE), strict=False))
+    return str(IPv6Network((address, _CLIENT_PREFIX), strict=False))

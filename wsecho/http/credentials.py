@@ -1,4 +1,4 @@
-"""What a request says to prove who sends it, wherever it says so; and the same request with nothing of it left."""
+"""Finds the credentials in a request, in each place where they may be, and redacts them for logs and pages."""
 
 import base64
 import binascii
@@ -16,12 +16,13 @@ BASIC = "basic"
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
 # RFC 6750 section 2.3: the query parameter.
 _PARAMETER = "access_token"
-# Its name in a query, where each character may be written as %XX. The search is linear in the query's length.
+# The name in a query, where each character may be written as %XX. Matching is linear in the length of the query.
 _NAME = "".join(f"(?:{character}|(?i:%{ord(character):02x}))" for character in _PARAMETER)
 _IN_QUERY = re.compile(rf"(?:^|&){_NAME}(?:=([^&]*))?(?![^&])", re.ASCII)
 _IN_TEXT = re.compile(rf"((?:^|[?&]){_NAME}=)[^?&]*", re.ASCII)
-# A page cannot add header fields to a WebSocket, only names of subprotocols. This one, Kubernetes', carries a token in
-# base64url without padding, because the characters of a token are more than those of a name.
+# A web page cannot add header fields to a handshake, only names of subprotocols. A name with this prefix, which
+# Kubernetes defines, contains a token in base64url without padding, because a token may have characters that a name may
+# not.
 _SUBPROTOCOL = "base64url.bearer.authorization.k8s.io."
 
 _REDACTED = "[redacted]"
@@ -30,29 +31,29 @@ _SECRET_FIELDS = frozenset({"authorization", "proxy-authorization"})
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A token, or `user:password`. What could not be decoded is empty, which nobody's secret is."""
+    """A token, or `user:password`. The value is empty if it could not be decoded; no accepted secret is empty."""
 
     scheme: str
     value: bytes
 
 
 def is_token(text: str) -> bool:
-    """Tell whether `text` can be sent as a bearer token, in each of the three ways."""
+    """Return whether `text` can be sent as a bearer token: in Authorization, in the query and in a subprotocol."""
     return bool(_TOKEN.fullmatch(text))
 
 
 def carries_token(subprotocol: str) -> bool:
-    """Tell whether the name of a subprotocol is a token: such a name must never be answered."""
+    """Return whether the name of a subprotocol contains a token. The answer must never contain such a name."""
     return subprotocol.startswith(_SUBPROTOCOL)
 
 
 def digest(secret: bytes) -> bytes:
-    """Return that of a secret which is kept, and compared: all digests are of one length."""
+    """Return the SHA-256 digest of a secret, which is stored and compared instead: all digests have the same length."""
     return hashlib.sha256(secret).digest()
 
 
 def offered(request: Request) -> list[Credential]:
-    """Return the different credentials in a request: from Authorization, from the query, from the subprotocols."""
+    """Return the credentials in a request, without repetitions: from Authorization, the query and the subprotocols."""
     found = [
         *(_authorization(value) for value in request.values("authorization")),
         *(Credential(BEARER, value) for value in _parameters(request.query)),
@@ -62,17 +63,17 @@ def offered(request: Request) -> list[Credential]:
 
 
 def redacted(request: Request) -> Request:
-    """Return the request as it may be shown to others."""
+    """Return the request without its credentials, so that it can be shown to others."""
     return replace(
         request,
-        target=_without_tokens(request.target),
-        query=_without_tokens(request.query),
-        headers=tuple((name, _shown_field(name, value)) for name, value in request.headers),
+        target=_redacted_text(request.target),
+        query=_redacted_text(request.query),
+        headers=tuple((name, _redacted_field(name, value)) for name, value in request.headers),
     )
 
 
 def _authorization(value: str) -> Credential:
-    # RFC 9110 section 11.4: the scheme's case does not matter.
+    # RFC 9110 section 11.4: the scheme is case-insensitive.
     scheme, _, rest = value.partition(" ")
     scheme = scheme.lower()
     data = rest.strip(" ").encode("latin-1")
@@ -95,24 +96,24 @@ def _base64(data: bytes, alternatives: bytes | None = None) -> bytes:
         return b""
 
 
-def _shown_field(name: str, value: str) -> str:
+def _redacted_field(name: str, value: str) -> str:
     if name.lower() in _SECRET_FIELDS:
         return _REDACTED
     if name.lower() == "sec-websocket-protocol":
         names = value.split(",")
-        return ",".join(_without_token(name) for name in names)
-    # Proxies repeat the target in fields of their own.
-    return _without_tokens(value)
+        return ",".join(_redacted_subprotocol(name) for name in names)
+    # Proxies copy the target into header fields of their own.
+    return _redacted_text(value)
 
 
-def _without_token(subprotocol: str) -> str:
+def _redacted_subprotocol(subprotocol: str) -> str:
     start = subprotocol.find(_SUBPROTOCOL)
     return subprotocol if start < 0 else subprotocol[: start + len(_SUBPROTOCOL)] + _REDACTED
 
 
-def _without_tokens(text: str) -> str:
-    """Return `text`, which may have a query in it, without the values of the parameter that carries a token."""
+def _redacted_text(text: str) -> str:
+    """Return `text`, which may contain a query, with the values of all `access_token` parameters redacted."""
     pieces = _IN_TEXT.split(text)
-    # What the pattern keeps stands at odd places: the parameter's name, as it was written.
+    # The pattern's group, the parameter's name as it was written, is at the odd positions.
     pieces[1::2] = [name + _REDACTED for name in pieces[1::2]]
     return "".join(pieces)

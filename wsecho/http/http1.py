@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the wire: request heads in, responses out (RFC 9112). Bodies are refused, so a head is all there is."""
+"""HTTP/1.1 on the wire (RFC 9112): parses request heads and encodes responses. Requests with a body are refused."""
 
 import re
 from email.utils import formatdate
@@ -10,18 +10,19 @@ from wsecho.http import list_fields
 from wsecho.http.request import Request
 from wsecho.http.response import Headers, Response
 
-# Limits of a request's head, in bytes without the line ends, and in fields. llhttp has none of its own.
+# Limits of the head of a request: bytes without the line ends, and number of fields. llhttp has no limits of its own.
 MAX_REQUEST_LINE = 8 * 1024
 MAX_FIELDS = 100
 MAX_FIELDS_SIZE = 32 * 1024
-# Empty lines in front of a request are ignored, but there is no reason for many, and each costs a turn of a loop.
+# Empty lines in front of a request are ignored. No client has a reason to send many, and each costs an iteration of a
+# loop.
 MAX_EMPTY_LINES = 16
 
 _LINE_END = b"\r\n"  # llhttp refuses a bare LF
 # RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
 _HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 
-# How what is no HTTP/1.1 begins, up to the byte at which the parser refuses it, and what its sender has mistaken.
+# For each other protocol: how it begins, up to the byte at which the parser refuses it, and what the client is told.
 _OTHER_PROTOCOLS = {
     b"\x16": "this is TLS, which is not spoken here: connect with http:// or ws://",
     b"PRI * HTTP/2": "this is HTTP/2, which is not spoken here: connect with HTTP/1.1",
@@ -33,7 +34,7 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for st
 
 
 class RequestError(Exception):
-    """A request that cannot be answered as it was meant. `status` is the answer's; the text says what was wrong."""
+    """A request that the server refuses. `status` is that of the response; the text is one line for the client."""
 
     def __init__(self, status: int, line: str) -> None:
         super().__init__(line)
@@ -41,7 +42,7 @@ class RequestError(Exception):
 
 
 class _Head:
-    """What the parser finds in a head. It does not know the parser: a cycle would be work for the garbage collector."""
+    """What the parser finds in a head. It has no reference to the parser, since a cycle needs the garbage collector."""
 
     __slots__ = ("complete", "headers", "target")
 
@@ -51,23 +52,23 @@ class _Head:
         self.complete = False
 
     def on_url(self, url: bytes) -> None:
-        """Parser's callback: a piece of the request target."""
+        """Parser callback: a piece of the request target."""
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Parser's callback: a header field."""
+        """Parser callback: a header field."""
         self.headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
 
     def on_headers_complete(self) -> None:
-        """Parser's callback: the empty line."""
+        """Parser callback: the empty line after the header fields."""
         self.complete = True
 
 
 class RequestReader:
-    """Reads one request's head from pieces of any size.
+    """Reads the head of one request from pieces of any size.
 
-    `unread` is what followed the head. The limits are counted before the parser sees a byte, so they hold for every
-    segmentation and nothing larger is ever kept.
+    `unread` is what followed the head. The limits are checked before the parser sees a byte. So they hold however the
+    head is split, and nothing longer is ever kept.
     """
 
     def __init__(self) -> None:
@@ -88,27 +89,27 @@ class RequestReader:
         return bool(self._lines or self._line_size)
 
     def feed(self, data: bytes) -> Request | None:
-        """Take the next bytes; return the request once its head is complete. Raises RequestError."""
+        """Read the next bytes. Return the request once its head is complete, None before. Raises RequestError."""
         size, refusal = self._measure(data)
         try:
             self._parser.feed_data(data[:size])
         except httptools.HttpParserUpgrade:
             pass  # the head is complete; what follows it was never fed
         except httptools.HttpParserError as error:
-            raise RequestError(400, self._no_request(str(error))) from None
+            raise RequestError(400, self._describe_error(str(error))) from None
         if refusal:
             raise refusal
         if not self._ended:
             return None
         if not self._head.complete:
-            raise RequestError(400, self._no_request("incomplete head"))
+            raise RequestError(400, self._describe_error("incomplete head"))
         self.unread = data[size:]
         return self._request()
 
     def _measure(self, data: bytes) -> tuple[int, RequestError | None]:
-        """Count lines and their sizes; return how many bytes belong to the head, and what is wrong with the next one.
+        """Count lines and their sizes. Return how many bytes belong to the head, and which limit the next byte breaks.
 
-        The same byte is refused however the head is cut, so the parser finds the same faults before it.
+        The same byte is refused however the head is split, so the parser finds the same errors before it.
         """
         if not self.started and (end := _end_of_small_head(data)):
             self._request_line = data[: data.index(b"\n") + 1]
@@ -134,20 +135,20 @@ class RequestReader:
                 return position, RequestError(400, f"more than {MAX_EMPTY_LINES} empty lines in front of a request")
         return position, None
 
-    def _no_request(self, fault: str) -> str:
-        """Return what is said of bytes in which the parser has found `fault`."""
+    def _describe_error(self, error: str) -> str:
+        """Return the text for bytes in which the parser has found `error`."""
         read = _LINE_END * self._empty_lines + self._request_line
-        meant = next((meant for beginning, meant in _OTHER_PROTOCOLS.items() if read.startswith(beginning)), fault)
-        return f"not an HTTP/1.1 request: {meant}"
+        reason = next((text for beginning, text in _OTHER_PROTOCOLS.items() if read.startswith(beginning)), error)
+        return f"not an HTTP/1.1 request: {reason}"
 
     def _limit(self) -> int:
-        """Return how long the current line may be, without its end."""
+        """Return how many bytes the current line may have, without its end."""
         if not self._lines:
             return MAX_REQUEST_LINE
         return 0 if self._lines > MAX_FIELDS else MAX_FIELDS_SIZE - self._fields_size
 
     def _refusal(self) -> RequestError:
-        """Return what is wrong with a current line that is longer than that."""
+        """Return the error for a current line that is longer than `_limit`."""
         if not self._lines:
             return RequestError(414, f"the request line is longer than {MAX_REQUEST_LINE} bytes")
         if self._lines > MAX_FIELDS:
@@ -155,7 +156,7 @@ class RequestReader:
         return RequestError(431, f"the header fields are longer than {MAX_FIELDS_SIZE} bytes")
 
     def _end_line(self) -> None:
-        """Count the line that has just ended."""
+        """Count a line that has just ended."""
         if not self._lines and self._request_line == _LINE_END:
             # RFC 9112 section 2.2: empty lines before the request line are ignored.
             self._request_line = b""
@@ -174,7 +175,7 @@ class RequestReader:
         if version not in ("1.1", "1.0"):
             raise RequestError(505, f"HTTP/{version} is not spoken here, but HTTP/1.1 is")
         method = self._parser.get_method()
-        # llhttp also takes more than one space, line ends in front, and the RTSP and ICE protocols.
+        # llhttp also accepts more than one space, line ends in front, and the RTSP and ICE protocols.
         if self._request_line != b"%b %b HTTP/%b\r\n" % (method, head.target, version.encode()):
             raise RequestError(400, "the request line is not method, target and HTTP version with single spaces")
         path, query = _split_target(head.target)
@@ -187,7 +188,7 @@ class RequestReader:
             headers=tuple(head.headers),
         )
         if not head.target.startswith(b"/"):
-            request.authority = _asked_host(request)
+            request.authority = _authority(request)
         if self._may_have_long_lists and (fault := list_fields.fault(request)):
             raise RequestError(431, fault)
         request.keep_alive = _keeps_alive(request)
@@ -200,7 +201,7 @@ class RequestReader:
 
 
 def _end_of_small_head(data: bytes) -> int:
-    """Return where a head ends that came whole and is too small to break a limit; 0 for any other, to be measured."""
+    """Return where a head ends that is complete and too small to break a limit; 0 for any other, which is measured."""
     empty_line = data.find(_LINE_END * 2, 0, MAX_REQUEST_LINE)
     if empty_line <= 0 or data.startswith(_LINE_END):
         return 0
@@ -210,7 +211,7 @@ def _end_of_small_head(data: bytes) -> int:
 
 
 def _split_target(target: bytes) -> tuple[str, str]:
-    """Return path and query of a request target in origin or absolute form (RFC 9112 section 3.2)."""
+    """Return the path and the query of a request target in origin form or absolute form (RFC 9112 section 3.2)."""
     if target == b"*":
         return "*", ""
     try:
@@ -220,39 +221,40 @@ def _split_target(target: bytes) -> tuple[str, str]:
         raise RequestError(400, "the request target is not a valid path or URL") from None
 
 
-def _asked_host(request: Request) -> str:
-    """Return host and perhaps port of a target in absolute form, before which Host counts for nothing (RFC 9112 section
-    3.2.2); for any other target it is the Host field's.
+def _authority(request: Request) -> str:
+    """Return the host, perhaps with a port, that a request is for.
+
+    A target in absolute form takes precedence over the Host field (RFC 9112 section 3.2.2).
     """
     _, is_absolute, rest = request.target.partition("://")
     if not is_absolute:
         return request.authority
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    # RFC 9110 section 4.2.4: a user in it is an error.
+    # RFC 9110 section 4.2.4: user information in the authority is an error.
     if not _HOST.fullmatch(authority):
         raise RequestError(400, "the request target must name a host and perhaps a port")
     return authority
 
 
 def _has_body(request: Request) -> bool:
-    # llhttp has made sure that a Content-Length is a number, given once.
+    # llhttp has already checked that Content-Length is a number, given once.
     return bool(request.values("transfer-encoding") or request.value("content-length").strip("0 \t"))
 
 
 def _keeps_alive(request: Request) -> bool:
-    """Tell whether the client wants to send another request (RFC 9112 section 9.3)."""
+    """Return whether the connection persists for another request (RFC 9112 section 9.3)."""
     options = [option.lower() for option in request.tokens("connection")]
     return "close" not in options and (request.version == "1.1" or "keep-alive" in options)
 
 
 def encode_response(response: Response, *, head_only: bool, keep_alive: bool, now: float) -> bytes:
-    """Return the response's bytes. `now` is the wall clock's time in seconds, for the Date field."""
+    """Return the bytes of the response. `now` is the Unix time in seconds, for the Date field."""
     connection = ["keep-alive" if keep_alive else "close"]
     if response.status == HTTPStatus.UPGRADE_REQUIRED:
-        connection.append("Upgrade")  # RFC 9110 section 7.8: it must go with the Upgrade field
+        connection.append("Upgrade")  # RFC 9110 section 7.8: required with the Upgrade field
     fields = [("Date", formatdate(now, usegmt=True)), *response.headers]
     if response.status != HTTPStatus.NOT_MODIFIED:
-        # RFC 9110 section 8.6: a 304 could only repeat the length of what it stands for.
+        # RFC 9110 section 8.6: in a 304, it could only be the length of the content that is not sent.
         fields.append(("Content-Length", str(len(response.body))))
     fields.append(("Connection", ", ".join(connection)))
     head = _encode_head(response.status, tuple(fields))

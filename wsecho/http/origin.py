@@ -1,28 +1,29 @@
-"""The origins of web pages, as browsers write them (RFC 6454, the URL standard)."""
+"""Parses and compares the origins of web pages, as browsers write them (RFC 6454, the URL standard)."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address
 
 ANY = "*"
-# What browsers send for pages that have no origin of their own: sandboxed ones, files (Firefox), files (Chromium).
-_NAMED = ("null", "file://")
+# What browsers send for pages without an origin of their own: `null` for sandboxed pages and for files in Firefox,
+# `file://` for files in Chromium.
+_WITHOUT_HOST = ("null", "file://")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://([^\s/?#@,:*%<>\\^|\[\]\x00-\x1f\x7f]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65535
-# The URL standard takes a host for an IPv4 address if its last label is a number, decimal or hexadecimal.
+# The URL standard treats a host as an IPv4 address if its last label is a number, decimal or hexadecimal.
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.ASCII)
 
 
 def parse_origin(text: str) -> str:
-    """Return an origin as browsers write it, `null`, `file://`, or `*`. Raises ValueError."""
-    if text == ANY or text.lower() in _NAMED:
+    """Return an origin as browsers write it, `null`, `file://`, or `*`. Raises ValueError; its text is for the user."""
+    if text == ANY or text.lower() in _WITHOUT_HOST:
         return text.lower()
     match = _ORIGIN.fullmatch(text.lower())
     if not match or int(match[3] or 0) > _MAX_PORT:
         raise ValueError(f"{text!r} is neither an origin, such as https://example.com, nor null, file:// or *")
     scheme, host, port = match.groups()
     try:
-        host = _as_browsers_write(scheme, host)
+        host = _serialized_host(scheme, host)
     except ValueError as error:
         raise ValueError(f"{text!r} is no origin that a browser sends: {error}") from None
     if port is None or int(port) == DEFAULT_PORTS.get(scheme):
@@ -30,10 +31,10 @@ def parse_origin(text: str) -> str:
     return f"{scheme}://{host}:{int(port)}"
 
 
-def _as_browsers_write(scheme: str, host: str) -> str:
+def _serialized_host(scheme: str, host: str) -> str:
     """Return a host as the URL standard serializes it. Raises ValueError."""
     if host.startswith("["):
-        return _bracketed(host)
+        return _serialized_ipv6(host)
     if scheme not in DEFAULT_PORTS:
         if not host.isascii():
             raise ValueError("only names of http and https may be other than ASCII")
@@ -45,8 +46,8 @@ def _as_browsers_write(scheme: str, host: str) -> str:
 
 
 def _punycode(host: str) -> str:
-    """Return a domain name as it is asked for in the DNS (UTS 46, as browsers apply it). Raises ValueError."""
-    # Imported late: its tables are large, and few servers need them.
+    """Return a domain name in the ASCII form that the DNS uses (UTS 46, as browsers apply it). Raises ValueError."""
+    # Imported here, because its tables are large and few servers need them.
     from idna import IDNAError, uts46_remap
 
     try:
@@ -59,32 +60,32 @@ def _punycode(host: str) -> str:
     return name
 
 
-def _bracketed(host: str) -> str:
+def _serialized_ipv6(host: str) -> str:
     address = IPv6Address(host.strip("[]"))
     if mapped := address.ipv4_mapped:
-        # Browsers write no dots here.
+        # Browsers write the IPv4 part in hexadecimal, without dots.
         high, low = divmod(int(mapped), 1 << 16)
         return f"[::ffff:{high:x}:{low:x}]"
     return f"[{address.compressed}]"
 
 
 def split_origin(text: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port of an origin, in lower case; the port is None where the origin names none.
+    """Return the scheme, host and port of an origin, in lower case; None if it is no origin with a host.
 
-    None: this is no origin with a host.
+    The port is None if the origin names none.
     """
     match = _ORIGIN.fullmatch(text.lower())
     return (match[1], match[2], int(match[3]) if match[3] else None) if match else None
 
 
 def is_same_host(host: str, other: str) -> bool:
-    """Tell whether both are one host, however each is written: IPv6 has many forms, and a name may end in a dot."""
+    """Return whether both are the same host, however each is written."""
     return _comparable(host) == _comparable(other)
 
 
 def _comparable(host: str) -> str:
-    """Return one form of a host for all ways to write it: IPv6 has many, and a name may end in a dot."""
+    """Return the same text for all forms of a host: an IPv6 address has many, and a name may end in a dot."""
     try:
-        return _bracketed(host) if host.startswith("[") else host.removesuffix(".")
+        return _serialized_ipv6(host) if host.startswith("[") else host.removesuffix(".")
     except ValueError:
         return host

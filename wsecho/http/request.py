@@ -1,4 +1,4 @@
-"""A request as the routes see it, whichever HTTP version carried it."""
+"""A request as the routes see it, independent of the HTTP version."""
 
 from dataclasses import dataclass, field
 
@@ -7,9 +7,9 @@ from wsecho.http.addresses import Address
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """What client and server agreed on. `protocol` is ALPN's, `server_name` is SNI's, None where the client sent none.
+    """What client and server negotiated. `protocol` is from ALPN and `server_name` from SNI, None if not sent.
 
-    `client_subject` names the owner of a certificate that was verified, None where none was asked for.
+    `client_subject` is the subject of the client's verified certificate, None if none was requested.
     """
 
     version: str
@@ -21,14 +21,14 @@ class TlsFacts:
 
 @dataclass(slots=True)
 class Request:
-    """One request's head.
+    """The head of a request.
 
-    `headers` are (name, value) pairs in the order and case they arrived in, decoded as Latin-1 so that no byte is lost.
-    `has_body` tells that a body follows. `peer` is the address at the other end of the transport, (host, port) first;
-    `client` is who the request comes from, the same or, by the word of trusted proxies, somebody behind it; `scheme` is
-    the one that the client used. `tls` is None where the transport was not encrypted. `share` is what the client's
-    connections are counted under, empty where they are not. `authority` is the host and perhaps port that was asked
-    for: the Host field's where nothing else is given.
+    `headers` are (name, value) pairs in the order and case in which they arrived, decoded as Latin-1 so that no byte is
+    lost. `has_body` says that a body follows. `peer` is the address at the other end of the transport, beginning with
+    host and port. `client` is the address of the client: `peer`, or an address behind it that trusted proxies report.
+    `scheme` is the one that the client used. `tls` is None if the transport is not encrypted. `client_key` is the key
+    that the client's connections are counted under, empty if they are not counted. `authority` is the host, perhaps
+    with a port, that the request is for; it is the Host field unless another is given.
     """
 
     method: str
@@ -58,14 +58,14 @@ class Request:
         return self._values.get(name, [])
 
     def value(self, name: str) -> str:
-        """Return all values of `name` as one, joined by commas (RFC 9110 section 5.3); empty when it is absent."""
+        """Return all values of `name` as one, joined by commas (RFC 9110 section 5.3); empty if it is absent."""
         return ", ".join(self._values.get(name, ()))
 
     def tokens(self, name: str) -> list[str]:
-        """Return the comma-separated elements of `name`, empty ones left out (RFC 9110 section 5.6.1)."""
+        """Return the comma-separated elements of `name`, without empty ones (RFC 9110 section 5.6.1)."""
         values = self._values.get(name, ())
         return [token for value in values for part in value.split(",") if (token := part.strip(" \t"))]
 
     def has_token(self, name: str, token: str) -> bool:
-        """Tell whether `token` (in lower case) is among the elements of `name`, in whichever case."""
+        """Return whether `token` (in lower case) is among the elements of `name`, ignoring their case."""
         return token in map(str.lower, self.tokens(name))

@@ -1,4 +1,4 @@
-"""HTTP responses, whichever HTTP version carries them."""
+"""A response as the routes make it, independent of the HTTP version."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete response. Header values are ours or checked: no peer's byte gets into them unseen.
+    """A complete response. Header values come from the server or are validated: no byte of a peer gets in unchecked.
 
-    `close` asks that the connection ends after it. `refusal` is the reason why a handshake was refused, by its label in
-    the metrics; empty where nobody attempted one.
+    `close` says that the connection must end after it. `refusal` is the reason why a handshake was refused, as a label
+    of the metrics; empty if there was no handshake.
     """
 
     status: int
@@ -24,18 +24,18 @@ class Response:
 
     @property
     def line(self) -> str:
-        """The body of an answer of one line of text."""
+        """The body, if it is one line of text, without the line end."""
         return self.body.decode().rstrip("\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A response that takes some milliseconds to make, in pieces between which others have their turn."""
+    """A response that takes some milliseconds to make, in pieces. Other connections are served between the pieces."""
 
     make: Callable[[], Coroutine[None, None, Response]]
 
 
 def plain(status: int, line: str, headers: Headers = (), *, close: bool = False, refusal: str = "") -> Response:
-    """Return a response of one line of text, never to be cached."""
+    """Return a response of one line of text, which must not be cached."""
     fields = (TEXT, ("Cache-Control", "no-store"), *headers)
     return Response(status, fields, f"{line}\n".encode(), close, refusal)
