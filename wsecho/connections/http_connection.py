@@ -88,7 +88,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._accepted_at = accepted_at
         self._client = client
         self._server_name = server_name
-        # Reads the request of which only a part has arrived.
+        # Reads a request of which only a part has arrived; None while there is none.
         self._reader: RequestReader | None = None
         # Bytes that arrived and have not been read as a request.
         self._unread = b""

@@ -119,9 +119,9 @@ class Connections:
         await _wait(self._drain_ended, seconds)
 
     async def drain(self, seconds: float) -> int:
-        """Drain all connections, wait at most `seconds` for their end, abort the rest, and return how many that were.
+        """Send a Close frame (1001) to every WebSocket client, close idle HTTP connections, refuse incomplete requests.
 
-        A WebSocket is sent a Close frame (1001).
+        Wait at most `seconds` for the connections to end, abort the rest, and return how many that were.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -130,7 +130,7 @@ class Connections:
         aborted = len(self._open)
         for connection in list(self._open):
             run_guarded(loop, "drain", connection.abort)
-        # An aborted transport reports its end in the next iteration of the event loop. If its abort failed, it never
+        # An aborted transport reports its end in the next iteration of the event loop. One whose abort failed never
         # does.
         for _ in range(_ITERATIONS_TO_END):
             if not self._open:

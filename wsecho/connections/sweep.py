@@ -16,7 +16,7 @@ from wsecho.options.config import Config
 
 # Connections that a sweep checks in one iteration of the event loop: half a millisecond of work if all are pinged.
 _CHECKS_AT_ONCE = 25
-# A sweep that comes more than this late, in seconds, checks no connection.
+# A sweep that comes more than this late, in seconds, checks no connection, unless the previous one checked none.
 _LATE = 1.0
 
 

@@ -178,7 +178,7 @@ class WebSocketConnection:
         try:
             self._clean_up()
         finally:
-            # Both refer to this object. Breaking the cycles leaves nothing of a connection to the garbage collector.
+            # Both refer to this object. Without these cycles, nothing of a connection is left to the garbage collector.
             del self._wire
             self._echo.make_inflater = self._echo.inflater = None
 
@@ -364,7 +364,7 @@ class WebSocketConnection:
             self._context.timers.put(self, when)
 
     def _ping(self, now: float) -> None:
-        # Random bytes tell the peer nothing, and the peer cannot answer before it has received the ping.
+        # The payload is random: it reveals nothing, and the peer cannot send the right pong before it has the ping.
         payload = os.urandom(_PING_SIZE)
         self._echo.ping(payload)
         # The echo sends no ping while it is forwarding a frame.
