@@ -1,4 +1,4 @@
-"""The table of workloads, which say what a server is measured with."""
+"""The table of workloads: what the client does with a server during a measurement, and which servers take part."""
 
 from dataclasses import dataclass, replace
 

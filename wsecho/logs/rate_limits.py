@@ -41,7 +41,7 @@ class LogLimits:
         return False
 
     def take_suppressed(self, now: float) -> list[tuple[str, str, int]]:
-        """Return severity, event and count of the lines suppressed since a second or longer, and reset the counts."""
+        """Return and reset the counts of suppressed lines that are a second old or older, with severity and event."""
         due = []
         for (severity, event), kind in self._kinds.items():
             if kind.suppressed and now - kind.suppressed_since >= SECONDS:

@@ -28,8 +28,8 @@ class MessageLimit:
     """Ends connections that send too many such messages.
 
     OpenSSL stores one integer with each connection: the current minute and the steps in it. Nothing must be freed.
-    When the limit is exceeded, OpenSSL is told to shut the connection down in the middle of a read, which then fails,
-    and `has_ended` is set. Whoever handles that failure reads and resets it, to know the reason.
+    When a connection exceeds the limit, the callback sets `has_ended` and lets OpenSSL shut the connection down in the
+    middle of a read. The read then fails, and `Tls` logs the reason and resets `has_ended`.
     """
 
     def __init__(self) -> None:
