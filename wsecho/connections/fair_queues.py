@@ -59,7 +59,7 @@ class _Queue(ABC):
 
 
 class InflateQueue(_Queue):
-    """Connections whose data took too long to inflate in one iteration.
+    """Connections of which one read took too much time, because it inflated to much or held very many frames.
 
     `budget` counts how long all connections of the worker have inflated in the present iteration.
     """
