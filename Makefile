@@ -18,8 +18,9 @@ COVERING := counting/row $(addprefix proxies/,client forwarded proxy_header) acc
 	$(addprefix websocket/,deflate echo handshake inflater receive_buffer)
 
 # Tests of what can differ between versions of Python: the compiled codec, the wire, TLS, processes, the installation.
-CORE := $(addprefix websocket/,echo echo_differential inflater) tls/server processes/cli project/packaging \
-	$(addprefix connections/,http_connection websocket_connection)
+CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/binding project/packaging \
+	$(addprefix tls/,certificates peek self_signed server transport) \
+	$(addprefix connections/,http_connection loans websocket_connection)
 
 # The test files of modules: that of http/http1 is tests/http/test_http1.py.
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)

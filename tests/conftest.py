@@ -2,12 +2,16 @@
 
 import os
 import signal
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.shared.certificates import Authority, Certificate
+from tests.shared.collectors import Collector, OtelTap, Rotel
 from tests.shared.server import RunningServer
 
 Serve = Callable[..., RunningServer]
@@ -70,6 +74,40 @@ def shared_server(codec_name: str) -> Iterator[RunningServer]:
 def server() -> Iterator[RunningServer]:
     """One server as it is started by default, for all tests that leave nothing behind."""
     yield from _server()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: Authority) -> Certificate:
+    return authority.issue("server")
+
+
+@pytest.fixture(scope="module")
+def trusting(authority: Authority) -> ssl.SSLContext:
+    """A client that believes the authority, and checks the server's name."""
+    return authority.client()
+
+
+@pytest.fixture(scope="module")
+def tls_server(certificate: Certificate, codec_name: str) -> Iterator[RunningServer]:
+    """One server with TLS for each codec, for all tests of a file that leave nothing behind."""
+    yield from _server("--codec", codec_name, *certificate.options)
+
+
+@pytest.fixture(params=["oteltap", "rotel"])
+def collector(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Collector]:
+    with OtelTap() if request.param == "oteltap" else Rotel(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def rotel(tmp_path: Path) -> Iterator[Rotel]:
+    with Rotel(tmp_path) as running:
+        yield running
 
 
 def _server(*options: str) -> Iterator[RunningServer]:

@@ -1,22 +1,19 @@
 """Every way to start the server, and every way in which that goes wrong."""
 
 import ast
-import errno
 import importlib
-import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Serve
+from tests.shared.commands import run
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.free_port import free_port
 from tests.shared.raw import RawConnection
@@ -25,20 +22,6 @@ from wsecho.__main__ import OLDEST_PYTHON
 from wsecho.cli import main
 from wsecho.options.config import OPTIONS
 from wsecho.options.option import Option
-from wsecho.processes import binding
-
-
-def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends by itself."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 def assert_serves(server: RunningServer) -> None:
@@ -177,27 +160,6 @@ def test_ctrl_c_during_the_start_is_no_error() -> None:
         assert "Traceback" not in told + process.stderr.read()
 
 
-def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
-    from wsecho.processes.binding import bind
-
-    ((listening,),) = bind("127.0.0.1", 0, 321)
-    with listening:
-        # Of a listening socket, Linux tells the backlog's limit in tcpi_sacked, the eighth number of TCP_INFO.
-        facts = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-        assert int.from_bytes(facts[28:32], sys.byteorder) == 321
-
-
-def test_what_is_sent_never_waits_for_an_acknowledgement() -> None:
-    from wsecho.processes.binding import bind
-
-    ((listening,),) = bind("127.0.0.1", 0, 1)
-    with listening, socket.create_connection(listening.getsockname(), PATIENCE):
-        listening.settimeout(PATIENCE)
-        accepted, _ = listening.accept()
-        with accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-
 def test_port_and_host_come_from_the_environment(serve: Serve) -> None:
     port = free_port()
     server = serve(default_address=False, environment={"PORT": str(port), "HOST": "127.0.0.1"})
@@ -212,107 +174,6 @@ def test_a_flag_beats_its_variable_and_its_variable_an_alias(serve: Serve) -> No
         environment={"PORT": "1", "WSECHO_PORT": str(port), "WSECHO_HOST": "192.0.2.1"},
     )
     assert server.port == port
-
-
-def test_two_colons_are_all_addresses_of_both_families() -> None:
-    # Not a server, because that would be reached from beyond this machine, if only for a moment.
-    ((listening,),) = binding.bind("::", 0, backlog=5)
-    with listening:
-        port = listening.getsockname()[1]
-        for host in ("127.0.0.1", "::1"):
-            with socket.create_connection((host, port), timeout=PATIENCE) as client:
-                accepted, peer = listening.accept()
-                accepted.close()
-                assert peer == client.getsockname()
-                assert peer[0] == host
-
-
-@pytest.mark.parametrize("error", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
-def test_two_colons_are_all_addresses_of_ipv4_where_there_is_no_ipv6(
-    monkeypatch: pytest.MonkeyPatch, error: int
-) -> None:
-    def bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
-        if family == socket.AF_INET6:
-            raise OSError(error, os.strerror(error))
-        # Not really all addresses, for this is not to be reached from beyond this machine.
-        assert address[0] == "0.0.0.0"
-        return really(family, ("127.0.0.1", address[1]), shared=shared)
-
-    really = binding._bound
-    monkeypatch.setattr(binding, "_bound", bind)
-    ((listening,),) = binding.bind("::", 0, 5)
-    with listening:
-        assert listening.family == socket.AF_INET
-
-
-def name_of(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, str]) -> str:
-    """Return a name that stands for `addresses`, as it is listed."""
-    found = [(family, socket.SOCK_STREAM, 6, "", (host, 0)) for family, host in addresses]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    return "some.name"
-
-
-# Of networks for documentation, which nobody has; and a family that no system has any more.
-NOT_HERE = [(socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::7"), (socket.AF_IPX, "::1")]
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_name_that_is_listed_twice_is_listened_on_once(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
-    name = name_of(monkeypatch, *[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")] * 2)
-    bound = binding.bind(name, 0, 5, workers)
-    addresses = [[each.getsockname() for each in sockets] for sockets in bound]
-    binding.close([binding.Sockets(sockets) for sockets in bound])
-    port = addresses[0][0][1]
-    assert addresses == [[("127.0.0.1", port), ("127.0.0.2", port)]] * workers
-
-
-@pytest.mark.parametrize("missing", NOT_HERE, ids=str)
-@pytest.mark.parametrize("is_first", [True, False])
-def test_an_address_that_the_system_does_not_have_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, missing: tuple[int, str], is_first: bool
-) -> None:
-    here = (socket.AF_INET, "127.0.0.1")
-    name = name_of(monkeypatch, *([missing, here] if is_first else [here, missing]))
-    bound = binding.bind(name, 0, 5, 2)
-    assert [[each.getsockname()[0] for each in sockets] for sockets in bound] == [["127.0.0.1"]] * 2
-    binding.close([binding.Sockets(sockets) for sockets in bound])
-
-
-def test_a_name_of_none_of_our_addresses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(OSError, match=r"^cannot listen on some\.name port 80.* Cannot assign requested address$"):
-        binding.bind(name_of(monkeypatch, *NOT_HERE), 80, 5)
-
-
-def test_a_port_in_use_for_one_of_the_addresses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = name_of(monkeypatch, (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
-    with socket.create_server(("127.0.0.2", 0)) as other, pytest.raises(OSError, match="Address already in use"):
-        binding.bind(name, other.getsockname()[1], 5)
-
-
-def test_the_system_chooses_another_port_where_one_is_not_free_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = name_of(monkeypatch, (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2"))
-    taken: list[int] = []
-
-    def bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
-        if address[0] == "127.0.0.2" and len(taken) < 3:
-            taken.append(address[1])
-            raise OSError(errno.EADDRINUSE, "")
-        return really(family, address, shared=shared)
-
-    really = binding._bound
-    monkeypatch.setattr(binding, "_bound", bind)
-    ((first, second),) = binding.bind(name, 0, 5)
-    assert first.getsockname()[1] == second.getsockname()[1]
-    assert 0 not in taken
-    binding.close([binding.Sockets([first, second])])
-
-
-def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:
-    server = serve("--host", "localhost", "--port", "0", default_address=False)
-    addresses = {info[4] for info in socket.getaddrinfo("localhost", server.port, type=socket.SOCK_STREAM)}
-    for address in addresses:
-        with socket.create_connection(address[:2], timeout=PATIENCE):
-            pass
 
 
 @pytest.mark.parametrize(
@@ -366,30 +227,6 @@ def test_an_option_without_its_value_is_one_line_and_exit_code_2(
         assert line.count("\n") == 1
 
 
-def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(port))
-    assert (result.returncode, result.stdout) == (1, "")
-    place = f"127.0.0.1 port {port}, as --host and --port say"
-    assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
-
-
-@pytest.mark.parametrize("host", ["a..b", "xn--.."])
-def test_what_is_no_host_name_is_told_in_our_words(host: str) -> None:
-    with pytest.raises(OSError, match=r"^cannot listen on .* say: it is no host name$"):
-        binding.bind(host, 0, 5)
-
-
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".invalid"])
-def test_an_unknown_host_is_one_line_and_exit_code_1(host: str) -> None:
-    result = run("-m", "wsecho", "--host", host)
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    assert host in result.stderr
-
-
 def test_missing_files_of_the_page_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(ROOT / "wsecho", tmp_path / "wsecho", ignore=ignored)
@@ -403,13 +240,3 @@ def test_help_names_every_option_with_its_variable() -> None:
     for option in OPTIONS:
         assert option.flag in text
         assert option.environment[0] in text
-
-
-def test_a_second_signal_ends_a_drain_at_once(serve: Serve) -> None:
-    server = serve("--close-timeout", "15s", "--drain-timeout", "15s")
-    with RawConnection(server.port).open():
-        server.process.send_signal(signal.SIGTERM)
-        server.wait_for_log("draining")
-        server.process.send_signal(signal.SIGTERM)
-        assert server.wait_for_log("stopped")["cut_off"] == 1
-        assert server.wait() == 0

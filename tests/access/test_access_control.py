@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.conftest import Serve
-from tests.processes.test_cli import run
+from tests.shared.commands import run
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.json_web_keys import SECRET, key_set, private_pem, public_jwk, public_pem, signed
 from tests.shared.processes import wait_until

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.routes.test_public_routes import made, make_routes
+from tests.shared.routes import made, make_routes
 from tests.websocket.test_handshake import request_with
 from wsecho.access import policy
 from wsecho.access.origins import Origins, may_be_rebound

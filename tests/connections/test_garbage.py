@@ -9,15 +9,13 @@ from contextlib import suppress
 
 import pytest
 
-from tests.connections.test_limits import OFFER
-from tests.connections.test_resets import descriptors
 from tests.faults.patched import patched
 from tests.shared.certificates import Authority, Certificate
 from tests.shared.frames import CLOSE, TEXT, client_frame
-from tests.shared.processes import wait_until
-from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.processes import descriptors, wait_until
+from tests.shared.raw import HANDSHAKE, OFFER, RawConnection
 from tests.shared.server import PATIENCE, RunningServer
-from tests.tls.test_server import first_record
+from tests.shared.tls_clients import first_record
 from tests.websocket.test_inflater import Compressor, compressed_frame
 
 # The collector never runs by itself; `/ready` on the admin port tells the types of what it would have found.
@@ -166,16 +164,6 @@ ENDS: dict[str, Client] = {
     "reset of an open connection": cut,
     "a request that is none": speaks_tls(lambda context: None, b"\x00\r\n\r\n"),
 }
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def certificate(authority: Authority) -> Certificate:
-    return authority.issue("server")
 
 
 @pytest.fixture(scope="module", params=["anybody", "known clients"])

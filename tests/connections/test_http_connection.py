@@ -1,92 +1,14 @@
 """Plain HTTP on the port: pages, refusals, limits, keep-alive, through real sockets."""
 
 import contextlib
-import json
 import re
 
 import pytest
 
 from tests.conftest import Serve
 from tests.shared.processes import wait_until
-from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection, exchange
 from tests.shared.server import PATIENCE, RunningServer
-
-
-def exchange(server: RunningServer, request: bytes) -> bytes:
-    """Send `request` and return everything up to the end of the connection."""
-    with RawConnection(server.port) as connection:
-        connection.send(request)
-        return connection.receive_all()
-
-
-@pytest.mark.parametrize("path", ["/health", "/healthz", "/livez", "/ready", "/readyz"])
-def test_health_and_readiness(server: RunningServer, path: str) -> None:
-    status, headers, body = server.get(path)
-    assert (status, headers["content-type"]) == (200, "text/plain; charset=utf-8")
-    assert body in (b"ok\n", b"ready\n")
-
-
-def test_the_page_and_its_files_are_served_under_a_strict_policy(server: RunningServer) -> None:
-    for path, content_type in (
-        ("/", "text/html"),
-        ("/static/client.js", "text/javascript"),
-        ("/static/client.css", "text/css"),
-    ):
-        status, headers, body = server.get(path)
-        assert status == 200
-        assert headers["content-type"] == f"{content_type}; charset=utf-8"
-        assert "default-src 'none'" in headers["content-security-policy"]
-        assert "unsafe" not in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff"
-        assert body
-        for condition in (headers["etag"], f'"other", W/{headers["etag"]}', "*"):
-            status, again, body = server.get(path, **{"If-None-Match": condition})
-            assert (status, again["etag"], body) == (304, headers["etag"], b"")
-            assert "content-length" not in again
-        assert server.get(path, **{"If-None-Match": '"other"'})[0] == 200
-
-
-def test_info_says_how_the_request_looked(server: RunningServer) -> None:
-    status, headers, body = server.get("/info?a=b", **{"X-Forwarded-For": "192.0.2.1", "X-Odd": "caf\xe9"})
-    facts = json.loads(body)
-    assert (status, headers["content-type"]) == (200, "application/json")
-    assert (facts["method"], facts["target"], facts["path"], facts["query"]) == ("GET", "/info?a=b", "/info", "a=b")
-    assert ["X-Odd", "caf\xe9"] in facts["headers"]
-    assert facts["forwarded"]["x_forwarded_for"] == ["192.0.2.1"]
-    assert facts["peer"][0] == "127.0.0.1"
-    assert (facts["protocol"], facts["tls"]) == ("HTTP/1.1", None)
-    assert facts["instance_id"] == json.loads(server.get("/info")[2])["instance_id"]
-
-
-@pytest.mark.parametrize(
-    "path", ["/nowhere", "/static/", "/static/../wsecho.py", "/static/%2e%2e/wsecho.py", "/metricsx"]
-)
-def test_other_paths_are_not_found(server: RunningServer, path: str) -> None:
-    assert server.get(path)[0] == 404
-
-
-@pytest.mark.parametrize("path", ["/ws", "/echo", "/raw"])
-def test_a_websocket_path_without_an_upgrade_says_what_it_is(server: RunningServer, path: str) -> None:
-    status, headers, body = server.get(path)
-    assert (status, headers["upgrade"], headers["sec-websocket-version"]) == (426, "websocket", "13")
-    assert headers["connection"] == "close, Upgrade"
-    assert b"ws://" in body
-
-
-@pytest.mark.parametrize("path", ["/", "/metrics", "/health", "/info"])
-def test_head_is_get_without_its_body(server: RunningServer, path: str) -> None:
-    request = f"HEAD {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
-    head, _, body = exchange(server, request).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"Content-Length: 0" not in head
-    assert body == b""
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
-def test_other_methods_are_not_allowed(server: RunningServer, method: str) -> None:
-    answer = exchange(server, f"{method} /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
-    assert answer.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
-    assert b"\r\nAllow: GET, HEAD\r\n" in answer
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,8 @@
 """What is due when, on a clock that the test turns."""
 
 from dataclasses import replace
-from typing import Any
-
-import pytest
 
 from wsecho.connections.keepalive import Keepalive, Limits
-from wsecho.connections.timers import Timed, Timers
 
 NONE = Limits(ping_interval=0, ping_timeout=0, idle_timeout=0, max_lifetime=0, max_frame_rate=0, max_byte_rate=0)
 MIDDLE = 0.5  # a jitter that changes no ping interval
@@ -95,53 +91,3 @@ def test_bytes_are_limited_like_frames() -> None:
     lifetime = Keepalive(replace(NONE, max_byte_rate=1000), 0.0, MIDDLE)
     assert check(lifetime, 10.0, bytes_received=5000, frames=10**6) is None
     assert check(lifetime, 11.0, bytes_received=6001) == "rate"
-
-
-class Waiting:
-    def __init__(self) -> None:
-        self.sweep: int | None = None
-
-    def check(self, now: float) -> None:
-        raise NotImplementedError
-
-    def abort(self) -> None:
-        raise NotImplementedError
-
-
-def test_the_schedule_yields_each_at_the_first_sweep_after_its_time() -> None:
-    timers = Timers(100.0, 1.0)
-    soon, later, gone, past = Waiting(), Waiting(), Waiting(), Waiting()
-    timers.put(soon, 101.5)
-    timers.put(later, 110.0)
-    timers.put(gone, 101.5)
-    timers.put(past, 3.0)
-    timers.discard(gone)
-    assert timers.due(101.4) == [past]
-    assert timers.due(101.9) == []
-    assert timers.due(102.0) == [soon]
-    timers.put(later, 104.2)
-    # A sweep that comes late finds what several should have.
-    assert timers.due(120.0) == [later]
-    assert (later.sweep, gone.sweep) == (None, None)
-
-
-def test_the_schedule_loses_nobody_where_memory_ends() -> None:
-    class Failing(dict[int, set[Timed]]):
-        """Ends after the first sweep was looked up."""
-
-        failed = False
-
-        def get(self, sweep: int, default: object = None) -> Any:
-            if sweep > 102 and not self.failed:
-                self.failed = True
-                raise MemoryError
-            return super().get(sweep, default)  # type: ignore[call-overload]
-
-    timers = Timers(100.0, 1.0)
-    timers._waiting = Failing()
-    first, second = Waiting(), Waiting()
-    timers.put(first, 101.0)
-    timers.put(second, 102.0)
-    with pytest.raises(MemoryError):
-        timers.due(104.0)
-    assert timers.due(104.0) == [first, second]

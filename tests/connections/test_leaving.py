@@ -6,9 +6,8 @@ import random
 import pytest
 
 from tests.conftest import Serve
-from tests.connections.test_limits import OFFER, TOO_FAST
 from tests.shared.frames import BINARY, CONTINUATION, TEXT, client_frame, server_close, server_frame
-from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.raw import HANDSHAKE, OFFER, RawConnection
 from tests.shared.server import RunningServer
 from tests.websocket.test_inflater import Compressor, compressed_frame
 
@@ -18,6 +17,7 @@ LONG = client_frame(BINARY, PAYLOAD)
 COMPRESSED = compressed_frame(BINARY, Compressor()(PAYLOAD))
 FRAGMENTED = client_frame(TEXT, b"begin", fin=False) + client_frame(CONTINUATION, b"y" * (1 << 20))
 MESSAGES = {"plain": (HANDSHAKE, LONG), "compressed": (OFFER, COMPRESSED), "fragmented": (HANDSHAKE, FRAGMENTED)}
+TOO_FAST = "more frames or bytes a second than the limit"
 BEGUN = 50_000
 IDLE, LIFETIME, CLOSE_TIMEOUT = (
     f'websocket_timeouts_total{{limit="{limit}"}}' for limit in ("idle", "lifetime", "close")

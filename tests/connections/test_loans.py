@@ -1,10 +1,27 @@
 """The lender, on a clock that the test turns: who gets room, and who loses it to others."""
 
+import random
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from tests.conftest import Serve
+from tests.shared.clients import send_until_cut_off
+from tests.shared.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    client_frame,
+    long_client_frame,
+    server_frame,
+)
+from tests.shared.memory import peak_memory, resident_memory
+from tests.shared.processes import wait_until
+from tests.shared.raw import RawConnection
+from tests.shared.server import PATIENCE
 from wsecho.connections.loans import Loans
 
 MIB = 1 << 20
@@ -269,3 +286,76 @@ def test_a_mistake_with_one_does_not_end_the_looks(loop: Loop) -> None:
     client = Client(loans)
     loop.run(3)
     assert client.room > 0
+
+
+@pytest.mark.parametrize("fragments", [1, 4])
+def test_a_client_that_writes_a_long_message_before_it_reads_gets_it_back(
+    serve: Serve, codec_name: str, fragments: int
+) -> None:
+    server = serve("--codec", codec_name)
+    payload = random.Random(3).randbytes((32 << 20) // fragments)
+    kinds = [BINARY] + [CONTINUATION] * (fragments - 1)
+    ends = [False] * (fragments - 1) + [True]
+    frames = [long_client_frame(kind, payload, fin=fin) for kind, fin in zip(kinds, ends, strict=True)]
+    replies = [server_frame(kind, payload, fin=fin) for kind, fin in zip(kinds, ends, strict=True)]
+    with RawConnection(server.port).open() as blocking:
+        for frame in frames:
+            blocking.send(frame)
+        for reply in replies:
+            assert blocking.receive(len(reply)) == reply
+        blocking.send(client_frame(CLOSE))
+        assert blocking.receive_all() == server_frame(CLOSE)
+
+
+def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, "--loan-limit", "16MiB", "--stall-timeout", "10s")
+    message = long_client_frame(BINARY, bytes(48 << 20))
+    before = resident_memory(server.pid)
+    greedy = [RawConnection(server.port).open() for _ in range(4)]
+    threads = [threading.Thread(target=send_until_cut_off, args=(client, message)) for client in greedy]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    server.wait_for_metrics(websocket_active_connections=0)
+    assert peak_memory(server.pid) - before < 24 << 20
+    # What was lent has come back: the next one in need gets it.
+    needy = long_client_frame(BINARY, bytes(20 << 20))
+    with RawConnection(server.port).open() as client:
+        client.send(needy)
+        assert client.receive(10) == server_frame(BINARY, bytes(20 << 20))[:10]
+        assert client.receive(20 << 20) == bytes(20 << 20)
+
+
+def test_who_drips_into_a_loan_keeps_none_from_who_needs_it(serve: Serve) -> None:
+    server = serve("--loan-limit", "16MiB", "--stall-timeout", "15s")
+    message = long_client_frame(BINARY, bytes(60 << 20))
+    needy = long_client_frame(BINARY, bytes(20 << 20))
+    stopped = threading.Event()
+
+    def attack() -> None:
+        with RawConnection(server.port, receive_buffer=4096).open() as client, suppress(OSError):
+            client.socket.settimeout(0.5)
+            sent = 0
+            # As much as gets a loan, then a byte now and then.
+            while not stopped.is_set():
+                with suppress(TimeoutError):
+                    sent += client.socket.send(message[sent : sent + (1 << 16 if sent < 6 << 20 else 1)])
+                    stopped.wait(0 if sent < 6 << 20 else 0.1)
+
+    attackers = [threading.Thread(target=attack) for _ in range(4)]
+    for attacker in attackers:
+        attacker.start()
+    try:
+        with RawConnection(server.port).open() as client:
+            # Once all loans are taken.
+            wait_until(lambda: server.metrics()["websocket_backpressure_seconds_total"] >= 8)
+            client.send(needy)
+            assert client.receive(10) == server_frame(BINARY, bytes(20 << 20))[:10]
+            assert client.receive(20 << 20) == bytes(20 << 20)
+        # They have read nothing, and are cut off all the same.
+        server.wait_for_metrics(websocket_active_connections=0)
+    finally:
+        stopped.set()
+        for attacker in attackers:
+            attacker.join()

@@ -1,14 +1,11 @@
 """The peers' time, without a clock: deadlines, and what moves them."""
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from tests.shared.server import PATIENCE
 from wsecho.connections.registry import LEAST_RATE, Connections
-from wsecho.connections.sweep import sweep
 
 
 class Peer:
@@ -239,75 +236,3 @@ def test_a_hurry_ends_every_wait(connections: Connections) -> None:
         return await connections.drain(3600)
 
     assert asyncio.run(drain()) == 1000
-
-
-def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
-    async def looks() -> list[int]:
-        loop = asyncio.get_running_loop()
-        turn = 0
-        looked: list[int] = []
-
-        def count_turns() -> None:
-            nonlocal turn
-            turn += 1
-            loop.call_soon(count_turns)
-
-        connection = SimpleNamespace(check=lambda now: looked.append(turn))
-        due = iter([[connection] * 100])
-        counters: Any = SimpleNamespace(loop_lag=lambda seconds: None)
-        connections: Any = SimpleNamespace(expired=lambda now: [])
-        timers: Any = SimpleNamespace(due=lambda now: next(due, []))
-        count_turns()
-        sweeping = asyncio.create_task(sweep(connections, timers, counters, 0.001))
-        async with asyncio.timeout(PATIENCE):
-            while len(looked) < 100:
-                await asyncio.sleep(0)
-        sweeping.cancel()
-        return looked
-
-    looked = asyncio.run(looks())
-    assert max(looked.count(turn) for turn in looked) <= 25
-
-
-def test_a_sweep_survives_whatever_fails_in_it() -> None:
-    """Its parts, a connection's look, and even the end of that."""
-
-    async def looks() -> tuple[list[str], list[str]]:
-        loop = asyncio.get_running_loop()
-        errors: list[str] = []
-        loop.set_exception_handler(lambda loop, context: errors.append(context["place"]))
-        looked: list[str] = []
-        failures = iter(["expired", "due", "look", "handler", ""])
-        failing = ""
-
-        def expired(now: float) -> list[Any]:
-            nonlocal failing
-            failing = next(failures, "")
-            if failing == "expired":
-                raise MemoryError
-            return []
-
-        def due(now: float) -> list[Any]:
-            if failing == "due":
-                raise MemoryError
-            return [broken, good]
-
-        def fail(*arguments: object) -> None:
-            raise MemoryError
-
-        broken = SimpleNamespace(check=fail, abort=fail)
-        good = SimpleNamespace(check=lambda now: looked.append(failing))
-        counters: Any = SimpleNamespace(loop_lag=lambda seconds: None)
-        connections: Any = SimpleNamespace(expired=expired)
-        timers: Any = SimpleNamespace(due=due)
-        sweeping = asyncio.create_task(sweep(connections, timers, counters, 0.001))
-        async with asyncio.timeout(PATIENCE):
-            while len(looked) < 3:
-                await asyncio.sleep(0)
-        sweeping.cancel()
-        return looked, errors
-
-    looked, errors = asyncio.run(looks())
-    assert looked[:3] == ["look", "handler", ""]
-    assert set(errors) == {"sweep"}
-    assert len(errors) >= 2 + 2 * 3

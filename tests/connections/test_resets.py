@@ -1,19 +1,13 @@
 """Peers that reset their connection at every possible moment leave nothing behind and stop nothing."""
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import Serve
-from tests.shared.frames import BINARY, PONG, TEXT, client_frame, server_close
-from tests.shared.processes import wait_until
+from tests.shared.frames import BINARY, PONG, TEXT, client_frame
+from tests.shared.processes import descriptors, wait_until
 from tests.shared.raw import RawConnection
-from tests.shared.server import PATIENCE, started
 
 LAST_WORDS = {
     "nothing": b"",
@@ -25,10 +19,6 @@ LAST_WORDS = {
     "a whole message": client_frame(TEXT, b"x" * 1000),
     "a violation": client_frame(3),
 }
-
-
-def descriptors(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 @pytest.mark.parametrize("words", LAST_WORDS)
@@ -62,36 +52,3 @@ def test_resets_in_the_middle_of_requests_and_answers_stop_no_deadline(serve: Se
             client.reset()
     with RawConnection(server.port) as silent:
         assert silent.receive_all() == b""
-
-
-def test_a_log_that_nobody_reads_any_more_does_not_keep_the_server_from_its_goodbyes() -> None:
-    command = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0"]
-    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline().partition('"port": ')[2].partition(",")[0])
-        with RawConnection(port).open() as client:
-            process.stdout.close()
-            process.send_signal(signal.SIGTERM)
-            close = server_close(1001, "server is shutting down")
-            assert client.receive(len(close)) == close
-        assert process.wait(PATIENCE) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_under_the_log_does_not_keep_the_server_from_starting(tmp_path: Path) -> None:
-    from tests.shared.free_port import free_port
-
-    port = free_port()
-    command = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", str(port)]
-    with open("/dev/full", "w") as full, started(command, stdout=full) as process:
-        for _ in range(200):
-            try:
-                with RawConnection(port).open():
-                    break
-            except ConnectionRefusedError:
-                with pytest.raises(subprocess.TimeoutExpired):
-                    process.wait(0.1)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0

@@ -6,10 +6,10 @@ import resource
 import pytest
 
 from tests.conftest import Serve
-from tests.connections.test_websocket_connection import long_client_frame, send_until_cut_off
 from tests.faults.bystander import take_out, undisturbed
 from tests.faults.patched import patched
-from tests.shared.frames import BINARY, TEXT, client_frame, server_frame
+from tests.shared.clients import send_until_cut_off
+from tests.shared.frames import BINARY, TEXT, client_frame, long_client_frame, server_frame
 from tests.shared.memory import virtual_memory
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.websocket.test_inflater import Compressor, compressed_frame

@@ -18,7 +18,7 @@ from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_
 from tests.shared.json_web_keys import public_pem
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, ROOT, RunningServer
-from tests.telemetry.test_traces import SAMPLED
+from tests.shared.trace_context import SAMPLED
 from wsecho.http.http1 import MAX_FIELDS_SIZE, MAX_REQUEST_LINE
 from wsecho.http.list_fields import BOUNDS
 from wsecho.http.request import Request

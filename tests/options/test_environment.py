@@ -13,7 +13,7 @@ from aiofastnet.openssl_compat import OpenSSLDynLibs
 
 from docs.tables import README
 from tests.conftest import Serve
-from tests.processes.test_cli import run
+from tests.shared.commands import run
 from wsecho.cli import command, configured, main
 from wsecho.options import environment
 from wsecho.options.checks import check

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes.test_cli import run
+from tests.shared.commands import run
 from tests.shared.server import ROOT
 from wsecho.options import extras
 from wsecho.options.extras import REQUIREMENTS

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from tests.conftest import Serve
+from tests.shared.certificates import Authority, Certificate
 from tests.shared.free_port import free_port
-from tests.shared.server import PATIENCE, ROOT, _environment
+from tests.shared.server import PATIENCE, ROOT, RunningServer, _environment
 
 
 def probe(**variables: str) -> tuple[int, str]:
@@ -86,3 +87,22 @@ def test_what_cannot_be_asked_is_one_line(variables: dict[str, str]) -> None:
     code, words = probe(**{"PORT": str(free_port())} | variables)
     assert (code, words.count("\n")) == (1, 1)
     assert "Traceback" not in words
+
+
+def exit_code(server: RunningServer, **environment: str) -> int:
+    command = [sys.executable, "-m", "wsecho.processes.health_probe"]
+    names = {"PORT": str(server.port), **environment}
+    return subprocess.run(command, cwd=ROOT, env=names, timeout=PATIENCE, check=False, capture_output=True).returncode
+
+
+def test_the_health_probe_finds_out_how_to_ask(
+    serve: Serve, server: RunningServer, tls_server: RunningServer, certificate: Certificate, authority: Authority
+) -> None:
+    assert exit_code(server) == 0
+    assert exit_code(tls_server) == 0
+    assert exit_code(tls_server, WSECHO_TLS_CERT="/somewhere") == 0
+    assert exit_code(server, WSECHO_TLS_SELF_SIGNED="on") == 1
+    demanding = serve(*certificate.options, "--tls-client-ca", str(authority.certificate))
+    assert exit_code(demanding) == 0
+    demanding.stop()
+    assert exit_code(demanding) == 1

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.clients import echoes
 from tests.shared.free_port import free_port
 from tests.shared.processes import children, wait_until
 from tests.shared.raw import RawConnection
@@ -43,12 +43,6 @@ def without(*descriptors: int) -> Callable[[], None]:
             os.close(descriptor)
 
     return close
-
-
-def echoes(port: int) -> None:
-    with RawConnection(port).open() as connection:
-        connection.send(client_frame(TEXT, b"hello"))
-        assert connection.receive(7) == server_frame(TEXT, b"hello")
 
 
 @contextmanager
@@ -166,24 +160,6 @@ def test_a_stop_that_was_held_back_until_it_could_be_heard_is_heard() -> None:
     with started([*PACKAGE, "--port", "0"], preexec_fn=block, stdout=subprocess.PIPE) as process:
         assert process.communicate(timeout=PATIENCE) == ("", None)
         assert process.returncode == 0
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_hangup_that_was_ignored_at_the_start_stays_ignored(workers: int) -> None:
-    """As `nohup` and `trap '' HUP` make it: neither a reload, nor the end when the terminal goes."""
-    server = RunningServer("--workers", str(workers), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-    everyone = [server.pid, *children(server.pid)]
-    assert len(everyone) == (1 if workers == 1 else 3)
-    for pid in everyone:
-        ignored = re.search(r"^SigIgn:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-        assert ignored
-        assert int(ignored[1], 16) >> signal.SIGHUP - 1 & 1
-        os.kill(pid, signal.SIGHUP)
-    echoes(server.port)
-    assert server.stop() == 0
-    assert not server.complaints()
-    assert "reloaded" not in [line["event"] for line in server.logs]
-    server.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

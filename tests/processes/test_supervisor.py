@@ -1,29 +1,21 @@
 """Several worker processes behind one port: one truth in the metrics, deaths and replacements, signals, the drain."""
 
-import asyncio
 import json
 import os
-import pty
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-
-import pytest
+from contextlib import ExitStack
 
 from tests.conftest import Serve
-from tests.processes.test_cli import run
-from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
-from tests.shared.processes import children, client_ports, is_running, wait_until
+from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.processes import children, is_running, wait_until
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, RunningServer, started
+from tests.shared.workers import GOODBYE, clients, echoes, held_by, is_free, part, patched, take_out
 
-GOODBYE = server_close(1001, "server is shutting down")
 COUNTERS = (
     "websocket_connections_total",
     "websocket_messages_received_total",
@@ -32,54 +24,6 @@ COUNTERS = (
     "websocket_message_size_bytes_sum",
     "websocket_connection_duration_seconds_count",
 )
-
-
-@contextmanager
-def clients(server: RunningServer, count: int) -> Iterator[list[RawConnection]]:
-    """Open so many WebSockets; with 30 of them and two workers, one in 2^29 runs would give one worker none."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(RawConnection(server.port)).open() for _ in range(count)]
-
-
-def echoes(connection: RawConnection, text: bytes = b"hello") -> bool:
-    """Send a message; tell whether it came back."""
-    try:
-        connection.send(client_frame(TEXT, text))
-        return connection.receive(2 + len(text)) == server_frame(TEXT, text)
-    except ConnectionError:
-        return False
-
-
-def part(connection: RawConnection) -> None:
-    """Hear the goodbye, answer it, see the end, and go."""
-    assert connection.receive(len(GOODBYE)) == GOODBYE
-    connection.send(client_frame(CLOSE, b"\x03\xe9"))
-    assert connection.receive_all() == b""
-    connection.socket.close()
-
-
-def is_free(port: int) -> bool:
-    """Tell whether nobody listens on a port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def held_by(server: RunningServer, pid: int, connections: list[RawConnection]) -> list[RawConnection]:
-    """Return those connections that one of the workers holds."""
-    ports = client_ports(pid, server.port)
-    return [connection for connection in connections if connection.socket.getsockname()[1] in ports]
-
-
-def take_out(server: RunningServer, *events: str) -> list[str]:
-    """Remove what a test has provoked from the lines that nobody should see, and return it."""
-    told = [line for line in server.complaints() if isinstance(line, dict) and line["event"] in events]
-    server.logs = [line for line in server.logs if line not in told]
-    return [line["event"] for line in told]
 
 
 def test_any_worker_tells_what_all_have_done(serve: Serve, codec_name: str) -> None:
@@ -240,13 +184,6 @@ def test_one_blow_to_many_workers_ends_nothing(serve: Serve) -> None:
     assert take_out(server, "worker died") == ["worker died"] * 6
 
 
-def patched(change: str) -> list[str]:
-    """Return the command that starts the server with something of it changed."""
-    imports = "import sys; from wsecho import cli; from wsecho.processes import prefork, supervisor, worker"
-    code = f"{imports}; {change}; sys.exit(cli.main())"
-    return [sys.executable, "-c", code]
-
-
 def test_workers_that_cannot_begin_end_the_server_with_backing_off() -> None:
     command = patched("worker.serve = lambda *arguments: sys.exit(7)")
     options = ["--host", "127.0.0.1", "--port", "0", "--workers", "2"]
@@ -286,54 +223,6 @@ def test_where_the_kernel_does_not_end_the_workers_they_do_it_themselves() -> No
     server.close()
 
 
-def in_a_group_of_its_own() -> None:
-    """Prepare a server that a terminal, or a service manager, sends signals to as a whole."""
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("to_all", [False, True])
-def test_a_stop_says_goodbye_to_the_clients_of_every_worker(serve: Serve, number: signal.Signals, to_all: bool) -> None:
-    server = serve("--workers", "2", preexec_fn=in_a_group_of_its_own)
-    workers = children(server.pid)
-    with clients(server, 30) as connections:
-        for connection in connections:
-            connection.send(client_frame(TEXT, b"last message"))
-        server.wait_for_metrics(websocket_messages_sent_total=30)
-        if to_all:
-            os.killpg(server.pid, number)
-        else:
-            os.kill(server.pid, number)
-        for connection in connections:
-            assert connection.receive(14) == server_frame(TEXT, b"last message")
-            part(connection)
-    assert server.wait() == 0
-    stopped = [server.wait_for_log("stopped") for _ in workers]
-    assert sorted((line["worker"], line["cut_off"]) for line in stopped) == [(0, 0), (1, 0)]
-    assert is_free(server.port)
-
-
-def test_a_second_signal_ends_the_drain_of_every_worker(serve: Serve) -> None:
-    server = serve("--workers", "2", "--close-timeout", "60s", "--drain-timeout", "60s")
-    with clients(server, 30) as connections:
-        server.process.send_signal(signal.SIGTERM)
-        for connection in connections:
-            assert connection.receive(len(GOODBYE)) == GOODBYE
-        server.process.send_signal(signal.SIGTERM)
-        assert server.wait() == 0
-        assert sum(server.wait_for_log("stopped")["cut_off"] for _ in range(2)) == 30
-
-
-def test_peers_that_never_answer_do_not_delay_a_drain(serve: Serve) -> None:
-    server = serve("--workers", "2", "--close-timeout", "60s", "--drain-timeout", "500ms")
-    with clients(server, 10) as connections:
-        server.process.send_signal(signal.SIGTERM)
-        assert server.wait() == 0
-        for connection in connections:
-            assert connection.receive(len(GOODBYE)) == GOODBYE
-
-
 def test_a_worker_that_does_not_stop_is_killed() -> None:
     server = RunningServer("--workers", "2", "--drain-timeout", "1s")
     stuck, _ = children(server.pid)
@@ -368,70 +257,6 @@ def test_a_stop_while_a_replacement_waits_is_not_lost(serve: Serve) -> None:
     assert take_out(server, "worker died") == ["worker died"] * 3
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_hangup_loads_again_and_everyone_stays(serve: Serve, workers: int) -> None:
-    server = serve("--workers", str(workers))
-    with clients(server, 10) as connections:
-        server.process.send_signal(signal.SIGHUP)
-        told = {server.wait_for_log("reloaded").get("worker") for _ in range(workers + (workers > 1))}
-        assert told == ({None} if workers == 1 else {None, 0, 1})
-        assert all(echoes(connection) for connection in connections)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_what_cannot_be_loaded_again_stays_as_it_was(workers: int) -> None:
-    command = patched(
-        "prepare = prefork.prepare;"
-        "prefork.prepare = lambda *a: (f := prepare(*a), f.reloads.append(lambda: open('/no/such/file')))[0]"
-    )
-    server = RunningServer("--workers", str(workers), command=command)
-    with RawConnection(server.port).open() as connection:
-        server.process.send_signal(signal.SIGHUP)
-        for _ in range(workers + (workers > 1)):
-            assert "/no/such/file" in server.wait_for_log("not reloaded")["error"]
-        assert echoes(connection)
-    assert server.stop() == 0
-    assert set(take_out(server, "not reloaded")) == {"not reloaded"}
-    server.close()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_when_its_terminal_goes_so_does_the_server(workers: int) -> None:
-    terminal, inside = pty.openpty()
-
-    def at_the_terminal() -> None:
-        os.setsid()
-        os.dup2(inside, 0)
-        # The first terminal that the leader of a session opens becomes its own.
-        os.close(os.open(os.ttyname(inside), os.O_RDWR))
-        os.close(terminal)
-
-    server = RunningServer("--workers", str(workers), preexec_fn=at_the_terminal)
-    os.close(inside)
-    with RawConnection(server.port).open() as connection:
-        os.close(terminal)
-        part(connection)
-    assert server.wait() == 0
-    server.close()
-
-
-def test_a_port_in_use_is_one_line_also_where_ports_can_be_shared(serve: Serve) -> None:
-    for server in (serve("--workers", "2"), serve()):
-        result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(server.port), "--workers", "2")
-        assert (result.returncode, result.stdout) == (1, "")
-        place = f"127.0.0.1 port {server.port}, as --host and --port say"
-        assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
-
-
-def test_workers_listen_on_one_port_for_both_families(serve: Serve) -> None:
-    server = serve("--host", "localhost", "--port", "0", "--workers", "2", default_address=False)
-    addresses = {info[4] for info in socket.getaddrinfo("localhost", server.port, type=socket.SOCK_STREAM)}
-    for address in addresses:
-        with socket.create_connection(address[:2], timeout=PATIENCE) as client:
-            client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert client.recv(12) == b"HTTP/1.1 200"
-
-
 def test_0_workers_are_one_for_each_core_and_one_needs_no_supervisor(serve: Serve) -> None:
     cores = len(os.sched_getaffinity(0))
     assert len(children(serve("--workers", "0").pid)) == (cores if cores > 1 else 0)
@@ -450,84 +275,3 @@ def test_a_supervisor_forks_while_it_has_no_other_thread() -> None:
     assert take_out(server, "worker died") == ["worker died"]
     assert server.errors() == ""
     server.close()
-
-
-def test_workers_share_no_listening_socket(serve: Serve) -> None:
-    server = serve("--workers", "2")
-    listening = [
-        {os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if "socket:" in os.readlink(file)}
-        for pid in children(server.pid)
-    ]
-    inodes = {
-        f"socket:[{row.split()[9]}]"
-        for row in Path("/proc/net/tcp").read_text().splitlines()
-        if f":{server.port:04X} 00000000:0000 0A" in row
-    }
-    assert [len(sockets & inodes) for sockets in listening] == [1, 1]
-    assert not listening[0] & listening[1] & inodes
-
-
-def test_a_drain_delay_leaves_clients_alone_and_turns_new_ones_away(serve: Serve) -> None:
-    server = serve("--workers", "2", "--drain-delay", "4s", "--drain-timeout", "24s")
-    with clients(server, 10) as connections:
-        server.process.send_signal(signal.SIGTERM)
-        for _ in range(2):
-            server.wait_for_log("draining")
-        assert (server.get("/ready")[0], server.get("/health")[0]) == (503, 200)
-        with RawConnection(server.port) as late:
-            late.send(HANDSHAKE)
-            answer = late.receive_all().decode().split("\r\n")
-            assert answer[0] == "HTTP/1.1 503 Service Unavailable"
-            assert {"Retry-After: 1", "Connection: close"} <= set(answer)
-        assert all(echoes(connection) for connection in connections)
-        for connection in connections:
-            part(connection)
-    assert server.wait() == 0
-
-
-def test_a_second_signal_also_ends_a_drain_delay(serve: Serve) -> None:
-    server = serve("--drain-delay", "60s", "--drain-timeout", "61s")
-    with RawConnection(server.port).open() as client:
-        server.process.send_signal(signal.SIGTERM)
-        server.wait_for_log("draining")
-        server.process.send_signal(signal.SIGTERM)
-        assert client.receive(len(GOODBYE)) == GOODBYE
-        assert server.wait() == 0
-
-
-def test_a_drain_delay_must_leave_time_to_drain() -> None:
-    result = run("-m", "wsecho", "--drain-delay", "7s")
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    assert "--drain-delay" in result.stderr
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve: Serve, workers: int) -> None:
-    # One process is all of the clients: it may take its time.
-    server = serve("--workers", str(workers), "--close-timeout", "60s", "--drain-timeout", "60s")
-    count, last = 5000, server_frame(TEXT, b"last message")
-
-    async def client(policy: asyncio.Semaphore, opened: asyncio.Semaphore) -> bytes:
-        async with policy:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(HANDSHAKE + client_frame(TEXT, b"last message"))
-            assert await reader.readexactly(len(SWITCHED)) == SWITCHED
-        opened.release()
-        heard = await reader.readexactly(len(last) + len(GOODBYE))
-        writer.write(client_frame(CLOSE, b"\x03\xe9"))
-        heard += await reader.read()
-        writer.close()
-        return heard
-
-    async def all_clients() -> list[bytes]:
-        policy, opened = asyncio.Semaphore(200), asyncio.Semaphore(0)
-        running = [asyncio.create_task(client(policy, opened)) for _ in range(count)]
-        for _ in range(count):
-            await opened.acquire()
-        server.process.send_signal(signal.SIGTERM)
-        return await asyncio.gather(*running)
-
-    heard = asyncio.run(asyncio.wait_for(all_clients(), 60))
-    assert heard == [last + GOODBYE] * count
-    assert server.wait() == 0
-    assert sum(server.wait_for_log("stopped")["cut_off"] for _ in range(workers)) == 0

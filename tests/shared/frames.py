@@ -43,3 +43,8 @@ def encoded_length(size: int) -> bytes:
 def xor(payload: bytes, mask: bytes) -> bytes:
     """Mask or unmask, byte by byte."""
     return bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+
+
+def long_client_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
+    """Return a client's frame with a mask of zeros, which costs nothing to apply to a long payload."""
+    return bytes((fin << 7 | opcode, 0xFF)) + len(payload).to_bytes(8, "big") + bytes(4) + payload

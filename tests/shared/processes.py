@@ -55,3 +55,7 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
             return
         threading.Event().wait(0.01)
     raise AssertionError(f"not so in {seconds} seconds: {condition}")
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.shared.frames import PING, PONG, client_frame
-from tests.shared.server import PATIENCE
+from tests.shared.server import PATIENCE, RunningServer
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\n"
@@ -109,3 +109,13 @@ class RawConnection:
         except ConnectionResetError:
             return True
         return False
+
+
+OFFER = HANDSHAKE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+
+
+def exchange(server: RunningServer, request: bytes) -> bytes:
+    """Send `request` and return everything up to the end of the connection."""
+    with RawConnection(server.port) as connection:
+        connection.send(request)
+        return connection.receive_all()

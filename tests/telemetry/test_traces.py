@@ -17,14 +17,10 @@ from tests.shared.echoing import CODECS
 from tests.shared.frames import BINARY, CLOSE, PING, TEXT, client_frame, server_close, server_frame
 from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import RunningServer
+from tests.shared.trace_context import NOT_SAMPLED, PARENT_ID, SAMPLED, TRACE_ID
 from wsecho.counting.shared_page import SharedPage
 from wsecho.http.request import Request
 from wsecho.telemetry.traces import Traces
-
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-PARENT_ID = "b7ad6b7169203331"
-SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-01"
-NOT_SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-00"
 
 Tracing = Callable[..., RunningServer]
 

@@ -1,0 +1,77 @@
+"""Graceful shutdown of a worker."""
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.conftest import Serve
+from tests.shared.commands import run
+from tests.shared.frames import CLOSE, TEXT, client_frame, server_frame
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.shared.workers import GOODBYE, clients, echoes, part
+
+
+def test_peers_that_never_answer_do_not_delay_a_drain(serve: Serve) -> None:
+    server = serve("--workers", "2", "--close-timeout", "60s", "--drain-timeout", "500ms")
+    with clients(server, 10) as connections:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
+        for connection in connections:
+            assert connection.receive(len(GOODBYE)) == GOODBYE
+
+
+def test_a_drain_delay_leaves_clients_alone_and_turns_new_ones_away(serve: Serve) -> None:
+    server = serve("--workers", "2", "--drain-delay", "4s", "--drain-timeout", "24s")
+    with clients(server, 10) as connections:
+        server.process.send_signal(signal.SIGTERM)
+        for _ in range(2):
+            server.wait_for_log("draining")
+        assert (server.get("/ready")[0], server.get("/health")[0]) == (503, 200)
+        with RawConnection(server.port) as late:
+            late.send(HANDSHAKE)
+            answer = late.receive_all().decode().split("\r\n")
+            assert answer[0] == "HTTP/1.1 503 Service Unavailable"
+            assert {"Retry-After: 1", "Connection: close"} <= set(answer)
+        assert all(echoes(connection) for connection in connections)
+        for connection in connections:
+            part(connection)
+    assert server.wait() == 0
+
+
+def test_a_drain_delay_must_leave_time_to_drain() -> None:
+    result = run("-m", "wsecho", "--drain-delay", "7s")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "--drain-delay" in result.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve: Serve, workers: int) -> None:
+    # One process is all of the clients: it may take its time.
+    server = serve("--workers", str(workers), "--close-timeout", "60s", "--drain-timeout", "60s")
+    count, last = 5000, server_frame(TEXT, b"last message")
+
+    async def client(policy: asyncio.Semaphore, opened: asyncio.Semaphore) -> bytes:
+        async with policy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(HANDSHAKE + client_frame(TEXT, b"last message"))
+            assert await reader.readexactly(len(SWITCHED)) == SWITCHED
+        opened.release()
+        heard = await reader.readexactly(len(last) + len(GOODBYE))
+        writer.write(client_frame(CLOSE, b"\x03\xe9"))
+        heard += await reader.read()
+        writer.close()
+        return heard
+
+    async def all_clients() -> list[bytes]:
+        policy, opened = asyncio.Semaphore(200), asyncio.Semaphore(0)
+        running = [asyncio.create_task(client(policy, opened)) for _ in range(count)]
+        for _ in range(count):
+            await opened.acquire()
+        server.process.send_signal(signal.SIGTERM)
+        return await asyncio.gather(*running)
+
+    heard = asyncio.run(asyncio.wait_for(all_clients(), 60))
+    assert heard == [last + GOODBYE] * count
+    assert server.wait() == 0
+    assert sum(server.wait_for_log("stopped")["cut_off"] for _ in range(workers)) == 0

@@ -1,0 +1,22 @@
+"""The page with the metrics."""
+
+from tests.conftest import Serve
+from tests.shared.processes import used_seconds
+from tests.shared.raw import RawConnection
+
+
+def test_who_has_gone_is_made_no_metrics_page(serve: Serve) -> None:
+    server = serve()
+    before = used_seconds(server.pid)
+    for _ in range(100):
+        server.metrics()
+    made = used_seconds(server.pid)
+    for _ in range(5):
+        crowd = [RawConnection(server.port) for _ in range(200)]
+        for client in crowd:
+            client.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        for client in crowd:
+            client.socket.close()
+    assert server.metrics()["websocket_connections_total"] == 0
+    # A thousand clients have come and gone for less than a thousand pages would cost.
+    assert used_seconds(server.pid) - made < 5 * (made - before)

@@ -1,0 +1,44 @@
+"""Clients of a server at a port, which come, do one thing, and go."""
+
+from contextlib import suppress
+
+from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.server import RunningServer
+
+
+def echoes(port: int) -> None:
+    with RawConnection(port).open() as connection:
+        connection.send(client_frame(TEXT, b"hello"))
+        assert connection.receive(7) == server_frame(TEXT, b"hello")
+
+
+BAD_HANDSHAKE = HANDSHAKE.replace(b"Version: 13", b"Version: 12")
+
+
+def address_of(connection: RawConnection) -> str:
+    host, port = connection.socket.getsockname()
+    return f"{host}:{port}"
+
+
+def refused(server: RunningServer, request: bytes = BAD_HANDSHAKE) -> str:
+    """Send a request, read the answer to its end, and return the address it came from."""
+    with RawConnection(server.port) as connection:
+        connection.send(request)
+        assert connection.receive_all().startswith(b"HTTP/1.1 4")
+        return address_of(connection)
+
+
+def come_and_go(port: int, count: int) -> None:
+    """Make so many connections, one after the other, each to its orderly end."""
+    for _ in range(count):
+        with RawConnection(port).open() as connection:
+            connection.send(client_frame(8, b"\x03\xe8"))
+            assert connection.receive(4) == b"\x88\x02\x03\xe8"
+            assert connection.receive_all() == b""
+
+
+def send_until_cut_off(connection: RawConnection, data: bytes) -> None:
+    with suppress(ConnectionError), connection:
+        connection.send(data)
+        connection.receive(1 << 30)

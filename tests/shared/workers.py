@@ -1,0 +1,68 @@
+"""Clients of a server with several workers: which worker serves them, and how they see its end."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
+from tests.shared.processes import client_ports
+from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
+
+GOODBYE = server_close(1001, "server is shutting down")
+
+
+@contextmanager
+def clients(server: RunningServer, count: int) -> Iterator[list[RawConnection]]:
+    """Open so many WebSockets; with 30 of them and two workers, one in 2^29 runs would give one worker none."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(RawConnection(server.port)).open() for _ in range(count)]
+
+
+def echoes(connection: RawConnection, text: bytes = b"hello") -> bool:
+    """Send a message; tell whether it came back."""
+    try:
+        connection.send(client_frame(TEXT, text))
+        return connection.receive(2 + len(text)) == server_frame(TEXT, text)
+    except ConnectionError:
+        return False
+
+
+def part(connection: RawConnection) -> None:
+    """Hear the goodbye, answer it, see the end, and go."""
+    assert connection.receive(len(GOODBYE)) == GOODBYE
+    connection.send(client_frame(CLOSE, b"\x03\xe9"))
+    assert connection.receive_all() == b""
+    connection.socket.close()
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def held_by(server: RunningServer, pid: int, connections: list[RawConnection]) -> list[RawConnection]:
+    """Return those connections that one of the workers holds."""
+    ports = client_ports(pid, server.port)
+    return [connection for connection in connections if connection.socket.getsockname()[1] in ports]
+
+
+def take_out(server: RunningServer, *events: str) -> list[str]:
+    """Remove what a test has provoked from the lines that nobody should see, and return it."""
+    told = [line for line in server.complaints() if isinstance(line, dict) and line["event"] in events]
+    server.logs = [line for line in server.logs if line not in told]
+    return [line["event"] for line in told]
+
+
+def patched(change: str) -> list[str]:
+    """Return the command that starts the server with something of it changed."""
+    imports = "import sys; from wsecho import cli; from wsecho.processes import prefork, supervisor, worker"
+    code = f"{imports}; {change}; sys.exit(cli.main())"
+    return [sys.executable, "-c", code]
