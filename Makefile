@@ -15,7 +15,7 @@ SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inf
 # servers and images. Files run in the order of their names, in which no long file happens to start last.
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 COVERING := counting/connection_counters $(addprefix proxies/,client forwarded proxy_header) access/policy \
-	$(addprefix websocket/,deflate echo handshake inflater receive_buffer)
+	$(addprefix websocket/,deflate echo handshake inflate_state inflater message_counters receive_buffer)
 
 # Tests of what can differ between versions of Python: the compiled codec, the wire, TLS, processes, the installation.
 CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/binding project/packaging \

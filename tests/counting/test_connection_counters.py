@@ -1,6 +1,5 @@
 """The row of counters, as Python and as C see it, and what adds up from it."""
 
-import ctypes
 import sys
 from types import FrameType
 from typing import Any
@@ -21,44 +20,12 @@ from wsecho.counting.row import (
     Row,
 )
 from wsecho.counting.shared_page import SharedPage, Totals
-from wsecho.websocket.message_counters import MESSAGE_SIZE_BOUNDS, EchoRow
 from wsecho.websocket.violations import VIOLATIONS
 
 
 @pytest.fixture(params=CODECS)
 def chosen(request: pytest.FixtureRequest) -> Codec:
     return CODECS[request.param]
-
-
-def test_both_tallies_write_the_fields_that_they_say(chosen: Codec) -> None:
-    row = EchoRow()
-    counters = chosen.MessageCounters(row)
-    counters.short_message(0x2, 100)
-    counters.frame_received(0x9)
-    counters.message_received(5000)
-    counters.compressed(11)
-    counters.inflated(12)
-    counters.received(13, 14)
-    counters.sent(15, 16, 17)
-    assert (row.frames_received[2], row.frames_received[9]) == (1, 1)
-    assert (row.message_sizes[1], row.message_sizes[4], row.message_bytes) == (1, 1, 5100)
-    assert (row.compressed_bytes, row.inflated_bytes) == (11, 12)
-    assert (row.wire_bytes_received, row.payload_bytes_received) == (13, 14)
-    assert (row.wire_bytes_sent, row.payload_bytes_sent, row.messages_sent) == (15, 16, 17)
-
-
-def test_a_row_of_another_size_is_refused_by_the_compiled_tally() -> None:
-    with pytest.raises(ValueError, match=f"a row of counters is {ctypes.sizeof(EchoRow)} bytes"):
-        CODECS["compiled"].MessageCounters((ctypes.c_int64 * 3)())  # type: ignore[arg-type]
-
-
-def test_size_bounds_are_inclusive(chosen: Codec) -> None:
-    for bucket, bound in enumerate(MESSAGE_SIZE_BOUNDS):
-        row = EchoRow()
-        counters = chosen.MessageCounters(row)
-        counters.message_received(bound)
-        counters.message_received(bound + 1)
-        assert (row.message_sizes[bucket], row.message_sizes[bucket + 1]) == (1, 1)
 
 
 def test_duration_bounds_are_inclusive_and_nothing_is_lost_beyond_them() -> None:

@@ -1,4 +1,4 @@
-"""permessage-deflate in the handshake: the full table of offers and answers (RFC 7692 section 7)."""
+"""Negotiation of permessage-deflate: all offers and their answers (RFC 7692 section 7)."""
 
 import itertools
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def answer(header: str) -> tuple[str, int, bool] | None:
         (f"{NAME}; client_no_context_takeover; server_no_context_takeover", NO_CONTEXT),
         (f'{NAME}; server_max_window_bits="10"; client_max_window_bits',
          (f"{NAME}; server_max_window_bits=10; client_max_window_bits=10", 10, True)),
-        # A value is answered, whether or not it is what limits the window.
+        # The answer repeats the client's value, even where it does not limit the window.
         *((f"{NAME}; client_max_window_bits={bits}", (f"{NAME}; client_max_window_bits={bits}", 15, True))
           for bits in range(8, 15)),
         (f"{NAME}; server_max_window_bits=11; client_max_window_bits=10",
@@ -45,12 +45,12 @@ def answer(header: str) -> tuple[str, int, bool] | None:
          (f"{NAME}; server_max_window_bits=10; client_max_window_bits=10", 10, True)),
         (f"{NAME}; server_max_window_bits=15; client_max_window_bits=15",
          (f"{NAME}; server_max_window_bits=15", 15, True)),
-        # Several offers: the first that can be kept.
+        # Several offers: the server takes the first that it can keep.
         (f"{NAME}; server_max_window_bits=10, {NAME}", PLAIN),
         (f"{NAME}; client_no_context_takeover, {NAME}", NO_CONTEXT),
         (f"foo; bar=baz, {NAME}; unknown, {NAME}; client_max_window_bits", PLAIN),
         (f", ,{NAME},", PLAIN),
-        # What declines an offer (section 7.1: unknown, repeated, or with a value that is not allowed).
+        # Offers that are declined (section 7.1): a parameter is unknown, repeated, or has a value that is not allowed.
         (f"{NAME}; unknown", DECLINED),
         (f"{NAME}; unknown=1", DECLINED),
         (f"{NAME}; client_no_context_takeover=1", DECLINED),
@@ -91,7 +91,7 @@ def parameters_of(header: str) -> dict[str, str | None]:
 
 
 def test_every_combination_is_symmetrical_or_declined() -> None:
-    """An answer must let the client read with the window and the context that it writes with."""
+    """The client must be able to read what the server sends with the same window and context that it writes with."""
     for offer in every_offer():
         offered = parameters_of(offer)
         asked = int(offered.get("server_max_window_bits") or 15)
@@ -103,17 +103,18 @@ def test_every_combination_is_symmetrical_or_declined() -> None:
 
 def check_symmetry(agreement: Agreement, offered: dict[str, str | None]) -> None:
     answered = parameters_of(agreement.header)
-    # RFC 7692 section 7.1.2.1: what the client asks of the server's window must be answered, and kept.
+    # RFC 7692 section 7.1.2.1: the answer must repeat the window that the client asks of the server, and keep to it.
     assert answered.get("server_max_window_bits") == offered.get("server_max_window_bits")
     reads_with = int(answered.get("server_max_window_bits") or 15)
-    # Section 7.1.2.2: the client is told about its window only if it offered to be, and no more than it offered. One
-    # that is not told may write with the largest window, whatever its offer said.
+    # Section 7.1.2.2: the answer limits the client's window only if the client offered that, and to no larger window
+    # than it offered. Without a limit in the answer the client may write with the largest window, whatever it offered.
     told = answered.get("client_max_window_bits")
     assert told is None or "client_max_window_bits" in offered
     writes_with = int(told or 15)
     assert writes_with <= min(reads_with, int(offered.get("client_max_window_bits") or 15))
     assert agreement.window_bits == reads_with
-    # Section 7.1.1: what the client asks of our context must be kept, so its own must be given up too, and the reverse.
+    # Section 7.1.1: if the client asks the server to give up its context, the client must give up its own too, and the
+    # reverse.
     asked = {"server_no_context_takeover", "client_no_context_takeover"}
     assert asked & answered.keys() == (asked if asked & offered.keys() else set())
     assert agreement.context_takeover == ("client_no_context_takeover" not in answered)
@@ -126,7 +127,7 @@ def test_every_client_accepts_each_answer_to_what_it_can_offer_and_reads_what_it
         header = "; ".join([NAME, *(f"{key}={value}" if value else key for key, value in offer.items())])
         agreement = deflate.agree(deflate.parse_extensions(header))
         if agreement is None:
-            continue  # without compression, which every client can do
+            continue  # No compression. Every client supports that.
         reading = client.read(offer, parameters_of(agreement.header))
         if reason := client.cannot(offer):
             assert reading is None or not reading.is_symmetrical_within(agreement), (header, reason)

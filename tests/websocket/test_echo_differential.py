@@ -1,7 +1,8 @@
-"""The echo beside two independent implementations: `websockets` and wsproto, as servers and as clients of ours.
+"""The echo compared with two independent implementations, `websockets` and wsproto, as servers and as clients.
 
-As servers all three read the same bytes; what each makes of them is put in one form, the `Verdict`. Where an opinion
-differs from ours, DIVERGENCES must say so, and why ours is right. As clients the two read our replies.
+As servers, all three read the same bytes, and the result of each is put into one form, the `Verdict`. Where another
+server differs from wsecho, DIVERGENCES must name the difference and say why wsecho is right. As clients, the two read
+the replies of wsecho. Modules: `echo`, `violations`.
 """
 
 from collections.abc import Iterable

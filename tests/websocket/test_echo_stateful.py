@@ -1,6 +1,6 @@
-"""Both builds of the echo and the model, through any sequence of frames, cuts, closes and limits.
+"""The echo of both codecs and the model, compared through any sequence of frames, cuts, closes and limits.
 
-`tests/shared/lockstep.py` says what must hold after every step and at the end.
+`tests/shared/lockstep.py` says what must hold after every step and at the end. Modules: `echo`, `receive_buffer`.
 """
 
 import pytest
@@ -26,9 +26,9 @@ from tests.shared.lockstep import Lockstep
 from wsecho.websocket.echo import CLOSED
 
 ANY_LENGTH = "aß€😀" * 7000
-# Sizes at which a length changes its form, and at which a frame is just short enough, or too long, to be held back.
+# Sizes at which the form of a length changes, and sizes of the longest frame that is held back and of the next longer.
 EDGE_SIZES = (0, 1, 63, 64, 65, 125, 126, 127, 1000, 1001, 16384, 16385, 65535, 65536)
-# What begins, continues or spoils a character somewhere.
+# Bytes that begin, continue or break a UTF-8 character.
 PIECES_OF_TEXT = (b"\x80", b"\xbf", b"\xc1", b"\xc3", b"\xe0\x9f", b"\xed\xa0", b"\xf0\x90", b"\xf4\x90", b"\xff", b"a")
 LENGTHS = (
     *(b"\x7e" + size.to_bytes(2, "big") for size in (0, 125, 126, 65535)),
@@ -52,14 +52,14 @@ invalid_frames = st.one_of(
 
 
 class Client:
-    """Writes data frames that keep the rules, whatever it wrote before: its characters may end in the next fragment."""
+    """Writes data frames that follow the rules. A character may end in the next fragment."""
 
     def __init__(self) -> None:
         self.in_message = False
         self._rest = b""
 
     def data_frame(self, opcode: int, text: bytes, *, final: bool, kept: int, mask: bytes) -> bytes:
-        """Return the next frame: all that is left of the message so far and `text`, `kept` bytes less unless final."""
+        """Return the next frame: the rest of the message so far and `text`, without `kept` bytes unless it is final."""
         payload = self._rest + text[: len(text) - len(unfinished_character(text))]
         stop = len(payload) if final else max(0, len(payload) - kept)
         self._rest = payload[stop:]
@@ -69,7 +69,7 @@ class Client:
 
 
 class CodecMachine(RuleBasedStateMachine):
-    """One connection after another. `unsent` is what the client has written: it leaves in pieces of any length."""
+    """One connection after another. `unsent` is written but not sent yet; the client sends it in pieces of any length."""
 
     @initialize(
         size=st.sampled_from(BUFFER_SIZES),
@@ -93,7 +93,7 @@ class CodecMachine(RuleBasedStateMachine):
         mask=masks,
     )
     def write_data(self, opcode: int, text: bytes, final: bool, kept: int, mask: bytes) -> None:
-        # Byte by byte a long frame takes long, and shows nothing that a shorter one does not.
+        # A small buffer makes a long frame slow to read, and it would show nothing that a shorter frame does not.
         text = text[: 200 * self.limits["size"]]
         self.unsent += self.client.data_frame(opcode, text, final=final, kept=kept, mask=mask)
 
@@ -138,7 +138,7 @@ class CodecMachine(RuleBasedStateMachine):
             self.lockstep.take((code, reason))
 
     def reopen(self) -> None:
-        """After the end nothing changes any more; go on with another connection."""
+        """After the end of a connection nothing changes any more. Continue with a new connection."""
         self.lockstep.take(self.unsent)
         self.lockstep.take((1001, b""))
         self.lockstep.finish()

@@ -1,39 +1,22 @@
-"""The opening handshake: what is accepted, and what each refusal says."""
+"""The opening handshake: requests that are accepted, and the response to each that is refused.
+
+Modules: `handshake`, `upgrade`.
+"""
 
 from dataclasses import replace
 
 import pytest
 
+from tests.shared.requests import KEY, request_with
 from wsecho.http.request import Request
 from wsecho.http.response import Response
 from wsecho.websocket import handshake
 from wsecho.websocket.upgrade import Upgrade
 
-# The example of RFC 6455 section 1.3.
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+# The answer to KEY, in the example of RFC 6455 section 1.3.
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 WITH_TOKEN = "base64url.bearer.authorization.k8s.io.b3Blbi1zZXNhbWU"
-
-GOOD = {
-    "Host": "here",
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Key": KEY,
-    "Sec-WebSocket-Version": "13",
-}
-
-
-def request_with(**changes: str | list[str] | None) -> Request:
-    """A good handshake with header fields replaced, repeated, or (None) left out; `_` stands for `-`."""
-    fields = GOOD | {name.replace("_", "-"): value for name, value in changes.items()}
-    headers = tuple(
-        (name, value)
-        for name, values in fields.items()
-        if values is not None
-        for value in ([values] if isinstance(values, str) else values)
-    )
-    return Request("GET", "/", "/", "", "1.1", headers, keep_alive=True, has_body=False)
 
 
 def accepted(request: Request, policy: str = "first") -> Upgrade:
@@ -132,7 +115,7 @@ def test_no_header_of_a_refusal_holds_what_the_peer_sent() -> None:
         ("b, a", "none", None),
         ("b, a", "a,b", "a"),
         ("b", "x,y", None),
-        # A name that carries a token is never answered, and a browser that sends one needs an answer.
+        # The server never selects a name that carries a token. A browser that sends one needs another name selected.
         (f"{WITH_TOKEN}, b, a", "first", "b"),
         (f"{WITH_TOKEN}, b, a", "a,b", "a"),
         (f"b, {WITH_TOKEN}", "none", "b"),

@@ -1,6 +1,5 @@
-"""Compressed messages: passed on as they came, checked as if they had not been (RFC 7692 section 6 and 7.2)."""
+"""Compressed messages: forwarded as they came, validated by inflating them (RFC 7692 sections 6 and 7.2)."""
 
-import contextlib
 import random
 import zlib
 from functools import partial
@@ -9,35 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.shared.compression import (
+    EMPTY_TABLES,
+    MESSAGES,
+    RSV1,
+    UNFINISHED,
+    Compressor,
+    compressed_frame,
+    compressed_reply,
+    final,
+)
 from tests.shared.deflate_model import judge
 from tests.shared.echoing import CODECS, EchoBench, bytewise, cut
 from tests.shared.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from wsecho.codec.selection import Codec
-from wsecho.websocket import inflate_state
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.echo import CLOSED, OPEN
 from wsecho.websocket.inflater import InflaterMemory
 
-RSV1 = 4
 NOT_DEFLATE = "compressed message is not valid deflate"
 CUT_SHORT = "compressed message does not end in an empty stored block less its last four octets"
 NOT_TEXT = "text is not valid UTF-8"
 TOO_BIG = "message is longer than the limit"
 RESERVED_BIT = "reserved bit set without an extension that defines it"
-
-
-def empty_tables() -> bytes:
-    """Return two blocks of tables without symbols (RFC 1951 section 3.2.7), with which a byte ends, too."""
-    # One code for literals, none for distances; codes for the lengths of codes: one bit for 18, two for 0 and for 1.
-    header = "0" + "01" + "00000" + "00000" + "0111" + "000" * 2 + "100" + "010" + "000" * 13 + "010"
-    # 138 and 118 zeros, the length of the code that ends the block, no distance; that code.
-    block = header + "0" + "1111111" + "0" + "1101011" + "11" + "10" + "0"
-    bits = block * 2
-    return bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
-
-
-# It inflates to nothing, and takes its time.
-EMPTY_TABLES = empty_tables()
 
 
 @pytest.fixture(params=CODECS)
@@ -46,7 +39,7 @@ def chosen(request: pytest.FixtureRequest) -> Codec:
 
 
 class Ticks:
-    """A clock, in nanoseconds, on which so much passes from one look to the next, whatever really did."""
+    """A clock in nanoseconds that advances by `tick` each time it is read, whatever the real time is."""
 
     def __init__(self, tick: int = 0) -> None:
         self._tick = tick
@@ -58,7 +51,7 @@ class Ticks:
 
 
 class CompressedBench(EchoBench):
-    """An echo that has agreed on compression."""
+    """An echo for which permessage-deflate was negotiated."""
 
     def __init__(self, chosen: Codec, *, bits: int = 15, context_takeover: bool = True, **limits: int) -> None:
         super().__init__(chosen, **limits)
@@ -70,31 +63,6 @@ class CompressedBench(EchoBench):
         self.echo = chosen.Echo(
             self.buffer, chosen.MessageCounters(self.row), max_message_size, 1 << 20, make_inflater, budget
         )
-
-
-class Compressor:
-    """A client's side of the compression."""
-
-    def __init__(self, *, bits: int = 15, context_takeover: bool = True, level: int = 6) -> None:
-        self._new = partial(zlib.compressobj, level, zlib.DEFLATED, -bits)
-        self._context_takeover = context_takeover
-        self._stream = self._new()
-
-    def __call__(self, message: bytes) -> bytes:
-        if not self._context_takeover:
-            self._stream = self._new()
-        return (self._stream.compress(message) + self._stream.flush(zlib.Z_SYNC_FLUSH)).removesuffix(
-            b"\x00\x00\xff\xff"
-        )
-
-
-def compressed_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    return client_frame(opcode, payload, reserved=RSV1, fin=fin)
-
-
-def compressed_reply(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    frame = server_frame(opcode, payload, fin=fin)
-    return bytes((frame[0] | RSV1 << 4,)) + frame[1:]
 
 
 def bench_after(pieces: list[bytes], chosen: Codec, **settings: int) -> CompressedBench:
@@ -112,17 +80,6 @@ def every_way(data: bytes, chosen: Codec, **settings: int) -> CompressedBench:
     for pieces in [*ways, *([bytewise(data)] if len(data) < 5000 else [])]:
         assert bench_after(pieces, chosen, **settings).outcome() == bench.outcome()
     return bench
-
-
-MESSAGES = [
-    b"",
-    b"x",
-    "κόσμε 🙂".encode() * 40,
-    b"the same words, " * 500,
-    b"the same words, " * 500,
-    random.Random(1).randbytes(5000).hex().encode(),
-    bytes(100_000),
-]
 
 
 @pytest.mark.parametrize("context_takeover", [True, False])
@@ -204,7 +161,7 @@ def test_memory_for_inflaters_has_a_limit(chosen: Codec) -> None:
 
 
 class Spending:
-    """An inflater in a turn of its own; what it has been told to do."""
+    """An inflater in an iteration of the event loop of its own. `told` lists what the server is asked to do."""
 
     def __init__(self, chosen: Codec, tick: int) -> None:
         self.told: list[str] = []
@@ -220,8 +177,8 @@ class Spending:
             assert self.inflater.end_message()
 
 
-def test_who_has_taken_much_of_a_turn_lets_others_have_theirs(chosen: Codec) -> None:
-    # A message takes two ticks: one to inflate it, one to see that it is whole.
+def test_a_client_that_used_much_of_an_iteration_waits_for_the_next(chosen: Codec) -> None:
+    # A message takes two ticks: one to inflate it, one to find out that it is whole.
     spending = Spending(chosen, tick=500_000)
     compress = Compressor()
     for _ in range(2):
@@ -236,7 +193,7 @@ def test_who_has_taken_much_of_a_turn_lets_others_have_theirs(chosen: Codec) -> 
     assert spending.told == ["await the end", "wait"]
 
 
-def test_who_comes_when_all_have_taken_much_waits_sooner(chosen: Codec) -> None:
+def test_a_client_waits_sooner_in_an_iteration_that_is_nearly_used_up(chosen: Codec) -> None:
     spending = Spending(chosen, tick=100_000)
     spending.budget.spend(25_000_000)
     assert spending.told == ["await the end"]
@@ -248,22 +205,23 @@ def test_who_comes_when_all_have_taken_much_waits_sooner(chosen: Codec) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"\x00", EMPTY_TABLES * 100 + b"\x00", b"\x03\x00" * 100 + b"\x00"])
-def test_it_also_takes_time_to_inflate_to_nothing(payload: bytes, chosen: Codec) -> None:
+def test_inflating_to_nothing_has_a_cost(payload: bytes, chosen: Codec) -> None:
     spending = Spending(chosen, tick=10_000)
     spending.inflate(payload, 200)
     assert "wait" in spending.told
 
 
-def test_what_takes_longer_than_what_comes_out_counts_as_more(chosen: Codec) -> None:
+def test_the_cost_is_the_time_where_that_is_more_than_the_output(chosen: Codec) -> None:
     payload = EMPTY_TABLES * 100 + b"\x00"
     costs = []
     for tick in (0, 80_000, 1_000_000_000):
         spending = Spending(chosen, tick)
         spending.inflate(payload)
         costs.append(spending.inflater.cost)
-    # Nothing; eight nanoseconds a byte, for the last octets less; what so many bytes can take at most.
+    # Ticks of 0: no cost. Of 80 µs: a byte for each 8 ns, then the most that the last four octets can cost. Of 1 s: the
+    # most that this number of octets can cost.
     assert costs == [0, 10_000 + 4 * 16 + 512, 16 * (len(payload) + 4) + 2 * 512]
-    # Many bytes that come out are what counts.
+    # Where many bytes come out, their number is the cost.
     spending = Spending(chosen, tick=80_000)
     spending.inflate(Compressor()(bytes(30_000)))
     assert spending.inflater.cost == 30_000 + 4 * 16 + 512
@@ -298,37 +256,12 @@ def test_what_is_no_deflate_is_refused(payload: bytes, chosen: Codec) -> None:
     assert bench.sent == sum(bench.row.message_sizes) == 0
 
 
-def final(message: bytes) -> bytes:
-    """Return `message` in a stream whose last block is marked as such."""
-    compress = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return compress.compress(message) + compress.flush(zlib.Z_FINISH)
-
-
-# What ends within a block, by what of it is missing.
-UNFINISHED = {
-    "everything": b"",
-    "the length of a stored block": b"\x00\x01",
-    "a part of the length": b"\x00\x00\x00\xff",
-    "the content of a stored block, as long as what is left out": b"\x00\x04\x00\xfb\xff",
-    "more of that": b"\x00\x05\x00\xfa\xff",
-    "less of that": b"\x00\x06\x00\xf9\xffabc",
-    "the content of a last block": b"\x01\x04\x00\xfb\xff",
-    "the next block, behind what should be left out": Compressor()(b"words") + b"\x00\x00\xff\xff",
-    "the next block, behind a block without content": b"\x00\x00\x00\xff\xff",
-    "the end of a block with fixed codes": bytes.fromhex("f248cdc9c907"),
-    "the end of a last block with fixed codes": final(b"Hello")[:-1],
-    "tables": EMPTY_TABLES[:8],
-    "the end of a last block with tables": final(bytes(range(256)) * 20)[:-3],
-    "the stream behind a last block": final(b"Hello") + b"\x00\x00",
-}
-
-
 @pytest.mark.parametrize("context_takeover", [True, False])
 @pytest.mark.parametrize("name", UNFINISHED)
 def test_a_message_that_ends_within_a_block_is_refused_at_its_own_end(
     name: str, context_takeover: bool, chosen: Codec
 ) -> None:
-    """RFC 7692 section 7.2.1: it ends in an empty stored block, of which the last four octets are left out."""
+    """RFC 7692 section 7.2.1: a message ends in an empty stored block whose last four octets are left out."""
     first = compressed_frame(BINARY, Compressor()(b"context"))
     unfinished = compressed_frame(BINARY, UNFINISHED[name])
     good = compressed_frame(BINARY, b"\x00")
@@ -364,38 +297,6 @@ def test_a_message_may_end_behind_any_block(payload: bytes, chosen: Codec) -> No
         assert (bench.error, bench.sent) == (None, 2)
 
 
-def inflated(start: bytes) -> "zlib._Decompress":
-    stream = zlib.decompressobj(-15)
-    stream.decompress(start)
-    return stream
-
-
-def test_a_stream_whose_state_cannot_be_read_is_copied_and_tells_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    starts = [payload + b"\x00\x00\xff\xff" for payload in UNFINISHED.values()]
-    starts += [EMPTY_TABLES, EMPTY_TABLES[:8], *(Compressor()(message) + b"\x00\x00\xff\xff" for message in MESSAGES)]
-    starts.append(b"\x00\x00\x00\xff\xff")
-    told = set()
-    for start in starts:
-        with contextlib.suppress(zlib.error):
-            stream = inflated(start)
-            states = {
-                state_of(stream).value == inflate_state.BETWEEN_BLOCKS
-                for state_of in (inflate_state.state_of, inflate_state.CopiedState)
-            }
-            assert len(states) == 1, start
-            told |= states
-    assert told == {True, False}
-    assert inflate_state.is_readable()
-    # Not an object of CPython's; smaller than the structure; with something else in its place.
-    with monkeypatch.context() as patch:
-        patch.setattr("sys.implementation.name", "pypy")
-        assert not inflate_state.is_readable()
-    for offset in (1 << 20, -8):
-        with monkeypatch.context() as patch:
-            patch.setattr(inflate_state, "_OFFSET", inflate_state._OFFSET + offset)
-            assert not inflate_state.is_readable()
-
-
 def test_a_distance_beyond_the_context_is_refused(chosen: Codec) -> None:
     compress = Compressor()
     compress(b"never sent " * 20)
@@ -428,14 +329,14 @@ def test_what_cannot_be_compressed_may_be_a_little_longer_on_the_wire(chosen: Co
     assert bench_after([header], chosen, max_message_size=1000).reply == server_close(1009, TOO_BIG)
 
 
-def test_a_bomb_goes_off_as_soon_as_the_limit_is_passed(chosen: Codec) -> None:
+def test_a_compression_bomb_is_refused_as_soon_as_it_passes_the_limit(chosen: Codec) -> None:
     payload = Compressor(level=9)(bytes(64 << 20))
     assert len(payload) < 70_000
     bench = CompressedBench(chosen, max_message_size=1 << 20, hold_limit=1 << 17)
     assert bench.feed(compressed_frame(BINARY, payload)[:5000]) == server_close(1009, TOO_BIG)
 
 
-def test_a_bomb_in_a_long_frame_breaks_off(chosen: Codec) -> None:
+def test_a_compression_bomb_in_a_long_frame_ends_without_a_close_frame(chosen: Codec) -> None:
     payload = Compressor(level=9)(bytes(64 << 20))
     bench = CompressedBench(chosen, max_message_size=8 << 20, hold_limit=1000)
     frame = compressed_frame(BINARY, payload)
@@ -463,7 +364,7 @@ def test_without_an_agreement_the_bit_is_a_violation(chosen: Codec) -> None:
 
 @st.composite
 def compressed_traffic(draw: st.DrawFn) -> bytes:
-    """A client's messages, mostly compressed, in fragments, sometimes with a byte changed, or too few or too many."""
+    """Draw a client's messages: mostly compressed, in fragments, some with a changed, missing or additional byte."""
     compress = Compressor(level=draw(st.sampled_from([0, 1, 9])))
     data = b""
     for _ in range(draw(st.integers(1, 5))):
@@ -497,7 +398,7 @@ def test_compressed_traffic_has_one_outcome_however_it_is_cut_and_on_either_buil
     for chosen in CODECS.values():
         outcome = bench_after(cut(data, cuts), chosen, **limits).outcome()
         if plain.error in (NOT_DEFLATE, NOT_TEXT, TOO_BIG):
-            # Where a piece breaks several rules, the cut decides which of them is found.
+            # Where a piece breaks several rules, the cut decides which of them is reported.
             assert outcome.error in (NOT_DEFLATE, NOT_TEXT, TOO_BIG, "text ends inside a UTF-8 character")
         else:
             assert outcome == plain
@@ -505,7 +406,7 @@ def test_compressed_traffic_has_one_outcome_however_it_is_cut_and_on_either_buil
 
 @st.composite
 def payloads(draw: st.DrawFn) -> bytes:
-    """One compressed message, or what was one, or almost anything."""
+    """Draw one compressed message: whole, or with up to two changes."""
     message = draw(st.one_of(st.binary(max_size=300), st.text(max_size=100).map(str.encode))) * draw(st.integers(1, 4))
     strategy = draw(st.sampled_from([zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY]))
     compress = zlib.compressobj(draw(st.sampled_from([0, 1, 9])), zlib.DEFLATED, -15, 8, strategy)
@@ -525,7 +426,7 @@ def payloads(draw: st.DrawFn) -> bytes:
 
 
 def check_message(payload: bytes) -> None:
-    """Require that both builds take a first message for what the model says it is."""
+    """Require that both codecs judge a first message as the model does."""
     verdict, inflated = judge(payload)
     expected = {"whole": None, "unfinished": CUT_SHORT, "invalid": NOT_DEFLATE}[verdict]
     for chosen in CODECS.values():

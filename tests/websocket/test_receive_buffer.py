@@ -1,4 +1,4 @@
-"""The byte loops, on both builds, against the most naive versions of themselves."""
+"""The loops over bytes (XOR of the mask, UTF-8), with both codecs, compared with naive implementations."""
 
 import pytest
 from hypothesis import given, settings
@@ -54,7 +54,7 @@ def test_the_mask_goes_on_where_it_stopped(offset: int, chosen: Codec) -> None:
 
 
 def naive_state(text: bytes) -> str:
-    """What is true of `text`: it is whole, it may go on, or nothing can make it text."""
+    """Return `whole` for valid text, `begun` for text that ends inside a character, `invalid` for anything else."""
     for ending in (b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x80", b"\x90\x80\x80", b"\x90\x80", b"\xbf\x80"):
         try:
             (text + ending).decode()
