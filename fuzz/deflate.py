@@ -18,7 +18,8 @@ CORPUS = ROOT / "build" / "fuzz-deflate"
 
 sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["wsecho", "tests.shared.deflate_model"]):
-    from tests.websocket.test_inflater import MESSAGES, UNFINISHED, Compressor, check_message, final
+    from tests.shared.compression import MESSAGES, UNFINISHED, Compressor, final
+    from tests.websocket.test_inflater import check_message
 
 
 def main() -> None:

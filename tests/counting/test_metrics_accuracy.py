@@ -16,6 +16,7 @@ import pytest
 import websockets
 
 from tests.conftest import Serve
+from tests.shared.compression import Compressor, compressed_frame, compressed_reply
 from tests.shared.frames import (
     BINARY,
     CLOSE,
@@ -30,7 +31,6 @@ from tests.shared.frames import (
 from tests.shared.processes import children, wait_until
 from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import PATIENCE, RunningServer
-from tests.websocket.test_inflater import Compressor, compressed_frame, compressed_reply
 
 NOT_TEXT = "text is not valid UTF-8"
 UNMASKED = "frame from a client is not masked"

@@ -69,7 +69,7 @@ class Client:
 
 
 class CodecMachine(RuleBasedStateMachine):
-    """One connection after another. `unsent` is written but not sent yet; the client sends it in pieces of any length."""
+    """One connection after another. `unsent` is written but not sent yet; it is sent in pieces of any length."""
 
     @initialize(
         size=st.sampled_from(BUFFER_SIZES),
