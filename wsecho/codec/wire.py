@@ -8,14 +8,14 @@ from typing import Protocol
 
 from wsecho.websocket.echo import CLOSED, OPEN, Echo
 
-# After this many pieces written (a power of two), the connection checks what the pieces that were not sent yet cost.
+# Each time so many pieces were written (a power of two), the connection checks the memory of unsent pieces.
 MANY_PIECES = 512
 # After more frames than this in one read, other connections are served first. This many take about a millisecond, and
 # clients that wait for echoes have far fewer frames in flight.
 MANY_FRAMES = 1024
 
-# The most bytes of one read, unless the rest of a frame is longer: more bytes can be ten thousand frames, which take
-# the Python codec a tenth of a second.
+# The most bytes of one read, unless the rest of a frame is longer. A larger read can bring ten thousand frames, which
+# take the Python codec a tenth of a second.
 _READ_SIZE = 8 << 10
 
 

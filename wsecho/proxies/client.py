@@ -11,8 +11,8 @@ class Client:
     """Finds out the client of a connection, and counts the connection for the client's address.
 
     The peer may be a trusted proxy, which sends requests of many clients. Then each request counts for its own client,
-    while it lasts. `client_key` is what is counted under now, or empty. It must be released, or handed over with the
-    connection.
+    while it lasts. `client_key` is the key that is counted now, empty if none is. It must be released, or handed over
+    with the connection.
     """
 
     __slots__ = (

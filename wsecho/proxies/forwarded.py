@@ -30,7 +30,7 @@ _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """What one proxy reports: the client that connected to it and the scheme, `http` or `https`, or None for each."""
+    """What one proxy reports: the client that connected to it and the scheme, `http` or `https`. Each may be None."""
 
     client: Address | None
     scheme: str | None

@@ -6,7 +6,7 @@ from wsecho.http.addresses import Address, Network, parse_ip, parse_network
 from wsecho.http.request import Request
 from wsecho.proxies.forwarded import X_FORWARDED_FOR, hops
 
-# Every peer is a trusted proxy, and nothing else is: there is exactly one proxy between each client and the server.
+# Every peer is trusted as a proxy, and no other address is: there is exactly one proxy between a client and the server.
 ANY_PEER = "*"
 # The most proxies that are reported for adding no address: a load balancer in a cloud may have many addresses.
 _MAX_REPORTED = 100

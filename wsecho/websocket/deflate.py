@@ -63,7 +63,10 @@ def parse_extensions(header: str) -> list[tuple[str, Parameters]]:
 
 
 def agree(offers: list[tuple[str, Parameters]]) -> Agreement | None:
-    """Return the agreement on the first offer for which both directions can use the same settings; None if none is."""
+    """Return the agreement on the first offer with which both directions can use the same settings.
+
+    None declines all offers.
+    """
     for name, parameters in offers:
         if name == _NAME and (agreement := _agree_on(parameters)):
             return agreement
@@ -71,7 +74,10 @@ def agree(offers: list[tuple[str, Parameters]]) -> Agreement | None:
 
 
 def _agree_on(parameters: Parameters) -> Agreement | None:
-    """Answer one offer (RFC 7692 section 7.1). None declines it, as for unknown, repeated or malformed parameters."""
+    """Answer one offer (RFC 7692 section 7.1).
+
+    None declines it. Section 7 requires that for unknown, repeated and malformed parameters.
+    """
     offered = dict(parameters)
     if len(offered) != len(parameters) or not all(_is_valid(name, value) for name, value in parameters):
         return None

@@ -183,6 +183,7 @@ class Echo:
         payload_received = self.payload_received
         payload_sent = self.payload_sent
         if self.held_size and self.frame_remaining <= received:
+            # Right before the read goes a split header, or the start of a short frame that is complete now.
             self.start -= self.held_size
             self._restore_held(self.start)
             if self.frame_remaining == 0:
@@ -199,7 +200,7 @@ class Echo:
         if self.frame_remaining:
             self._suspend_frame()
         if self.pending_close is not None and not self.forwarding:
-            # This Close frame replaces no input, so it could overwrite input that has not been read yet.
+            # Not before all input has been read: this Close frame replaces no input, so it could overwrite some.
             code, reason = self.pending_close
             self.pending_close = None
             self._put_close(code, reason)
@@ -430,7 +431,7 @@ class Echo:
         return True
 
     def _validate_compressed(self, count: int, end: int) -> bool:
-        """Do the same for `count` bytes of a compressed message, by inflating them."""
+        """Validate `count` bytes of a compressed message, by inflating them; if invalid, fail and return False."""
         ends_message = self.frame_final and count == self.frame_remaining
         if count == 0 and not ends_message:
             return True
@@ -482,7 +483,10 @@ class Echo:
         self.stop = self.frame_start
 
     def _end_unanswered_frame(self) -> None:
-        """Drop the reply, because no frame may follow the server's Close frame (RFC 6455 section 5.5.1)."""
+        """Drop the reply: after its Close frame, the server sends no data and only waits for the peer's Close frame.
+
+        See RFC 6455 section 5.5.1.
+        """
         self.stop = self.frame_start
         if self.frame_opcode == CLOSE:
             self.state = CLOSED

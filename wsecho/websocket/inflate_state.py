@@ -1,9 +1,9 @@
 """Finds out whether a stream that zlib inflates is between two blocks, which Python's zlib module does not report.
 
 zlib reports it in the field `data_type` of its `z_stream` (zlib.h, at `inflate`). In Python's decompression object, the
-`z_stream` follows the object head. The structure is zlib's interface and does not change. This module tests whether it
-is at that place when it is imported. If it is not, a copy of the stream gives the answer, which takes several times as
-long as a short message does.
+`z_stream` follows the object head. The structure is zlib's interface and does not change. When this module is
+imported, it tests whether the structure is at that place. If it is not, a copy of the stream gives the answer, which
+takes several times as long as a short message does.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ _END = b"\x01\x00\x00\xff\xff"
 
 
 class InflateState(Protocol):
-    """The state of one stream. The stream must have been fed before, and must live as long as this object."""
+    """The state of one stream. The stream must have been fed before, and must live at least as long as this object."""
 
     @property
     def value(self) -> int:
@@ -48,7 +48,7 @@ _OFFSET = object.__basicsize__ + _Stream.data_type.offset
 
 
 class CopiedState:
-    """The state where it cannot be read: a copy of the stream accepts a final block only between two blocks."""
+    """The state if `data_type` cannot be read: a copy of the stream accepts a final block only between two blocks."""
 
     def __init__(self, stream: "zlib._Decompress") -> None:
         self._stream = stream

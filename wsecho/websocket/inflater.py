@@ -20,12 +20,12 @@ _REDUCED_CONNECTION_LIMIT = 400_000
 # _TOTAL_LIMIT, a read brings only as much as is inflated in less than a millisecond.
 _READ_SIZE = 16 << 10
 _REDUCED_READ_SIZE = 512
-# As long as all connections together have inflated for fewer nanoseconds, it does not matter in which iteration, and
-# the end of the iteration is not waited for.
+# As long as all connections together have inflated for fewer nanoseconds, it does not matter in which iteration they
+# did, and the end of the iteration is not scheduled.
 _NEGLIGIBLE = 100_000
-# The rate limit of a connection counts bytes. Input that takes longer to inflate than its output explains counts as
-# more bytes, one for every _NANOSECONDS_PER_BYTE. But that is at most _LIMIT_PER_BYTE for each byte of input and
-# _LIMIT_PER_CALL for each call, however long other processes ran in the meantime.
+# The rate limit of a connection counts inflated bytes, none of which takes _NANOSECONDS_PER_BYTE. A call that takes
+# longer than its output explains counts as more bytes: one per _NANOSECONDS_PER_BYTE, but at most _LIMIT_PER_BYTE for
+# each byte of input plus _LIMIT_PER_CALL, however long other processes ran in the meantime.
 _NANOSECONDS_PER_BYTE = 8
 _LIMIT_PER_BYTE = 16
 _LIMIT_PER_CALL = 512
@@ -46,8 +46,8 @@ class InflaterMemory:
 class InflateBudget:
     """How long all connections of a worker have inflated in the current iteration of the event loop.
 
-    `spent` is nanoseconds. `iteration` is a number; iterations in which next to nothing is inflated get none of their
-    own.
+    `spent` is in nanoseconds. `iteration` is the number of the iteration; one in which next to nothing is inflated has
+    the same number as the next.
     """
 
     __slots__ = ("_schedule_end", "clock", "iteration", "spent")
@@ -85,7 +85,7 @@ class InflateBudget:
 class Inflater:
     """Inflates the messages of one connection, a piece at a time. It is made when the first compressed message comes.
 
-    `cost` is what all input has cost, in bytes: what came out of it or, where it took longer, what takes as long.
+    `cost` is the cost of all input so far, in bytes: the inflated bytes, or more if inflating took longer than they do.
     """
 
     __slots__ = (
@@ -114,7 +114,7 @@ class Inflater:
         self._memory = memory
         self._budget = budget
         self._limit_exceeded = limit_exceeded
-        # Nanoseconds that this connection has spent in the iteration of that number; up to when time was measured.
+        # Nanoseconds that this connection has spent in the iteration of that number, and when they were last counted.
         self._iteration = 0
         self._spent = 0
         self._measured_until = 0

@@ -6,8 +6,8 @@
 import ctypes
 from bisect import bisect_left
 
-# Inclusive upper bounds of the histogram of message sizes: 64 B to 64 MiB, by powers of four, so that shifting a number
-# finds the bucket.
+# Inclusive upper bounds of the histogram of message sizes: 64 B to 64 MiB, by powers of four, so that a bucket is
+# found by shifting.
 MESSAGE_SIZE_BOUNDS = tuple(64 << (2 * power) for power in range(11))
 
 

@@ -7,7 +7,8 @@ compiled codec.
 # The longest header of a client frame (RFC 6455 section 5.2). What a connection puts in front of a read is a split
 # header, or the start of a held frame with its header.
 LONGEST_HEADER = 14
-# A reply is never longer than its input, except for one Close frame after the last byte read (RFC 6455 section 5.5).
+# A reply is never longer than its input, except for one Close frame after the last byte read, with at most this many
+# bytes of payload (RFC 6455 section 5.5).
 LONGEST_CONTROL_PAYLOAD = 125
 
 # States of the UTF-8 automaton. Every other state stands for a character of which some bytes are missing.
