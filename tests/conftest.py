@@ -1,4 +1,6 @@
-"""Servers for tests, and the rule that nothing is skipped where nothing may be."""
+"""Fixtures: servers, certificates and collectors; and the rule that no test may be skipped where the whole suite must
+run.
+"""
 
 import os
 import signal
@@ -16,12 +18,13 @@ from tests.shared.server import RunningServer
 
 Serve = Callable[..., RunningServer]
 
-# An example is not wrong because the machine was elsewhere for a fifth of a second, nor are they slow to make.
+# An example is not wrong because it took long on a busy machine or was slow to generate.
 settings.register_profile("without time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("without time")
 
 
-# Whoever runs the tests in the background may have had these ignored, which servers inherit. Handlers they do not.
+# Tests that run in the background may have these signals ignored, which servers would inherit. They do not inherit
+# handlers.
 for number in (signal.SIGHUP, signal.SIGINT):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
@@ -31,7 +34,7 @@ for number in (signal.SIGHUP, signal.SIGINT):
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Turn a skip into a failure where the whole suite must run."""
     report = yield
-    # gcloud is in no package that could be installed here, and figures of one compiler say nothing of another.
+    # No package with gcloud can be installed here, and instruction counts of one compiler say nothing about another.
     may_skip = any(reason in str(report.longrepr) for reason in ("gcloud", "the figures are of"))
     if report.skipped and not may_skip and os.environ.get("WSECHO_TEST_NOTHING_SKIPPED") == "1":
         report.outcome = "failed"
@@ -41,7 +44,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts servers, each with the options given, and requires at the end that none of them complained."""
+    """Starts servers with the given options. At the end it checks that none of them has logged an error."""
     servers: list[RunningServer] = []
 
     def start(*options: str, **settings: Any) -> RunningServer:
@@ -60,19 +63,19 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(scope="session", params=["compiled", "python"])
 def codec_name(request: pytest.FixtureRequest) -> str:
-    """The codecs that everything through the wire is tested on."""
+    """The codecs on which everything through the wire is tested."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def shared_server(codec_name: str) -> Iterator[RunningServer]:
-    """One server a codec for all tests that leave nothing behind."""
+    """One server for each codec, for all tests that leave nothing behind."""
     yield from _server("--codec", codec_name)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[RunningServer]:
-    """One server as it is started by default, for all tests that leave nothing behind."""
+    """One server with default options, for all tests that leave nothing behind."""
     yield from _server()
 
 
@@ -88,7 +91,7 @@ def certificate(authority: Authority) -> Certificate:
 
 @pytest.fixture(scope="module")
 def trusting(authority: Authority) -> ssl.SSLContext:
-    """A client that believes the authority, and checks the server's name."""
+    """A client that trusts the authority and checks the server's name."""
     return authority.client()
 
 

@@ -1,4 +1,7 @@
-"""Every way to start the server, and every way in which that goes wrong."""
+"""The command line: every way to start the server, and every error in that.
+
+Modules: `cli`, `__main__`.
+"""
 
 import ast
 import importlib
@@ -54,7 +57,7 @@ def test_without_what_it_needs_one_line_names_the_ways_to_install(
 ) -> None:
     for name in installed:
         (tmp_path / name).symlink_to(Path(str(importlib.import_module(name).__file__)).parent)
-    # -S: without this environment's packages.
+    # -S: without the packages of this environment.
     result = run("-S", *launcher, "--port", "0", PYTHONPATH=str(tmp_path))
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert result.stderr.startswith("wsecho: No module named ")
@@ -73,7 +76,9 @@ def test_a_library_that_cannot_be_used_with_this_python_says_so_in_one_line(
 
 
 def test_what_an_old_python_reads_it_can_read() -> None:
-    """Nothing newer than its first releases: else it would end in the traceback of a SyntaxError."""
+    """These files contain nothing newer than the first releases of Python 3. Otherwise an old Python would end with a
+    SyntaxError and its traceback.
+    """
     newer = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Match, ast.AsyncFunctionDef)
     for name in ("wsecho.py", "wsecho/__init__.py", "wsecho/__main__.py"):
         nodes = list(ast.walk(ast.parse((ROOT / name).read_text())))
@@ -89,7 +94,7 @@ def imported(node: ast.stmt) -> list[str]:
 
 
 def old_python(folder: Path) -> Path:
-    """Make an interpreter that says it is the last one that is too old."""
+    """Make an interpreter that reports the last version that is too old."""
     (folder / "sitecustomize.py").write_text("import sys\n\nsys.version_info = (3, 10, 99)\n")
     python = folder / "python3.10"
     python.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(folder))} exec {shlex.quote(sys.executable)} "$@"\n')
@@ -134,7 +139,7 @@ def test_without_the_compiled_codec_the_plain_one_serves_and_one_line_says_so(se
 
 
 def test_a_checkout_that_hides_what_was_installed_says_so(serve: Serve, tmp_path: Path) -> None:
-    """`python -m` looks in the folder that it is run in before it looks at what is installed."""
+    """`python -m` searches the current folder before it searches the installed packages."""
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     for folder in ("checkout", "site"):
         shutil.copytree(ROOT / "wsecho", tmp_path / folder / "wsecho", ignore=ignored)
@@ -153,7 +158,7 @@ def test_ctrl_c_during_the_start_is_no_error() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "wsecho", "--port", "0"]
     with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        # When the command has begun to import what serving needs.
+        # Wait until the command has begun to import what serving needs.
         told = next(line for line in process.stderr if "opentelemetry" in line)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
@@ -218,7 +223,7 @@ def test_a_bad_option_is_one_line_and_exit_code_2(
 def test_an_option_without_its_value_is_one_line_and_exit_code_2(
     option: Option, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Else a shell's variable that is not set would open a door, or leave out the encryption."""
+    """Otherwise an unset shell variable could remove a restriction or leave out the encryption."""
     for arguments in ([option.flag], [option.flag, "--public"]):
         assert main(arguments) == 2
         line = capsys.readouterr().err

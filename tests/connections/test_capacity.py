@@ -1,4 +1,7 @@
-"""Capacity: so many connections, the next one is told that the server is full, and a crowd waits without cost."""
+"""A full server: it refuses further clients with an answer, and a crowd that waits to be accepted costs nothing.
+
+Modules: `capacity`, `listener`.
+"""
 
 import threading
 import time
@@ -13,7 +16,7 @@ from tests.faults.patched import counting_accepts
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 
-# How many beyond the limit are listened to at once.
+# The number of connections beyond the limit that the server reads from at once.
 ANSWERED_ABOVE_LIMIT = 64
 
 
@@ -21,7 +24,7 @@ ANSWERED_ABOVE_LIMIT = 64
 def test_a_worker_holds_as_many_connections_as_it_may_and_tells_the_next_one(serve: Serve, workers: int) -> None:
     server = serve("--max-connections", "2", "--workers", str(workers))
     with ExitStack() as stack:
-        # With several workers the system decides who gets which connection.
+        # With several workers, the kernel decides which worker gets a connection.
         admitted, refusal = 0, b""
         while not refusal:
             client = stack.enter_context(RawConnection(server.port))
@@ -36,7 +39,7 @@ def test_a_worker_holds_as_many_connections_as_it_may_and_tells_the_next_one(ser
         assert head.startswith("HTTP/1.1 503 Service Unavailable\r\n")
         assert {"Retry-After: 5", "Connection: close"} <= set(head.split("\r\n"))
         assert body == "the server is full\n"
-        # Those that ask how the server is are answered, and not kept.
+        # Requests for the health of the server are answered, and their connections are closed.
         status, headers, _ = server.get("/health")
         assert status == 200
         if workers == 1:
@@ -74,7 +77,7 @@ def test_a_silent_crowd_before_a_full_server_costs_nothing(serve: Serve, tmp_pat
         began, looked = time.monotonic(), looks.stat().st_size
         bystander.must_be_served(150)
         assert looks.stat().st_size - looked <= 20 * (time.monotonic() - began) + 20
-        # The last ones wait behind it, and are told when it has gone.
+        # The last clients wait until this one has left, and are then refused.
         last = crowd.pop()
         last.send(HANDSHAKE)
         for client in crowd:

@@ -1,7 +1,9 @@
 """permessage-deflate through the wire: three independent clients read back what they compressed themselves.
 
-Each sends 1,000 messages: empty, of one byte, text of several bytes a character, incompressible, repetitive, 1 MiB;
-whole and in fragments; compressed and, where the client can, not compressed in between.
+Each sends 1,000 messages: empty, of one byte, text with several bytes for a character, incompressible, repetitive, 1
+MiB; whole and in fragments; compressed and, where the client can, uncompressed in between.
+
+Modules: `echo_factory`, `websocket_connection`.
 """
 
 import asyncio
@@ -163,7 +165,7 @@ def answer_to(server: RunningServer, offer: str) -> bytes:
 def test_who_writes_with_the_window_it_was_told_or_else_the_largest_reads_it_back(
     shared_server: RunningServer, offer: str
 ) -> None:
-    """Boost.Beast and libwebsockets take the silence of an answer for 15, whatever they have offered."""
+    """Boost.Beast and libwebsockets assume a window of 15 bits if the answer names none, whatever they have offered."""
     text = "".join(f"{number:x} " for number in range(60_000)).encode()
     with RawConnection(shared_server.port) as connection:
         connection.send(handshake_offering(f"permessage-deflate; {offer}"))
@@ -171,7 +173,7 @@ def test_who_writes_with_the_window_it_was_told_or_else_the_largest_reads_it_bac
         while not head.endswith(b"\r\n\r\n"):
             head += connection.receive(1)
         told = re.search(rb"client_max_window_bits=(\d+)", head)
-        # zlib writes no distance beyond 2**8 with what it calls 9 bits.
+        # With what zlib calls 9 bits, it writes no distance beyond 2**8.
         takeover = b"client_no_context_takeover" not in head
         compress = Compressor(bits=max(9, int(told[1])) if told else 15, context_takeover=takeover)
         for payload in (compress(text), compress(text)):
@@ -232,7 +234,7 @@ def test_bombs_leave_memory_flat(serve: Serve, codec_name: str) -> None:
     assert peak_memory(server.pid) - before < 4 << 20
 
 
-# A server that collects no garbage, and tells at its end which of these were left to it.
+# A server without garbage collection. When it ends, it fails if objects of these types are still there.
 UNCOLLECTED = """
 import gc, sys
 gc.disable()

@@ -1,4 +1,4 @@
-"""Turns of the loop: who takes much of one by inflating waits, and a crowd of them gets little room."""
+"""Fair queueing: inflating and request heads get a limited part of each iteration of the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_heads_share_a_turn_for_a_while_and_then_go_on_in_the_order_of_their_com
         assert seen[6:] == ["last"]
         await asyncio.sleep(0)
         assert not heads.must_wait()
-        # Who comes later waits behind those that wait already, though there is time.
+        # A request that comes later waits behind those that wait already, even if there is time left.
         heads.wait(partial(take, "behind all", 0))
         assert heads.must_wait()
 

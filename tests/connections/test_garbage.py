@@ -1,4 +1,7 @@
-"""However a connection ends, it leaves nothing to the garbage collector, which runs rarely."""
+"""However a connection ends, it leaves nothing to the garbage collector, which runs rarely.
+
+Modules: `connection_starter`, `http_connection`, `websocket_connection`, `transports`.
+"""
 
 import json
 import ssl
@@ -18,7 +21,7 @@ from tests.shared.server import PATIENCE, RunningServer
 from tests.shared.tls_clients import first_record
 from tests.websocket.test_inflater import Compressor, compressed_frame
 
-# The collector never runs by itself; `/ready` on the admin port tells the types of what it would have found.
+# The garbage collector never runs by itself. `/ready` on the admin port returns the types of what it would have found.
 TELLING = """
 import gc, json
 from wsecho.routes.health import Health
@@ -42,7 +45,7 @@ Client = Callable[[RunningServer, Authority], None]
 
 
 def reset_at(share: float) -> Client:
-    """Say so much of what TLS begins with, and reset the connection."""
+    """Send this share of a ClientHello and reset the connection."""
 
     def meet(server: RunningServer, authority: Authority) -> None:
         hello = first_record()
@@ -56,7 +59,7 @@ def reset_at(share: float) -> Client:
 
 
 def leaves_at(share: float) -> Client:
-    """The same, but end it in order."""
+    """The same, but close the connection in order."""
 
     def meet(server: RunningServer, authority: Authority) -> None:
         hello = first_record()
@@ -90,7 +93,7 @@ def stuck(server: RunningServer, authority: Authority) -> None:
 
 
 def speaks_tls(change: Callable[[ssl.SSLContext], object], data: bytes = b"") -> Client:
-    """Shake hands as a client that `change` has been done to, say something, and wait for the end."""
+    """Perform a TLS handshake as a client whose context was changed by `change`, send `data`, and wait for the end."""
 
     def meet(server: RunningServer, authority: Authority) -> None:
         context = authority.client()
@@ -103,7 +106,7 @@ def speaks_tls(change: Callable[[ssl.SSLContext], object], data: bytes = b"") ->
 
 
 def with_certificate(data: bytes) -> Client:
-    """Shake hands as a client that the authority knows, say something, and wait for the end."""
+    """Perform a TLS handshake with a certificate of the authority, send `data`, and wait for the end."""
 
     def meet(server: RunningServer, authority: Authority) -> None:
         with RawConnection(server.port, tls=known(authority)) as client:
@@ -114,7 +117,7 @@ def with_certificate(data: bytes) -> Client:
 
 
 def cut(server: RunningServer, authority: Authority) -> None:
-    """Reset a connection that is open, within a message."""
+    """Reset an open connection in the middle of a message."""
     with RawConnection(server.port, tls=known(authority)).open() as client:
         client.send(client_frame(TEXT, b"a") + client_frame(TEXT, b"b")[:3])
         client.receive(3)
@@ -168,7 +171,7 @@ ENDS: dict[str, Client] = {
 
 @pytest.fixture(scope="module", params=["anybody", "known clients"])
 def server(request: pytest.FixtureRequest, authority: Authority, certificate: Certificate) -> Iterator[RunningServer]:
-    """A server for each end in turn, open to anybody or to clients with a certificate of the authority."""
+    """A server for all kinds of ends, open to any client or only to clients with a certificate of the authority."""
     demanded = ["--tls-client-ca", str(authority.certificate)] if request.param == "known clients" else []
     options = ["--handshake-timeout", "1s", "--admin-port", "0", *certificate.options, *demanded]
     running = RunningServer(*options, command=patched(TELLING))
@@ -180,7 +183,7 @@ def server(request: pytest.FixtureRequest, authority: Authority, certificate: Ce
 
 
 def garbage(server: RunningServer) -> Counter[str]:
-    """Return the types of what is unreachable and was not freed."""
+    """Return the types of objects that are unreachable and were not freed."""
     with urllib.request.urlopen(f"http://127.0.0.1:{server.listening['admin_port']}/ready", timeout=PATIENCE) as answer:
         return Counter(json.load(answer))
 

@@ -1,4 +1,4 @@
-"""Plain HTTP on the port: pages, refusals, limits, keep-alive, through real sockets."""
+"""HTTP connections through real sockets: refusals, several requests on one connection, and time limits."""
 
 import contextlib
 import re
@@ -37,7 +37,8 @@ from tests.shared.server import PATIENCE, RunningServer
 def test_a_refusal_is_one_line_and_the_end_of_the_connection(
     server: RunningServer, request_bytes: bytes, status: int
 ) -> None:
-    # A second request behind the refused one must not be answered: a proxy may be tunnelling somebody else's bytes.
+    # A second request behind the refused one must not be answered, because a proxy may be tunnelling another client's
+    # bytes.
     head, _, body = exchange(server, request_bytes + b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"\r\nConnection: close" in head
@@ -100,7 +101,7 @@ GET_HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def is_answered(connection: RawConnection) -> bool:
-    """Ask how the server is, on a connection that stays, and tell whether there is an answer."""
+    """Request the health page on a connection that stays open, and return whether the answer came."""
     connection.send(GET_HEALTH)
     answer = b""
     while not answer.endswith(b"\r\n\r\nok\n") and (more := connection.receive(1)):
@@ -109,7 +110,7 @@ def is_answered(connection: RawConnection) -> bool:
 
 
 def timeouts(server: RunningServer) -> dict[str, float]:
-    """Return how many connections each limit of time has ended, without those that have ended none."""
+    """Return how many connections each time limit has ended, without the limits that have ended none."""
     counted = re.compile(r'websocket_timeouts_total\{limit="(\w+)"\}')
     return {match[1]: count for name, count in server.metrics().items() if (match := counted.match(name)) and count}
 
@@ -123,7 +124,7 @@ def test_a_connection_between_requests_has_a_time_of_its_own(serve: Serve) -> No
 
 
 def test_a_connection_between_requests_may_be_silent_for_longer_than_a_handshake_takes(serve: Serve) -> None:
-    """As balancers need it, which keep connections for a minute or ten, and rely on them."""
+    """Load balancers need this: they keep idle connections for one to ten minutes and rely on them."""
     server = serve("--handshake-timeout", "1500ms")
     with RawConnection(server.port) as idle:
         assert is_answered(idle)
@@ -154,7 +155,7 @@ def test_a_further_request_has_the_time_of_a_handshake_from_its_first_byte_on(se
 def test_who_reads_no_answers_is_not_idle_but_stalls(serve: Serve) -> None:
     server = serve("--stall-timeout", "1s", "--keep-alive-timeout", "1h")
     with RawConnection(server.port, receive_buffer=4096) as connection:
-        # More than the system's buffers take.
+        # More than the buffers of the kernel take.
         connection.send(b"GET /static/client.js HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
         wait_until(lambda: timeouts(server) == {"stall": 1})
 

@@ -1,11 +1,11 @@
-"""What is due when, on a clock that the test turns."""
+"""When a connection gets a ping, and when it was silent, idle, open or fast for too long; the test sets the time."""
 
 from dataclasses import replace
 
 from wsecho.connections.keepalive import Keepalive, Limits
 
 NONE = Limits(ping_interval=0, ping_timeout=0, idle_timeout=0, max_lifetime=0, max_frame_rate=0, max_byte_rate=0)
-MIDDLE = 0.5  # a jitter that changes no ping interval
+MIDDLE = 0.5  # a jitter that does not change a ping interval
 
 
 def check(

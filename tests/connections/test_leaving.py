@@ -1,4 +1,7 @@
-"""A connection that has to go, while a frame of its peer's is being forwarded: it goes in time, and is counted once."""
+"""A connection that must end while a frame of its peer is being forwarded ends in time and is counted once.
+
+Modules: `keepalive`, `registry`, `transports`, `websocket_connection`.
+"""
 
 import contextlib
 import random
@@ -11,7 +14,7 @@ from tests.shared.raw import HANDSHAKE, OFFER, RawConnection
 from tests.shared.server import RunningServer
 from tests.websocket.test_inflater import Compressor, compressed_frame
 
-# Nothing of it can be compressed.
+# Random bytes cannot be compressed.
 PAYLOAD = random.Random(4).randbytes(1 << 20)
 LONG = client_frame(BINARY, PAYLOAD)
 COMPRESSED = compressed_frame(BINARY, Compressor()(PAYLOAD))
@@ -26,9 +29,9 @@ TOO_FAST_COUNT = 'websocket_protocol_errors_total{reason="too_fast"}'
 
 
 def begin(server: RunningServer, handshake: bytes, begun: bytes) -> RawConnection:
-    """Return a connection that has sent a part of a frame, and has read the beginning of its echo."""
+    """Return a connection that has sent a part of a frame and has read the beginning of its echo."""
     connection = RawConnection(server.port)
-    # At once, so that the part is there before any limit of time, however slow this process is.
+    # In one call, so that the part arrives before any time limit ends, however slow this process is.
     connection.send(handshake + begun)
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
@@ -56,7 +59,7 @@ def test_a_limit_of_time_ends_who_stops_in_the_midst_of_a_frame(
     handshake, frame = MESSAGES[message]
     end_of(begin(server, handshake, frame[:BEGUN]))
     seen = server.wait_for_metrics(websocket_active_connections=0)
-    # Many looks would have come upon the same reason in the time of the Close.
+    # While the server waits for the client's Close frame, many checks would have found the same reason again.
     assert seen[IDLE] + seen[LIFETIME] == 1
     assert seen[CLOSE_TIMEOUT] == 0
     assert seen['websocket_closes_total{code="1006",initiator="server"}'] == 1
@@ -66,7 +69,7 @@ def test_a_frame_that_drips_does_not_move_the_deadline(serve: Serve, codec_name:
     server = serve("--codec", codec_name, "--max-lifetime", "400ms", "--close-timeout", "1s")
     dripping = begin(server, HANDSHAKE, LONG[:BEGUN])
     dripped = 0
-    # Each piece is more than who reads at least that fast needs, and comes back before the next one.
+    # Each piece is more than a client must read to count as reading, and its echo comes back before the next piece.
     with dripping, contextlib.suppress(ConnectionError):
         while echoed := dripping.socket.recv(1 << 16):
             dripped += len(echoed)
@@ -100,7 +103,7 @@ def test_a_frame_whose_end_comes_in_time_is_answered_by_the_close(serve: Serve, 
 def test_who_is_too_fast_in_a_long_frame_is_cut_off_and_counted_once(
     serve: Serve, codec_name: str, message: str
 ) -> None:
-    # What is still to come is more than anybody may send at once.
+    # The rest of the frame is longer than the rate limit allows a client to send at once.
     server = serve("--codec", codec_name, "--max-byte-rate", "8KiB", "--close-timeout", "20s")
     handshake, frame = MESSAGES[message]
     end_of(begin(server, handshake, frame[:BEGUN]))
@@ -124,7 +127,7 @@ def test_a_limit_of_time_ends_who_has_a_loan(serve: Serve) -> None:
     server = serve("--idle-timeout", "4s", "--close-timeout", "1s", "--receive-buffer-size", "64KiB")
     frame = client_frame(BINARY, bytes(12 << 20))
     borrowing = RawConnection(server.port).open()
-    # More than is kept without a loan; none of its echo is read.
+    # More than the server keeps without a loan. The client reads none of its echo.
     borrowing.send(frame[: 10 << 20])
     assert len(end_of(borrowing)) < len(frame)
     seen = server.wait_for_metrics(websocket_active_connections=0)

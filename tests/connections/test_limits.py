@@ -1,4 +1,7 @@
-"""Limits of time, rate and size on open WebSockets, each through the wire: what the client sees, what is counted."""
+"""Limits of time, rate and size on WebSockets through the wire: what the client sees and what is counted.
+
+Modules: `keepalive`, `fair_queues`, `sweep`, `websocket_connection`.
+"""
 
 import contextlib
 import resource
@@ -19,7 +22,7 @@ TOO_MANY_FRAGMENTS = "message has more fragments than the limit"
 
 
 def test_a_silent_client_is_pinged_and_stays_as_long_as_it_answers(serve: Serve) -> None:
-    # Whoever has not answered a ping gets no second one, however long it may take.
+    # A client that has not answered a ping gets no second one, however long the answer takes.
     server = serve("--ping-interval", "200ms", "--ping-timeout", "10s")
     with RawConnection(server.port) as client:
         client.open()
@@ -43,7 +46,8 @@ def test_the_payload_of_a_ping_tells_nothing(serve: Serve) -> None:
                 assert client.receive(2) == bytes((0x80 | PING, 8))
                 payloads.append(client.receive(8))
                 client.send(client_frame(PONG, payloads[-1]))
-    # A clock, a counter, or one start for all would have these in common, or in order.
+    # If the payload contained a clock, a counter, or one start value for all connections, payloads would share their
+    # first byte or would be in order.
     assert len({payload[0] for payload in payloads}) > 4
     assert payloads != sorted(payloads)
     assert len(set(payloads)) == 16
@@ -77,11 +81,11 @@ def test_no_ping_lands_inside_a_frame_that_is_passed_on(serve: Serve) -> None:
     payload = bytes(range(256)) * 400
     frame = client_frame(BINARY, payload)
     with RawConnection(server.port) as client:
-        # At once: before the frame there may be a ping.
+        # In one call: a ping may come before the frame.
         client.send(HANDSHAKE + frame[:60_000])
         assert client.receive(len(SWITCHED)) == SWITCHED
         reply = client.receive(50_000)
-        # Several intervals, in which the rest of what was sent comes and nothing else.
+        # During several ping intervals, the rest of the frame arrives and nothing else.
         sweeps = server.metrics()["wsecho_event_loop_lag_seconds_count"]
         wait_until(lambda: server.metrics()["wsecho_event_loop_lag_seconds_count"] >= sweeps + 8)
         client.send(frame[60_000:])
@@ -114,9 +118,9 @@ def test_a_connection_has_a_maximum_age(serve: Serve) -> None:
 
 @pytest.mark.parametrize("option", ["--max-frame-rate", "--max-byte-rate"])
 def test_a_client_that_is_too_fast_for_too_long_is_sent_away(serve: Serve, option: str) -> None:
-    # The client answers no Close, and need not be waited for.
+    # The client does not answer the Close frame, and the server need not wait for it.
     server = serve(option, "100" if option == "--max-frame-rate" else "800", "--close-timeout", "1s")
-    within = client_frame(PING, b"") * 500  # five seconds' worth of pings, of 4,000 bytes less a few
+    within = client_frame(PING, b"") * 500  # the pings of five seconds; 4,000 bytes minus a few
     with RawConnection(server.port) as client:
         client.open()
         client.send(within)
@@ -159,14 +163,15 @@ def test_what_waits_for_its_turn_behind_a_handshake_comes_back_whole_and_in_orde
         assert client.receive(len(expected)) == expected
 
 
-# A server on which no turn comes, once one has to be waited for: what was read by then was read in one.
+# A server in which no connection that has to wait is ever served again: everything that was read until then was read in
+# one iteration of the event loop.
 TURNLESS = "from wsecho.connections import fair_queues; fair_queues.InflateQueue.wait = lambda self, go_on: None"
-# One on whose clock a millisecond passes from each look to the next.
+# A server whose clock advances by a millisecond each time that it is read.
 SLOW = "from itertools import count; fair_queues.monotonic_ns = count(0, 1_000_000).__next__"
 
 
 def look_twice(server: RunningServer, metric: str, least: int) -> float:
-    """Return what a metric comes to, `least` or more; require that it does not grow while others are served."""
+    """Return the value of a metric once it is `least` or more. Check that it does not grow while others are served."""
     wait_until(lambda: server.metrics()[metric] >= least)
     seen = server.metrics()[metric]
     with RawConnection(server.port).open() as other:
@@ -190,8 +195,8 @@ def test_of_many_frames_no_more_than_one_read_is_taken_in_a_turn(
         with contextlib.suppress(BlockingIOError):
             client.socket.send(flood)
         received = look_twice(server, 'websocket_frames_received_total{opcode="continuation"}', 1024)
-        # It can take two: the first one may have come in parts of fewer frames. The plain codec, which takes some
-        # microseconds for each of them, reads less at once.
+        # There can be two reads, because the first one may have returned fewer frames. The Python codec needs some
+        # microseconds for each frame and reads less at once.
         assert received <= 2 * (8 << 10 if codec_name == "python" else 60 << 10) // 6
 
 
@@ -203,7 +208,7 @@ def test_of_what_takes_long_to_inflate_to_nothing_little_is_read_in_a_turn(serve
         client.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             client.socket.send(compressed_frame(BINARY, EMPTY_TABLES * 20_000))
-        # Three reads of a millisecond each, or more of them that were shorter.
+        # Three reads of a millisecond each, or more reads that were shorter.
         assert look_twice(server, "websocket_compressed_bytes_total", 1) <= 3 * (16 << 10)
         assert server.metrics()["websocket_inflated_bytes_total"] == 0
 
@@ -228,7 +233,7 @@ def test_who_waits_for_its_turn_is_not_silent(serve: Serve) -> None:
     with RawConnection(server.port) as waiting:
         waiting.send(OFFER + compressed_frame(BINARY, Compressor()(bytes(3 << 20))))
         server.wait_for_metrics(websocket_inflated_bytes_total=3 << 20)
-        # Who came later, and really is silent, is cut off first.
+        # The client that connected later and is really silent is cut off first.
         for count in (1, 2):
             with RawConnection(server.port).open() as silent:
                 silent.receive_all()
@@ -265,7 +270,7 @@ def test_a_crowd_of_bombs_holds_up_neither_the_sweep_nor_the_end(serve: Serve) -
             assert slow.receive_all().startswith(b"HTTP/1.1 408 ")
             before = used_seconds(server.pid) + used_by_ended_children()
             assert server.stop() == 0
-            # Processor time: how long that takes is the machine's business.
+            # Processor time, because the elapsed time depends on the load of the machine.
             assert used_by_ended_children() - before < 6
         finally:
             stopped.set()
@@ -274,7 +279,7 @@ def test_a_crowd_of_bombs_holds_up_neither_the_sweep_nor_the_end(serve: Serve) -
 
 
 def used_by_ended_children() -> float:
-    """Return the processor time of all processes that we have started and seen the end of."""
+    """Return the processor time of all processes that this process has started and that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -1,4 +1,7 @@
-"""The lender, on a clock that the test turns: who gets room, and who loses it to others."""
+"""Loans (memory for clients that write a long message before they read its echo): who gets one and who loses it.
+
+The first tests use a fake event loop whose time the test sets. The last ones use a server.
+"""
 
 import random
 import threading
@@ -28,7 +31,7 @@ MIB = 1 << 20
 
 
 class Loop:
-    """Calls back when the test lets time pass."""
+    """A fake event loop. It runs callbacks when the test advances the time."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -55,7 +58,7 @@ class Loop:
 
 
 class Client:
-    """A connection in the midst of its first message, which has sent more than is kept without a loan."""
+    """A connection in the middle of its first message that has sent more than the server keeps without a loan."""
 
     def __init__(self, loans: Loans, unsent: int = 1000) -> None:
         self._loans = loans
@@ -71,7 +74,7 @@ class Client:
 
     def send(self, size: int) -> None:
         if self.held() >= self.room:
-            return  # it is not read from
+            return  # the server does not read from it
         self.arrived += size
         self.waiting += size
         if self.held() >= self.room:
@@ -143,12 +146,12 @@ def test_a_loan_in_use_gives_time_and_one_that_drips_does_not(loop: Loop) -> Non
     assert (busy.given_time, dripping.given_time) == (1, 1)
     for _ in range(60):
         busy.send(20 << 10)
-        # In the end enough, but not in so much time.
+        # Enough in the end, but not in so much time.
         dripping.send(4 << 10)
         loop.run(1)
     assert busy.given_time >= 10
     assert dripping.given_time == 1
-    # Nobody else needs its room.
+    # No other client needs the room.
     assert dripping.room > 0
 
 
@@ -172,7 +175,7 @@ def test_room_that_is_not_used_is_taken_back_where_somebody_needs_it(loop: Loop)
 
 def test_room_goes_from_who_is_slowest_to_who_needs_it(loop: Loop) -> None:
     loans = lender(loop, 64 * MIB)
-    # Each sends fast enough for its loan to be in use.
+    # Each client sends fast enough for its loan to count as used.
     slow = [Client(loans) for _ in range(16)]
     for _ in range(60):
         loop.run(0.25)
@@ -187,7 +190,7 @@ def test_room_goes_from_who_is_slowest_to_who_needs_it(loop: Loop) -> None:
         for client in slow:
             client.send(6 << 10)
     assert honest.waiting >= 20 * MIB
-    # What they have sent is theirs.
+    # They keep the room for what they have sent.
     assert not any(client.is_cut for client in slow)
 
 
@@ -198,7 +201,7 @@ def test_a_loan_in_use_has_an_end_where_somebody_needs_it(loop: Loop) -> None:
     def go_on() -> None:
         for client, size in ((slow, 40 << 10), (slower, 20 << 10)):
             client.take(size)
-            # Never as much as there is room for: it asks for no more.
+            # The client never fills the room that it has, so it asks for no more.
             client.send(size - 1000)
         loop.run(1)
 
@@ -230,7 +233,7 @@ def test_who_fills_a_loan_and_does_not_read_loses_it_to_who_needs_it(loop: Loop)
         for client in greedy:
             client.fill()
     assert sum(client.room for client in greedy) == 16 * MIB
-    # Reading some of it now and then is not giving it back.
+    # Reading a little now and then does not count as paying the loan back.
     honest = Client(loans)
     for _ in range(40):
         for client in greedy:
@@ -251,14 +254,14 @@ def test_who_gives_back_what_was_lent_keeps_it_until_then(loop: Loop) -> None:
     loop.run(1)
     reading.fill()
     assert reading.waiting == 8 * MIB
-    # Its message has come to its end.
+    # The client's message is complete.
     reading.message = None
     waiting = Client(loans)
     while reading.waiting > 4 * MIB:
         reading.take(100 << 10)
         loop.run(1)
     assert not reading.is_cut
-    # What it has read is free, while the rest still counts.
+    # The room for what the client has read is free again, while the rest still counts.
     assert 0 < waiting.room <= 8 * MIB - reading.waiting
 
 
@@ -319,7 +322,7 @@ def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str)
         thread.join(PATIENCE)
     server.wait_for_metrics(websocket_active_connections=0)
     assert peak_memory(server.pid) - before < 24 << 20
-    # What was lent has come back: the next one in need gets it.
+    # The server has got the lent memory back, so the next client that needs a loan gets it.
     needy = long_client_frame(BINARY, bytes(20 << 20))
     with RawConnection(server.port).open() as client:
         client.send(needy)
@@ -337,7 +340,7 @@ def test_who_drips_into_a_loan_keeps_none_from_who_needs_it(serve: Serve) -> Non
         with RawConnection(server.port, receive_buffer=4096).open() as client, suppress(OSError):
             client.socket.settimeout(0.5)
             sent = 0
-            # As much as gets a loan, then a byte now and then.
+            # Send enough to get a loan, then one byte now and then.
             while not stopped.is_set():
                 with suppress(TimeoutError):
                     sent += client.socket.send(message[sent : sent + (1 << 16 if sent < 6 << 20 else 1)])
@@ -348,12 +351,12 @@ def test_who_drips_into_a_loan_keeps_none_from_who_needs_it(serve: Serve) -> Non
         attacker.start()
     try:
         with RawConnection(server.port).open() as client:
-            # Once all loans are taken.
+            # Wait until all loans are taken.
             wait_until(lambda: server.metrics()["websocket_backpressure_seconds_total"] >= 8)
             client.send(needy)
             assert client.receive(10) == server_frame(BINARY, bytes(20 << 20))[:10]
             assert client.receive(20 << 20) == bytes(20 << 20)
-        # They have read nothing, and are cut off all the same.
+        # The attackers have read nothing and are cut off as well.
         server.wait_for_metrics(websocket_active_connections=0)
     finally:
         stopped.set()

@@ -1,4 +1,7 @@
-"""The peers' time, without a clock: deadlines, and what moves them."""
+"""Deadlines of connections and what moves them, and how the connections of a worker are drained; without a real clock.
+
+Modules: `registry`, `internal_errors`.
+"""
 
 import asyncio
 
@@ -9,7 +12,7 @@ from wsecho.connections.registry import LEAST_RATE, Connections
 
 
 class Peer:
-    """A connection whose peer reads as the test says."""
+    """A connection whose peer reads when the test says so."""
 
     def __init__(self, unsent: int = 0) -> None:
         self.waiting = self.written = unsent
@@ -209,7 +212,7 @@ def test_who_cannot_be_cut_off_holds_up_no_end(connections: Connections) -> None
             raise MemoryError
 
     class Deaf(Peer):
-        """Is cut off, but its end is never reported."""
+        """A connection that is cut off, but whose end is never reported."""
 
     async def drain() -> list[object]:
         errors: list[object] = []

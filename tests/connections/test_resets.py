@@ -1,4 +1,7 @@
-"""Peers that reset their connection at every possible moment leave nothing behind and stop nothing."""
+"""Peers that reset their connection at any moment leave nothing behind and delay no other connection's deadline.
+
+Modules: `http_connection`, `transports`, `websocket_connection`.
+"""
 
 import contextlib
 
@@ -33,7 +36,7 @@ def test_a_reset_behind_anything_ends_the_connection(serve: Serve, codec_name: s
             client.reset()
     seen = server.wait_for_metrics(websocket_active_connections=0)
     assert seen["websocket_messages_received_total"] == seen["websocket_messages_sent_total"]
-    # One more than before may be the connection of the last look at the metrics.
+    # One file descriptor more may be the connection of the last scrape.
     wait_until(lambda: descriptors(server.pid) <= before + 1)
 
 
@@ -42,11 +45,11 @@ def test_resets_in_the_middle_of_requests_and_answers_stop_no_deadline(serve: Se
     for _ in range(8):
         clients = []
         for _ in range(40):
-            # Each at once: who has said nothing when its time is over gets no 408.
+            # Each sends immediately: a client that has sent nothing when its time is over gets no 408.
             clients.append(RawConnection(server.port))
             clients[-1].send(b"GET / HT")
         for client in clients:
-            # The first byte of the 408, right behind which the reset comes; a late one may find that it was cut off.
+            # The first byte of the 408; the reset follows right after it. A late client may find that it was cut off.
             with contextlib.suppress(ConnectionError):
                 client.receive(1)
             client.reset()

@@ -1,7 +1,10 @@
-"""Request smuggling and its kin, through the wire: an attack, an innocent request behind it, exactly the right answers.
+"""Request smuggling and related attacks through the wire: an attack, an innocent request behind it, and the right
+answers.
 
-Whatever a proxy in front takes for the end of a request, we must not take something else for it. So what is ambiguous
-is refused, a refusal ends the connection, and what stands behind it is never answered.
+The server must not disagree with a proxy in front of it about where a request ends. It therefore refuses what is
+ambiguous, closes the connection after a refusal, and never answers what follows it.
+
+Modules: `http_connection`.
 """
 
 import re
@@ -14,14 +17,14 @@ from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import RunningServer
 from wsecho.http.http1 import MAX_FIELDS, MAX_FIELDS_SIZE, MAX_REQUEST_LINE
 
-# Behind an attack; it ends the connection where it is legitimate to answer it.
+# Sent behind an attack. It ends the connection where the server may answer it.
 INNOCENT = b"GET /health HTTP/1.1\r\nHost: innocent\r\nConnection: close\r\n\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One response; `close` tells that it announced the end of the connection."""
+    """One response; `close` is true if it announced the end of the connection."""
 
     status: int
     close: bool
@@ -29,7 +32,7 @@ class Answer:
 
 
 def answers(data: bytes) -> list[Answer]:
-    """Read everything a server sent as responses, by their Content-Length and nothing else."""
+    """Split everything that a server sent into responses, by their Content-Length alone."""
     found = []
     while data:
         head, end, data = data.partition(b"\r\n\r\n")
@@ -44,14 +47,14 @@ def answers(data: bytes) -> list[Answer]:
 
 
 def drip(connection: RawConnection, data: bytes) -> None:
-    """Send `data` one byte a segment."""
+    """Send `data` in segments of one byte."""
     connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for index in range(len(data)):
         connection.send(data[index : index + 1])
 
 
 def exchange(server: RunningServer, data: bytes, *, dripping: bool = False) -> bytes:
-    """Send `data` and return everything up to the end of the connection, which must be the server's doing."""
+    """Send `data` and return everything until the server ends the connection."""
     with RawConnection(server.port) as connection:
         if dripping:
             drip(connection, data)
@@ -61,12 +64,14 @@ def exchange(server: RunningServer, data: bytes, *, dripping: bool = False) -> b
 
 
 def get(*fields: bytes, line: bytes = b"GET /health HTTP/1.1", host: bytes = b"Host: a\r\n") -> bytes:
-    """A request with fields added and parts replaced."""
+    """Return a request with additional fields and replaced parts."""
     return line + b"\r\n" + host + b"".join(field + b"\r\n" for field in fields) + b"\r\n"
 
 
 def upgrade(*fields: bytes, **changes: bytes) -> bytes:
-    """A handshake with fields added, and fields (`_` stands for `-`) given another value or none."""
+    """Return a handshake with additional fields, and with fields (`_` stands for `-`) that have another value or are
+    missing.
+    """
     request = HANDSHAKE
     for name, value in changes.items():
         line = rb"(?i)\r\n(%b):[^\r]*" % name.replace("_", "-").encode()
@@ -78,9 +83,10 @@ def upgrade(*fields: bytes, **changes: bytes) -> bytes:
 CHUNKED = b"Transfer-Encoding: chunked"
 CHUNKS = b"0\r\n\r\n"
 
-# Reference, attack, status of the only answer: the connection is closed behind it, and the innocent request unheard.
+# Reference, attack, status of the only answer: the server closes the connection after it, and does not answer the
+# innocent request.
 REFUSED = (
-    # Two lengths, or none that is one.
+    # Two lengths, or a length that is not a number.
     (
         "CVE-2019-16789: TE with a leading vertical tab",
         get(b"Content-Length: 5", b"Transfer-Encoding: \x0bchunked"),
@@ -136,7 +142,7 @@ REFUSED = (
     ("RFC 9112 5.2: line of spaces only", get(b"X: y", b" "), 400),
     ("RFC 9110 5.5: NUL in a value", get(b"X: y\x00Content-Length: 5"), 400),
     ("RFC 9110 5.5: control character in a value", get(b"X: \x01"), 400),
-    # Bodies, which nothing here takes.
+    # Bodies, which the server accepts nowhere.
     ("RFC 9112 6.3: body of a GET", get(b"Content-Length: %d" % len(INNOCENT)), 400),
     ("CVE-2025-43859: garbage behind a chunk", get(CHUNKED) + b"5\r\nhelloXX0\r\n\r\n", 400),
     ("RFC 9112 7.1.1: chunk extension", get(CHUNKED) + b"0;a=b\r\n\r\n", 400),
@@ -148,7 +154,7 @@ REFUSED = (
     ("RFC 9110 9.3: body of a POST to a page", get(CHUNKED, line=b"POST /health HTTP/1.1") + CHUNKS, 405),
     ("RFC 9110 9.3: body of a POST to nowhere", get(CHUNKED, line=b"POST /nowhere HTTP/1.1") + CHUNKS, 405),
     ("RFC 9110 10.1.1: Expect with a body", get(b"Expect: 100-continue", b"Content-Length: 5"), 400),
-    # Hosts.
+    # Host fields.
     ("CVE-2026-34525: two Hosts", get(b"Host: b"), 400),
     ("CVE-2026-34525: two equal Hosts", get(b"Host: a"), 400),
     ("RFC 9112 3.2: no Host", get(host=b""), 400),
@@ -176,7 +182,7 @@ REFUSED = (
     ("RFC 9112 3.2.3: CONNECT with a URL", get(line=b"CONNECT http://a/health HTTP/1.1"), 405),
     ("RFC 9110 9.1: unknown method", get(line=b"BREW /health HTTP/1.1"), 400),
     ("RFC 9110 9.1: method in lower case", get(line=b"get /health HTTP/1.1"), 400),
-    # Handshakes: a proxy may be tunnelling already, whatever we answer.
+    # Handshakes: a proxy may be tunnelling already, whatever the server answers.
     ("CVE-2026-69243: handshake with a body", upgrade(b"Content-Length: 5") + b"hello", 400),
     ("CVE-2026-69243: handshake with chunks", upgrade(CHUNKED) + CHUNKS, 400),
     ("websocket-smuggle: unsupported version", upgrade(Sec_WebSocket_Version=b"1337"), 426),
@@ -196,7 +202,7 @@ REFUSED = (
     ("CVE-2021-32640: 30 KB of list elements", get(b"Connection: " + b"a, " * 5000, b"Upgrade: " + b" ," * 7000), 431),
 )
 
-# Reference, first request, status of its answer; the innocent one behind it is answered too, once.
+# Reference, first request, status of its answer. The innocent request behind it is also answered, once.
 ANSWERED = (
     ("CVE-2023-46137: pipelining", HEALTH, 200),
     ("RFC 9112 2.2: empty line before the request line", b"\r\n" + HEALTH, 200),
@@ -214,7 +220,7 @@ ANSWERED = (
     ("RFC 9110 9.3.8: TRACE is not reflected", get(b"X: secret", line=b"TRACE /health HTTP/1.1"), 405),
 )
 
-# Reference and first request that is answered with 200 and asks to be the last.
+# Reference, and a first request that is answered with 200 and asks to be the last one.
 LAST = (
     ("RFC 9112 9.6: close", get(b"Connection: close")),
     ("RFC 9112 9.6: close in a list", get(b"Connection: keep-alive, ClOsE")),
@@ -256,7 +262,7 @@ def test_nothing_behind_a_last_request_is_answered(server: RunningServer, first:
 
 
 def test_what_follows_a_handshake_is_frames_and_no_request(server: RunningServer) -> None:
-    # RFC 6455 section 5.2: "G" for a first byte is RSV1 and opcode 7.
+    # RFC 6455 section 5.2: the first byte "G" means RSV1 and opcode 7.
     answer = exchange(server, HANDSHAKE + INNOCENT)
     assert answer.startswith(SWITCHED)
     assert answer[len(SWITCHED) :][:1] == b"\x88"
@@ -270,7 +276,8 @@ def test_frames_behind_a_refused_handshake_are_not_echoed(server: RunningServer)
 
 
 def test_a_request_cut_off_by_the_client_is_not_answered(server: RunningServer) -> None:
-    # RFC 9112 section 8: an incomplete request. Had it been executed, a proxy's timeout would be a request of its own.
+    # RFC 9112 section 8: an incomplete request. If the server executed it, the timeout of a proxy would become a
+    # request.
     with RawConnection(server.port) as connection:
         connection.send(HEALTH + HEALTH[:-1])
         connection.half_close()
@@ -278,7 +285,9 @@ def test_a_request_cut_off_by_the_client_is_not_answered(server: RunningServer) 
 
 
 def sized(*, line: int = 20, fields: int = 1, size: int = 7) -> bytes:
-    """A request to nowhere whose request line has `line` bytes, with `fields` fields of `size` bytes in all."""
+    """Return a request for an unknown path whose request line has `line` bytes, with `fields` fields of `size` bytes in
+    all.
+    """
     names = [b"Host: a", *(b"X%d: y" % number for number in range(fields - 1))]
     names[-1] += b"z" * (size - sum(map(len, names)))
     return b"\r\n".join((b"GET /" + b"p" * (line - 14) + b" HTTP/1.1", *names, b"", b""))
@@ -297,7 +306,7 @@ def sized(*, line: int = 20, fields: int = 1, size: int = 7) -> bytes:
 def test_the_limits_hold_in_segments_of_one_byte(
     server: RunningServer, status: int, limits: dict[str, int], over: int
 ) -> None:
-    # CVE-2026-54277: a limit that was skipped when a line came in segments.
+    # CVE-2026-54277: a limit that was skipped when a line arrived in several segments.
     (name, limit), *_ = limits.items()
     sizes = {"size": 2000} if name == "fields" else {}
     found = answers(exchange(server, sized(**sizes, **{name: limit + over}) + INNOCENT, dripping=True))

@@ -1,4 +1,7 @@
-"""The check of all deadlines, once a second."""
+"""The sweep, which checks all deadlines once a second: it lets other work run in between and survives errors.
+
+Modules: `sweep`, `internal_errors`.
+"""
 
 import asyncio
 from types import SimpleNamespace
@@ -37,7 +40,7 @@ def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
 
 
 def test_a_sweep_survives_whatever_fails_in_it() -> None:
-    """Its parts, a connection's look, and even the end of that."""
+    """Errors in a part of the sweep, in the check of a connection, and in what handles such an error."""
 
     async def looks() -> tuple[list[str], list[str]]:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""When each connection is to be checked."""
+"""Timers: at which sweep each connection is due; the test sets the time."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ def test_the_schedule_yields_each_at_the_first_sweep_after_its_time() -> None:
     assert timers.due(101.9) == []
     assert timers.due(102.0) == [soon]
     timers.put(later, 104.2)
-    # A sweep that comes late finds what several should have.
+    # A late sweep finds the connections of all sweeps that were missed.
     assert timers.due(120.0) == [later]
     assert (later.sweep, gone.sweep) == (None, None)
 
 
 def test_the_schedule_loses_nobody_where_memory_ends() -> None:
     class Failing(dict[int, set[Timed]]):
-        """Ends after the first sweep was looked up."""
+        """Raises MemoryError once, after the first sweep was looked up."""
 
         failed = False
 

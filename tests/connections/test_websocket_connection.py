@@ -1,4 +1,7 @@
-"""WebSockets through the wire, on both codecs, with independent clients and with raw sockets."""
+"""WebSockets through the wire, on both codecs, with independent clients and with raw sockets.
+
+Modules: `websocket_connection`, `echo_factory`, `transports`.
+"""
 
 import asyncio
 import hashlib
@@ -221,7 +224,7 @@ def test_a_long_text_that_turns_bad_in_its_middle_is_cut_off(shared_server: Runn
         connection.send(frame[:100_000])
         assert connection.receive(50_000) == server_frame(TEXT, b"x" * 300_101)[:50_000]
         connection.send(frame[100_000:])
-        # Neither the rest of the frame nor a Close can follow: all that is left is to end the connection.
+        # Neither the rest of the frame nor a Close frame can follow, so the server ends the connection.
         remaining = connection.receive_all()
         assert remaining == b"x" * len(remaining)
         assert len(remaining) < 250_000
@@ -255,7 +258,7 @@ def test_a_client_that_does_not_read_is_not_read_from(serve: Serve, codec_name: 
 
 @pytest.mark.parametrize("size", [1000, 60_000])
 def test_a_client_that_only_writes_gets_little_memory_and_not_for_long(serve: Serve, size: int) -> None:
-    """Message after message, none read: a loan is made for one message, not for all that follow."""
+    """Many messages, none of them read: a loan is made for one message, not for all that follow."""
     server = serve("--stall-timeout", "2s")
     before = resident_memory(server.pid)
     with RawConnection(server.port).open() as greedy, pytest.raises(ConnectionError):
@@ -289,7 +292,7 @@ def test_a_client_that_reads_late_gets_every_byte(serve: Serve, codec_name: str)
 
 
 def test_single_bytes_that_wait_are_few(serve: Serve, codec_name: str) -> None:
-    # Fewer than would be allowed otherwise, so as to be there soon.
+    # A lower limit than the server's own, so that the test reaches it soon.
     change = (
         "from wsecho.codec import wire; from wsecho.connections import websocket_connection; wire.MANY_PIECES = 16\n"
     )
@@ -299,7 +302,7 @@ def test_single_bytes_that_wait_are_few(serve: Serve, codec_name: str) -> None:
     with RawConnection(server.port, receive_buffer=4096).open() as lazy:
         frame = long_client_frame(BINARY, bytes(60 << 20))
         lazy.send(frame[: 12 << 20])
-        # Now its echoes wait. Each byte is read by itself, and never brings what waits near the limit.
+        # Now echoes wait. Each byte is read alone, and the waiting bytes never come near the write buffer limit.
         with suppress(ConnectionError):
             for _ in range(2000):
                 lazy.send(b"x")
@@ -311,7 +314,7 @@ def test_single_bytes_that_wait_are_few(serve: Serve, codec_name: str) -> None:
 
 def test_100_connections_of_16_mib_each_at_once_come_back_intact_in_flat_memory(serve: Serve, codec_name: str) -> None:
     size, count = (16 << 20, 100) if codec_name == "compiled" else (2 << 20, 30)
-    # Without loans, which a client that is slow for seconds on end could get: memory is the matter here, not speed.
+    # Without loans, which a client that is slow for some seconds could get. This test measures memory, not speed.
     server = serve("--codec", codec_name, "--loan-limit", "0")
     payload = random.Random(2).randbytes(size)
     frame = long_client_frame(BINARY, payload)
@@ -394,5 +397,5 @@ def test_clients_that_never_answer_do_not_delay_a_stop(serve: Serve, codec_name:
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
         assert deaf.receive(2) == server_close(1001, "server is shutting down")[:2]
-        # The silent one counts too, unless the signal came before its first bytes.
+        # The silent connection counts as well, unless the signal came before its first bytes.
         assert server.wait_for_log("stopped")["cut_off"] in (1, 2)

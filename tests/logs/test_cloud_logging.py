@@ -1,4 +1,4 @@
-"""Fields for Google Cloud."""
+"""Fields that Google Cloud reads from log lines: the message, and the trace of the request."""
 
 import json
 from typing import Any
@@ -14,9 +14,6 @@ from wsecho.http.request import Request
 from wsecho.logs.cloud_logging import CloudRun
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7"
-
-
-# Cloud Run
 
 
 def test_on_cloud_run_a_connections_lines_belong_to_its_trace(serve: Serve) -> None:

@@ -1,4 +1,4 @@
-"""Fields of log lines."""
+"""Fields of log lines: any value becomes short, printable text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How many log lines of one kind are written."""
+"""How many log lines of one kind are written in a second, and how the suppressed ones are counted."""
 
 from tests.conftest import Serve
 from tests.shared.clients import BAD_HANDSHAKE, refused
@@ -16,7 +16,8 @@ def test_a_thousand_bad_handshakes_are_few_lines_and_a_number(serve: Serve) -> N
     left_out = with_event("log lines suppressed", lines)
     assert len(told) + sum(line["lines"] for line in left_out) == 1000
     assert {(line["of"], line["severity"]) for line in left_out} == {("handshake refused", "INFO")}
-    # A window of ten for each line that tells of the others, and at both ends one that had none left out.
+    # At most one window of lines for each line that reports suppressed ones, plus one at the start and one at the end
+    # of the log in which nothing was suppressed.
     assert len(told) <= MAX_LINES * (len(left_out) + 2)
     assert len(lines) < 500
 
@@ -31,16 +32,13 @@ def test_what_was_left_out_is_said_while_the_server_runs(serve: Serve) -> None:
         connection.socket.close()
 
 
-# How often
-
-
 def test_ten_of_a_kind_pass_within_a_second_and_the_others_are_counted() -> None:
     limits = LogLimits()
     assert [limits.admits("info", "a", 5.0) for _ in range(MAX_LINES + 3)] == [True] * MAX_LINES + [False] * 3
     assert limits.admits("info", "b", 5.0)
     assert limits.admits("error", "a", 5.0)
     assert limits.take_suppressed(5.0 + SECONDS - 0.01) == []
-    # A second later ten more pass, told or not.
+    # After one second another ten lines pass, whether or not the suppressed ones were taken.
     assert [limits.admits("info", "a", 5.0 + SECONDS) for _ in range(MAX_LINES + 1)] == [True] * MAX_LINES + [False]
     assert limits.take_suppressed(5.0 + SECONDS) == [("info", "a", 4)]
     assert limits.take_suppressed(9.0) == []

@@ -1,4 +1,4 @@
-"""The log: what it says, what it never says, and that nobody waits for who reads it."""
+"""Log lines: which events are logged, that secrets and payloads never are, and the format on a terminal."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ from wsecho.logs.cloud_logging import CloudRun
 from wsecho.logs.fields import MAX_FIELD
 from wsecho.logs.writer import ATOMIC_WRITE
 
-# What the server says of its peers
+# What the server logs about its peers
 
 
 def test_a_refused_handshake_is_said_with_its_reason_and_peer(serve: Serve) -> None:
@@ -117,7 +117,7 @@ def test_no_secret_and_no_payload_is_ever_said(serve: Serve) -> None:
     with_secrets = HANDSHAKE.replace(b"GET / ", b"GET /?access_token=" + secret + b"#" + secret + b" ").replace(
         b"\r\n\r\n",
         b"\r\nAuthorization: Bearer " + secret + b"\r\nCookie: session=" + secret + b"\r\nX-Forwarded-For: " + secret
-        # Browsers can put a token nowhere else.
+        # Browsers can send a token in no other header.
         + b"\r\nSec-WebSocket-Protocol: bearer, " + secret + b"\r\n\r\n",
     )  # fmt: skip
     with RawConnection(server.port) as connection:
@@ -146,7 +146,7 @@ def test_no_secret_and_no_payload_is_ever_said(serve: Serve) -> None:
     assert [len(with_event(kind, lines)) for kind in kinds] == [2, 2, 4, 5, 1]
 
 
-# Where the log goes
+# On a terminal
 
 
 COLOR = re.compile(r"\x1b\[[\d;]*m")
@@ -182,12 +182,12 @@ def test_the_reason_is_what_comes_first() -> None:
         assert process.wait(PATIENCE) == 0
 
 
-# One line, printable, short
+# The format of one line
 
 
 @pytest.fixture(scope="module", params=["json", "text"])
 def pipe_log(request: pytest.FixtureRequest) -> Iterator[tuple[structured_log.Output, IO[bytes], str]]:
-    """A log that writes into a pipe; its reading end; its style."""
+    """A log that writes into a pipe, the end of the pipe to read from, and the log format."""
     read, write = os.pipe()
     with open(read, "rb") as stream:
         is_text = request.param == "text"

@@ -1,4 +1,4 @@
-"""The queue of log lines and its thread."""
+"""The queue of log lines and its thread: no connection waits for a log that cannot be written, and gaps are counted."""
 
 import contextlib
 import fcntl
@@ -69,7 +69,7 @@ def echoes(port: int) -> None:
 
 @contextmanager
 def talkative_server(**settings: Any) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server whose log is read by hand, with the smallest of pipes; its port."""
+    """A server whose log is read by the test from a pipe of the smallest size, and its port."""
     with started([*WSECHO, *LOCAL, "--log-level", "debug"], stdout=subprocess.PIPE, **settings) as process:
         assert process.stdout is not None
         fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
@@ -78,7 +78,7 @@ def talkative_server(**settings: Any) -> Iterator[tuple[subprocess.Popen[str], i
 
 def test_a_log_that_is_not_read_stops_neither_echoes_nor_the_end() -> None:
     with talkative_server() as (process, port):
-        come_and_go(port, 50)  # twice what the pipe holds
+        come_and_go(port, 50)  # twice as much as fits into the pipe
         with RawConnection(port).open() as connection:
             connection.send(client_frame(TEXT, b"hi"))
             assert connection.receive(4) == server_frame(TEXT, b"hi")
@@ -94,7 +94,7 @@ def test_a_log_that_is_read_again_says_how_much_is_missing_and_where() -> None:
         assert process.stdout is not None
         come_and_go(port, connections)
         lines = []
-        # The gap is told without a further line to push it.
+        # The server reports the gap although no further line is logged.
         while not lines or lines[-1]["event"] != "log lines lost":
             lines.append(json.loads(process.stdout.readline()))
         told = {"websocket opened", "websocket closed"}
@@ -128,7 +128,7 @@ def test_a_full_disk_stops_no_echo_and_the_log_goes_on_when_there_is_room(tmp_pa
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
     good = [json.loads(line) for line in lines if line.endswith("}")]
-    # The disk filled up in the middle of a line, or just between two.
+    # The disk became full in the middle of a line, or between two lines.
     assert len(lines) - len(good) in (0, 1)
     missing = with_event("log lines lost", good)
     told = [line for line in good if line["event"] in ("websocket opened", "websocket closed")]
@@ -143,7 +143,7 @@ def fill(filler: Path) -> None:
 
 
 def wait_for_text(file: Path, text: str) -> str:
-    """Return what is in the file once `text` is a whole line's part."""
+    """Return the content of the file once it contains `text` and ends with a complete line."""
     for _ in range(int(PATIENCE / 0.02)):
         content = file.read_text() if file.exists() else ""
         if text in content and content.endswith("\n"):
@@ -162,9 +162,6 @@ def test_a_closed_standard_output_is_no_error() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         assert [json.loads(line)["event"] for line in process.stderr] == ["draining", "stopped"]
-
-
-# The writer
 
 
 def notice(lost: int) -> bytes:
@@ -212,7 +209,7 @@ def test_a_writer_at_rest_has_no_thread_and_the_next_line_wakes_it() -> None:
             assert stream.readline() == b"%d\n" % number
         for number in range(2000):
             writer.put(b"%d\n" % number)
-        assert not writer.stop_thread(0.01)  # nobody reads
+        assert not writer.stop_thread(0.01)  # nothing reads from the pipe
         assert [int(stream.readline()) for _ in range(2000)] == list(range(2000))
     os.close(write)
 
@@ -251,7 +248,7 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     os.dup2(other, write)
     with open(read, "rb") as stream:
         assert stream.readline() == b"lost 1\n"
-        # The number of a descriptor is soon another file's: nobody may write to it any more.
+        # The number of a closed file descriptor is soon reused for another file, to which the writer must not write.
         assert writer.stop_thread(PATIENCE)
     os.close(write)
     os.close(other)

@@ -1,4 +1,4 @@
-"""Listening sockets: addresses, ports and their options."""
+"""Listening sockets: host names with several addresses, ports in use, socket options, and one socket per worker."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
 
     ((listening,),) = bind("127.0.0.1", 0, 321)
     with listening:
-        # Of a listening socket, Linux tells the backlog's limit in tcpi_sacked, the eighth number of TCP_INFO.
+        # Linux reports the backlog of a listening socket in tcpi_sacked, the eighth 32-bit number of TCP_INFO.
         facts = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
         assert int.from_bytes(facts[28:32], sys.byteorder) == 321
 
@@ -38,7 +38,7 @@ def test_what_is_sent_never_waits_for_an_acknowledgement() -> None:
 
 
 def test_two_colons_are_all_addresses_of_both_families() -> None:
-    # Not a server, because that would be reached from beyond this machine, if only for a moment.
+    # No server is started, because it could be reached from other machines for a moment.
     ((listening,),) = binding.bind("::", 0, backlog=5)
     with listening:
         port = listening.getsockname()[1]
@@ -57,7 +57,7 @@ def test_two_colons_are_all_addresses_of_ipv4_where_there_is_no_ipv6(
     def bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(error, os.strerror(error))
-        # Not really all addresses, for this is not to be reached from beyond this machine.
+        # Bind to the loopback address instead of all addresses, so that no other machine can reach it.
         assert address[0] == "0.0.0.0"
         return really(family, ("127.0.0.1", address[1]), shared=shared)
 
@@ -69,13 +69,13 @@ def test_two_colons_are_all_addresses_of_ipv4_where_there_is_no_ipv6(
 
 
 def name_of(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, str]) -> str:
-    """Return a name that stands for `addresses`, as it is listed."""
+    """Return a host name that resolves to `addresses` in this order."""
     found = [(family, socket.SOCK_STREAM, 6, "", (host, 0)) for family, host in addresses]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     return "some.name"
 
 
-# Of networks for documentation, which nobody has; and a family that no system has any more.
+# Addresses of networks for documentation, which no machine has, and an address family that no system has any more.
 NOT_HERE = [(socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::7"), (socket.AF_IPX, "::1")]
 
 

@@ -1,4 +1,7 @@
-"""How a worker is told to stop, to stop at once, and to reload."""
+"""How a worker is told to stop, to stop at once and to reload, and what a person at a terminal sees at the start.
+
+Modules: `control`, `prefork`.
+"""
 
 import contextlib
 import os
@@ -32,7 +35,7 @@ def test_a_second_signal_ends_a_drain_at_once(serve: Serve) -> None:
 
 
 def in_a_group_of_its_own() -> None:
-    """Prepare a server that a terminal, or a service manager, sends signals to as a whole."""
+    """Prepare a server to which a terminal or a service manager sends signals as a process group."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -149,7 +152,7 @@ def test_what_the_start_says_is_for_who_reads_it_at_once(options: tuple[str, ...
     command = [*WSECHO, "--host", "127.0.0.1", "--port", str(port), *options]
     with open(terminal, "rb", buffering=0) as screen, started(command, stdout=its_end) as process:
         os.close(its_end)
-        # Whoever is answered comes after all that is said at the start.
+        # The server answers only after it has written everything that it writes at the start.
         wait_until(lambda: process.poll() is not None or answers(port))
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0

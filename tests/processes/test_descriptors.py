@@ -1,4 +1,4 @@
-"""The server runs out of descriptors: who is connected stays served, who comes is told at once, nothing spins."""
+"""Too few file descriptors: connected clients stay served, new ones are refused at once, and nothing spins."""
 
 import resource
 import subprocess
@@ -24,7 +24,7 @@ def lower_the_limit() -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_too_few_descriptors_to_serve_anybody_are_one_line_and_exit_code_1(workers: str) -> None:
-    # Python itself needs some to begin with.
+    # Python itself needs some at its start.
     serve = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0", "--workers", workers]
     command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', "12", *serve]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -33,7 +33,7 @@ def test_too_few_descriptors_to_serve_anybody_are_one_line_and_exit_code_1(worke
 
 
 def served(server: RunningServer) -> bool:
-    """Tell whether a new client gets its WebSocket; one that is turned away hears so within a moment."""
+    """Return whether a new client gets its WebSocket. A client that is refused must learn so within a moment."""
     try:
         with RawConnection(server.port) as client:
             client.send(HANDSHAKE)
@@ -46,7 +46,9 @@ def served(server: RunningServer) -> bool:
 def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
     serve: Serve, tmp_path: Path, behind_its_back: bool
 ) -> None:
-    """Behind its back: the limit sinks later, so that descriptors are gone while there seems to be room."""
+    """The limit is lowered later, without the server's knowledge, so that file descriptors run out while the server
+    believes that it has room.
+    """
     looks = tmp_path / "looks"
     server = serve(command=counting_accepts(looks), preexec_fn=None if behind_its_back else lower_the_limit)
     with undisturbed(server) as bystander:
@@ -54,7 +56,7 @@ def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
             resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (FEW, FEW))
         crowd = [RawConnection(server.port) for _ in range(CROWD)]
         began, looked = time.monotonic(), looks.stat().st_size
-        # For about a second; a loop that spins would look a hundred thousand times.
+        # The crowd waits for about a second. A loop that spins would look a hundred thousand times.
         bystander.must_be_served(150)
         assert looks.stat().st_size - looked <= 20 * (time.monotonic() - began) + 20
         for connection in crowd:
@@ -66,5 +68,5 @@ def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
     turned_away = seen['websocket_refused_connections_total{reason="descriptors"}']
     assert CROWD - FEW <= turned_away <= 2 * CROWD
     server.stop()
-    # Said once a second at most.
+    # Logged at most once a second.
     assert 1 <= take_out(server, "out of resources for new connections") <= 30

@@ -1,4 +1,4 @@
-"""The health probe asks where the server listens."""
+"""The health probe, which asks the server where it listens, with TLS and without."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from tests.shared.server import PATIENCE, ROOT, RunningServer, _environment
 
 
 def probe(**variables: str) -> tuple[int, str]:
-    """Return exit code and words of the probe in such an environment."""
+    """Return the exit code and the standard error of the probe with these environment variables."""
     command = [sys.executable, "-m", "wsecho.processes.health_probe"]
     done = subprocess.run(
         command, cwd=ROOT, env=_environment() | variables, capture_output=True, text=True, timeout=PATIENCE
@@ -35,7 +35,7 @@ def probe(**variables: str) -> tuple[int, str]:
 )
 @pytest.mark.parametrize("variable", ["WSECHO_HOST", "HOST"])
 def test_it_asks_where_the_server_listens(serve: Serve, listens_on: str, host: str, variable: str) -> None:
-    """The server is not on all addresses, because that would be reached from beyond this machine."""
+    """The server does not listen on all addresses, because it could then be reached from other machines."""
     server = serve("--host", listens_on, "--port", "0", default_address=False)
     assert probe(**{variable: host, "WSECHO_PORT": str(server.port)}) == (0, "")
 
@@ -48,7 +48,7 @@ def test_it_asks_nobody_else(serve: Serve) -> None:
 
 WITHOUT_IPV4 = "ip address del 127.0.0.1/8 dev lo"
 WITHOUT_IPV6 = "for each in all lo; do echo 1 >/proc/sys/net/ipv6/conf/$each/disable_ipv6; done"
-# A server and whoever asks it, in a network of their own.
+# A server and a health probe in a network namespace of their own.
 SERVED_AND_ASKED = """
 ip link set lo up
 {}

@@ -22,7 +22,7 @@ from tests.shared.server import RunningServer
 
 
 def push_process(server: RunningServer, workers: int) -> int:
-    """Return the process id of the child that has no listening socket, once there is one beside the workers."""
+    """Return the process id of the child that has no listening socket, once it runs beside the workers."""
 
     def found() -> list[int]:
         processes = children(server.pid)
@@ -35,7 +35,7 @@ def push_process(server: RunningServer, workers: int) -> int:
 
 
 def listens(pid: int) -> bool:
-    """Tell whether a process has a TCP socket that listens."""
+    """Return whether a process has a listening TCP socket."""
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
     return bool(listening & set(open_files(pid)))
@@ -52,12 +52,12 @@ def test_one_process_pushes_what_several_workers_count(
     for _ in range(5):
         traffic(server)
     open_now = sum(len(list(open_files(pid))) for pid in {server.pid, *processes})
-    # One connection is ours, another may still be in its end.
+    # One connection is that of the scrape, and another one may not have ended yet.
     assert abs(server.metrics()["process_open_fds"] - open_now) <= 5
     expected = page(server)
     assert expected["websocket_messages_received_total"] == 35
     with RawConnection(server.port).open() as client:
-        # A service manager may send it to every process; the one that pushes waits for all others.
+        # A service manager may send the signal to every process. The push process waits for all others.
         for pid in [server.pid, *(processes if to_all else ())]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -102,7 +102,7 @@ def test_several_workers_stop_in_time_without_a_collector(serve: Serve) -> None:
     with FaultyCollector(None) as tarpit:
         server = serve("--workers", "2", "--drain-timeout", "1s", environment=everything(tarpit.endpoint))
         echo_some(server)
-        # Signals of the processes that serve, and of the one that does not.
+        # Signals (traces) of the workers, and signals (metrics) of the push process.
         wait_until(lambda: {"/v1/traces", "/v1/metrics"} <= {posted.path for posted in tarpit.posted})
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(8) == 0

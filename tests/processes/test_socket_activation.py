@@ -1,4 +1,4 @@
-"""Sockets that somebody else has opened: by systemd's own program, and by a parent that hands them over."""
+"""Listening sockets that another program has opened and handed over: systemd's own program, and a parent process."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, ROOT, started
 from wsecho.processes import socket_activation
 
-# What hands descriptors over, as 3, 4, ..., and becomes the server.
+# A program that hands file descriptors over, as 3, 4, ..., and then becomes the server.
 HAND_OVER = """
 import fcntl, os, sys
 descriptors, variables, command = eval(sys.argv[1]), eval(sys.argv[2]), sys.argv[3:]
@@ -35,12 +35,12 @@ os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(descriptors
 os.execv(command[0], command)
 """
 PACKAGE = (sys.executable, "-m", "wsecho")
-# uvloop makes sockets non-blocking where it watches them, asyncio's own loop does not.
+# uvloop makes the sockets that it watches non-blocking; asyncio's own loop does not.
 WITHOUT_UVLOOP = tuple(patched("sys.modules['uvloop'] = None"))
 
 
 def opened(host: str = "127.0.0.1", *, listens: bool = True) -> socket.socket:
-    """Return a socket on a port that the system chose, of both families if `host` is one of IPv6."""
+    """Return a socket on a port that the system chose. With an IPv6 address as `host`, it accepts IPv4 as well."""
     new = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if ":" in host:
         new.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -51,7 +51,9 @@ def opened(host: str = "127.0.0.1", *, listens: bool = True) -> socket.socket:
 
 
 def handing_over(*sockets: socket.socket, command: tuple[str, ...] = PACKAGE, **variables: str) -> dict[str, Any]:
-    """Return settings of a process that has `sockets` handed over, as `variables` say or as is right."""
+    """Return the settings of a process to which `sockets` are handed over. `variables` replace the correct LISTEN_*
+    variables.
+    """
     descriptors = [each.fileno() for each in sockets]
     prefix = (sys.executable, "-c", HAND_OVER, repr(descriptors), repr(variables))
     return {"command": [*prefix, *command], "pass_fds": descriptors}
@@ -72,7 +74,7 @@ def receive(connection: socket.socket, count: int = 1 << 20) -> bytes:
 
 
 def info(connection: socket.socket) -> dict[str, Any]:
-    """Return how the server saw who connects so."""
+    """Return the page /info as the server makes it for this connection."""
     connection.settimeout(PATIENCE)
     with connection:
         connection.sendall(b"GET /info HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n")
@@ -97,7 +99,7 @@ def test_any_worker_accepts_from_a_socket_that_was_handed_over(serve: Serve, com
     with opened() as ours, ExitStack() as stack:
         server = serve("--workers", "2", **handing_over(ours, command=command))
         first, second = children(server.pid)
-        # While the one is stopped, it is the other one that accepts.
+        # While one worker is stopped, the other one accepts.
         for stopped, other in ((first, second), (second, first)):
             os.kill(stopped, signal.SIGSTOP)
             connection = stack.enter_context(RawConnection(server.port))
@@ -145,7 +147,7 @@ def test_an_admin_socket_keeps_the_metrics_from_the_public(serve: Serve) -> None
 def test_who_comes_by_a_unix_domain_socket_is_served_and_has_no_address(
     tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # a path of a socket is short
+    monkeypatch.chdir(tmp_path)  # the path of a Unix domain socket must be short
     with socket.socket(socket.AF_UNIX) as ours:
         ours.bind("echo.sock")
         ours.listen()
@@ -166,7 +168,7 @@ def test_who_comes_by_a_unix_domain_socket_is_served_and_has_no_address(
             with connected() as one, connected() as other:
                 assert echoes(one)
                 assert echoes(other)
-                # Told in the log, which knows no address either.
+                # The error is logged, and the log line has no address either.
                 one.sendall(b"\xff\xff")
                 assert receive(one)[:1] == b"\x88"
                 process.send_signal(signal.SIGTERM)
@@ -180,7 +182,7 @@ def test_who_comes_by_a_unix_domain_socket_is_served_and_has_no_address(
 
 
 def test_an_ipv4_client_has_one_address_wherever_it_is_shown(serve: Serve) -> None:
-    """Through a socket of both families, at which the system shows it as one of IPv6."""
+    """The client connects to a socket for both families, where the kernel shows its address as an IPv6 address."""
     with opened("::ffff:127.0.0.1") as ours:
         server = serve(
             *("--log-level", "debug", "--trusted-proxy", "127.0.0.1", "--max-connections-per-address", "1"),
@@ -216,7 +218,7 @@ def test_clients_wait_at_a_socket_of_somebody_else_from_one_server_to_the_next(s
 
 
 def refused(*sockets: Any, **variables: str) -> str:
-    """Return what is said to whoever hands that over."""
+    """Return the error line of a server that refuses these sockets and variables."""
     settings = handing_over(*sockets, **variables)
     with started(settings.pop("command"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings) as process:
         out, errors = process.communicate(timeout=PATIENCE)
@@ -279,7 +281,7 @@ def test_systemd_hands_sockets_over(workers: int) -> None:
     command = ["systemd-socket-activate", *listening, "--fdname=http:admin", *PACKAGE, "--workers", str(workers)]
     with started(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         wait_until(lambda: is_listened_on(admin))
-        # It starts the server when the first client has come, who has to wait for that.
+        # The program starts the server when the first client has come; that client waits for the start.
         with RawConnection(public) as connection:
             assert echoes(connection.socket)
         assert process.stdout is not None
@@ -290,7 +292,7 @@ def test_systemd_hands_sockets_over(workers: int) -> None:
 
 
 def is_listened_on(port: int) -> bool:
-    """Tell whether somebody listens on a port of 127.0.0.1, without connecting to it."""
+    """Return whether a process listens on a port of 127.0.0.1, without connecting to it."""
     return any(
         row.split()[1:4:2] == [f"0100007F:{port:04X}", "0A"] for row in Path("/proc/net/tcp").read_text().splitlines()
     )
@@ -302,7 +304,7 @@ def test_systemd_has_nothing_to_say_about_the_documented_units(tmp_path: Path) -
     units = re.findall(r"^`/etc/systemd/system/(\S+)`:\n\n```ini\n(.+?)^```", text, re.DOTALL | re.MULTILINE)
     assert len(units) == 3
     for name, content in units:
-        # The program need not be installed here.
+        # The server need not be installed on this machine.
         (tmp_path / name).write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", content))
     files = [str(tmp_path / name) for name, _ in units]
     command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files]

@@ -1,4 +1,7 @@
-"""What a process is given at its start, by containers, shells and service managers: streams, signals, descriptors."""
+"""What containers, shells and service managers give a process at its start: closed streams, signals, blocked signals.
+
+Modules: `start`, `health_probe`.
+"""
 
 import itertools
 import json
@@ -24,7 +27,7 @@ from tests.shared.server import PATIENCE, ROOT, RunningServer, started
 
 LAUNCHER = [sys.executable, "wsecho.py"]
 PACKAGE = [sys.executable, "-m", "wsecho"]
-# What installing makes of the console script.
+# The console script as an installer writes it.
 SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["wsecho"]
 CONSOLE = [
     sys.executable,
@@ -36,7 +39,7 @@ STREAMS = [closed for count in (1, 2, 3) for closed in combinations((0, 1, 2), c
 
 
 def without(*descriptors: int) -> Callable[[], None]:
-    """Return what closes standard streams of a process that is about to be."""
+    """Return a function that closes these standard streams in a process before it starts."""
 
     def close() -> None:
         for descriptor in descriptors:
@@ -47,7 +50,7 @@ def without(*descriptors: int) -> Callable[[], None]:
 
 @contextmanager
 def serving(command: list[str], *options: str, closed: tuple[int, ...] = ()) -> Iterator[tuple[Any, int]]:
-    """Start a server that may be unable to say where it listens, and yield it and its port once it does."""
+    """Start a server that may be unable to log where it listens. Yield it and its port once it accepts connections."""
     port = free_port()
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port), *options],
@@ -86,7 +89,7 @@ def test_closed_standard_streams_are_the_null_device(closed: tuple[int, ...], wo
         process.send_signal(signal.SIGTERM)
         out, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
-    # The log goes to standard error where there is no standard output, and nothing else goes anywhere.
+    # Without a standard output, the log goes to standard error. Nothing else is written there.
     lines = [json.loads(line) for line in (out if 1 not in closed else errors).splitlines()]
     assert not {"ERROR", "CRITICAL"} & {line["severity"] for line in lines}
     assert {1, 2} <= {*closed} or sum(line["event"] == "stopped" for line in lines) == workers
@@ -114,7 +117,7 @@ def test_the_health_probe_needs_no_streams(server: RunningServer, closed: tuple[
 
 
 def as_process_1() -> list[str]:
-    """Return what starts a command as process 1 of a namespace of its own, or skip the test."""
+    """Return the command that starts another command as process 1 of a new namespace, or skip the test."""
     prefix = ["unshare", "--pid", "--fork", "--kill-child"]
     try:
         possible = subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
@@ -126,7 +129,9 @@ def as_process_1() -> list[str]:
 
 
 def assert_silent_or_stopped(out: str) -> None:
-    """Whoever was stopped during its start has said nothing. Where we were late, it had started, and stops in order."""
+    """A server that was stopped during its start has logged nothing. If the signal came too late, the server had
+    started and then stopped in order.
+    """
     events = [json.loads(line)["event"] for line in out.splitlines()]
     assert not events or events[-1] == "stopped"
 
@@ -137,7 +142,7 @@ def assert_silent_or_stopped(out: str) -> None:
 def test_a_stop_in_the_middle_of_the_start_is_heard_by_process_1(
     command: list[str], number: signal.Signals, imports: int
 ) -> None:
-    """So many imports after those that install the handler, which come before all that take time."""
+    """The signal comes after this many imports that follow the installation of the signal handler."""
     python, *rest = command
     line = [*as_process_1(), python, "-X", "importtime", *rest, "--host", "127.0.0.1", "--port", "0"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -164,7 +169,7 @@ def test_a_stop_that_was_held_back_until_it_could_be_heard_is_heard() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_with_signals_held_back_none_is_lost_from_exec_on(number: signal.Signals) -> None:
-    """As the image does it: Python has just begun to start, and cannot hear."""
+    """As in the container image: Python has just started and cannot handle signals yet."""
     line = [*as_process_1(), "env", "--block-signal=TERM,INT", *PACKAGE, "--host", "127.0.0.1", "--port", "0"]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
 

@@ -1,4 +1,4 @@
-"""Several worker processes behind one port: one truth in the metrics, deaths and replacements, signals, the drain."""
+"""A supervisor and its workers: metrics of all workers, and workers that die and are replaced."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def test_any_worker_tells_what_all_have_done(serve: Serve, codec_name: str) -> N
         workers = children(server.pid)
         assert sorted(len(held_by(server, pid, connections)) > 0 for pid in workers) == [True, True]
         server.wait_for_metrics(websocket_messages_sent_total=435)
-        # Each scrape is a connection of its own: both workers answer some of them.
+        # Each scrape is a connection of its own, so both workers answer some of them.
         seen = [server.metrics() for _ in range(20)]
         for metrics in seen:
             assert [metrics[name] for name in COUNTERS] == [30, 435, 435, 435, 435 * 7, 0]
@@ -80,7 +80,7 @@ def test_a_killed_worker_takes_only_its_own_connections_along_and_is_replaced(se
         victim, other = children(server.pid)
         lost, kept = (held_by(server, pid, connections) for pid in (victim, other))
         assert len(lost) + len(kept) == 30
-        # Under way while it happens: the first half is sent before, the second one after.
+        # The first half of a message is sent before the worker dies, the second half after.
         half, whole = client_frame(TEXT, b"x" * 1000)[:500], server_frame(TEXT, b"x" * 1000)
         for connection in connections:
             connection.send(half)
@@ -105,7 +105,7 @@ def test_a_killed_worker_takes_only_its_own_connections_along_and_is_replaced(se
             assert all(held_by(server, pid, more) for pid in children(server.pid))
             server.wait_for_metrics(websocket_connections_total=60, websocket_active_connections=30 + len(kept))
     end = server.wait_for_metrics(websocket_active_connections=0)
-    # What was opened has ended, or was lost.
+    # Every connection that was opened has ended or was lost.
     assert end["websocket_connections_total"] - end["websocket_connection_duration_seconds_count"] == len(lost)
     assert server.stop() == 0
     assert take_out(server, "worker died") == ["worker died"]
@@ -145,7 +145,7 @@ def test_who_waits_to_be_accepted_by_a_worker_that_dies_is_served_by_the_next(se
 
 
 def kill(server: RunningServer, pid: int) -> int:
-    """Kill a worker, and return its number."""
+    """Kill a worker and return its number."""
     os.kill(pid, signal.SIGKILL)
     while (died := server.wait_for_log("worker died"))["pid"] != pid:
         pass
@@ -173,7 +173,7 @@ def test_a_worker_that_keeps_dying_ends_the_server_and_the_others_say_goodbye() 
 
 
 def test_one_blow_to_many_workers_ends_nothing(serve: Serve) -> None:
-    """As when memory ends on the machine: all are replaced, and at once."""
+    """As when the machine runs out of memory: all workers are replaced at once."""
     server = serve("--workers", "6")
     for pid in children(server.pid):
         os.kill(pid, signal.SIGKILL)
@@ -210,7 +210,7 @@ def test_nothing_is_left_of_a_server_whose_supervisor_is_killed() -> None:
 
 
 def test_where_the_kernel_does_not_end_the_workers_they_do_it_themselves() -> None:
-    # At once: a drain would take longer than anybody waits here.
+    # The workers must stop at once: draining would take longer than the test waits.
     command = patched("supervisor._die_with = lambda parent: None")
     server = RunningServer("--workers", "3", "--close-timeout", "60s", "--drain-timeout", "60s", command=command)
     workers = children(server.pid)
@@ -268,7 +268,7 @@ def test_0_workers_are_one_for_each_core_and_one_needs_no_supervisor(serve: Serv
 def test_a_supervisor_forks_while_it_has_no_other_thread() -> None:
     change = "import os, threading; fork = os.fork; os.fork = lambda: (1 / (threading.active_count() == 1), fork())[1]"
     server = RunningServer("--workers", "2", command=patched(change))
-    # It has said something by now, and says something before it replaces a worker.
+    # The supervisor has logged by now, and it logs before it replaces a worker.
     os.kill(children(server.pid)[0], signal.SIGKILL)
     server.wait_for_log("worker replaced")
     assert server.stop() == 0

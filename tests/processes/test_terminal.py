@@ -1,4 +1,4 @@
-"""A hangup: the terminal has gone, or the server is to reload, or it was told to ignore hangups."""
+"""SIGHUP: the terminal has hung up, or the server is to reload, or it was started to ignore hangups."""
 
 import os
 import pty
@@ -22,7 +22,7 @@ def test_when_its_terminal_goes_so_does_the_server(workers: int) -> None:
     def at_the_terminal() -> None:
         os.setsid()
         os.dup2(inside, 0)
-        # The first terminal that the leader of a session opens becomes its own.
+        # The first terminal that a session leader opens becomes its controlling terminal.
         os.close(os.open(os.ttyname(inside), os.O_RDWR))
         os.close(terminal)
 
@@ -37,7 +37,7 @@ def test_when_its_terminal_goes_so_does_the_server(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_hangup_that_was_ignored_at_the_start_stays_ignored(workers: int) -> None:
-    """As `nohup` and `trap '' HUP` make it: neither a reload, nor the end when the terminal goes."""
+    """As `nohup` and `trap '' HUP` do: SIGHUP neither reloads nor ends the server."""
     server = RunningServer("--workers", str(workers), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     everyone = [server.pid, *children(server.pid)]
     assert len(everyone) == (1 if workers == 1 else 3)

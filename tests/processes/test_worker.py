@@ -1,4 +1,7 @@
-"""Graceful shutdown of a worker."""
+"""Graceful shutdown of workers: the drain delay, the drain timeout, and a Close frame for every client.
+
+Modules: `worker`, `composition`.
+"""
 
 import asyncio
 import signal
@@ -47,7 +50,7 @@ def test_a_drain_delay_must_leave_time_to_drain() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve: Serve, workers: int) -> None:
-    # One process is all of the clients: it may take its time.
+    # One process runs all clients, so it may take its time.
     server = serve("--workers", str(workers), "--close-timeout", "60s", "--drain-timeout", "60s")
     count, last = 5000, server_frame(TEXT, b"last message")
 

@@ -1,4 +1,4 @@
-"""The benchmark suite: what it makes of figures, and that it measures at all. No bar of speed is judged here."""
+"""The benchmark suite: how it computes its figures, and that it measures at all. No speed is required here."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def results(*series: Series, **changes: Any) -> Results:
 
 
 def rows(table: str) -> dict[str, list[str]]:
-    """The cells of a table's rows by their first one."""
+    """Return the cells of a table's rows by their first cell."""
     cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.splitlines() if "|" in line]
     return {row[0]: row[1:] for row in cells}
 
@@ -66,7 +66,7 @@ def rows(table: str) -> dict[str, list[str]]:
 
 
 def test_a_ratio_is_taken_within_each_round() -> None:
-    # The machine is twice as slow in the second round: the medians alone would say 1.5, whatever the servers do.
+    # The machine is half as fast in the second round. The medians alone would yield 1.5, whatever the servers do.
     found = results(
         Series("ping-20", "floor", echoes(2.0, 4.0, 2.0)), Series("ping-20", "wsecho", echoes(3.0, 6.0, 2.2))
     )
@@ -136,7 +136,7 @@ def test_server_and_client_have_cores_of_their_own_where_there_are_enough(
     assert (cores.server, cores.client) == (server, client)
 
 
-# ---- what is asked of which server ----
+# ---- which options each server gets ----
 
 
 def test_whoever_cannot_do_a_workload_says_why() -> None:
@@ -165,7 +165,7 @@ def test_peers_are_pinned_to_the_version() -> None:
         assert locked[f"node_modules/{name}"]["version"] == version
 
 
-# ---- what is told ----
+# ---- what is reported ----
 
 
 def test_the_summary_compares_cpu_time_and_shows_memory_as_it_is() -> None:
@@ -261,14 +261,14 @@ def test_the_bar_on_scrapes_is_one_on_the_difference() -> None:
 
 
 def test_a_turn_lets_those_wait_that_are_due_in_it_and_behind_it() -> None:
-    # At half of what can be done a turn of 2 ms holds up what is due in 4 ms: of a second four thousandths.
+    # At half the possible load, an iteration of 2 ms delays what is due within 4 ms: four thousandths of a second.
     assert turns.late([0.002], 0.004) < 1e-6
     assert turns.late([0.002], 0.002) == pytest.approx(0.001)
     assert turns.late([0.002, 0.001], 0.004) == pytest.approx(0.0005)
     assert turns.late([], 0.001) == 0
 
 
-# ---- for real ----
+# ---- real runs ----
 
 
 def python_server(program: str) -> AbstractContextManager[RunningServer]:

@@ -1,4 +1,4 @@
-"""What is collected is the same for every process, whenever and wherever it does so, and with whatever seed."""
+"""Every process collects the same tests, whenever and wherever it does so, and with every hash seed."""
 
 import json
 import os
@@ -14,7 +14,9 @@ OTHER_CLOCK = ("faketime", "-f", "+400d")
 
 
 def test_every_process_collects_the_same_tests(tmp_path: Path) -> None:
-    """Workers that find different names run nothing, and a time that is written down early is in the past later."""
+    """pytest-xdist runs nothing if its workers collect different names, and a time that is fixed at collection is past
+    later.
+    """
     # The second clock is ahead in any case, by as long as the first process takes.
     here = collect(tmp_path / "here", seed="1")
     elsewhere = collect(tmp_path / "elsewhere", seed="2", under=OTHER_CLOCK if shutil.which("faketime") else ())
@@ -24,7 +26,7 @@ def test_every_process_collects_the_same_tests(tmp_path: Path) -> None:
 
 
 def collect(folder: Path, *, seed: str, under: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """Return the names and parameters of all tests, as a process of its own finds them from within `folder`."""
+    """Return the names and parameters of all tests, as a process of its own collects them from within `folder`."""
     folder.mkdir()
     names = folder / "collected"
     finding = ("--collect-only", "--quiet", "--quiet", "-p", "no:cacheprovider", f"--rootdir={ROOT}")

@@ -1,4 +1,4 @@
-"""The Autobahn cases in every setting, without the two long sections, which `make conformance` runs as well."""
+"""The Autobahn cases with every set of options, without the two long sections, which `make conformance` also runs."""
 
 import pytest
 

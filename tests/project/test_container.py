@@ -1,4 +1,4 @@
-"""The image: built from the real Dockerfile, and run as an orchestrator runs it. Also what is uploaded to build it."""
+"""The container image: built from the real Dockerfile, run as an orchestrator runs it; and what its build uploads."""
 
 import os
 import re
@@ -27,7 +27,7 @@ ENVIRONMENT = "opt/wsecho"
 COMPILERS = re.compile(r"(.+-)?(cc|gcc|c\+\+|g\+\+|cpp|clang|ld|as|cc1)(-[\d.]+)?")
 
 
-# Notes its arguments, and answers what the script after it goes on with.
+# Records its arguments and prints what the rest of the script needs.
 STAND_IN_FOR_GCLOUD = """#!/bin/sh
 { printf '%s\\0' "$@"; echo; } >>"$CALLS"
 case "$1 $2 $3" in
@@ -50,7 +50,7 @@ def images() -> Iterator[Images]:
 
 @pytest.fixture(scope="module")
 def base(images: Images) -> str:
-    # Of the same Debian release as the image that the Dockerfile names.
+    # The Debian release of the image that the Dockerfile names.
     suite = re.search(r"^ARG PYTHON_IMAGE=python:[\d.]+-slim-(\w+)$", DOCKERFILE, re.MULTILINE)
     assert suite
     return images.base(suite[1])
@@ -100,7 +100,7 @@ def health_check(config: dict[str, Any]) -> list[str]:
     return [str(word) for word in command]
 
 
-# What the image says and holds
+# Contents of the image
 
 
 def test_configuration(config: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def test_configuration(config: dict[str, Any]) -> None:
     assert "PORT=8080" in config["Env"]
     assert "PYTHONUNBUFFERED=1" in config["Env"]
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
-    # Kubernetes' runAsNonRoot takes no names.
+    # Kubernetes' runAsNonRoot accepts no names.
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", config["User"])
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert config["Labels"]["org.opencontainers.image.version"] == "1.2.3"
@@ -144,7 +144,7 @@ def test_the_server_cannot_change_its_own_code(folder: Path) -> None:
 
 
 def files(folder: Path) -> set[str]:
-    """Return all files and links in `folder`, as paths from there."""
+    """Return all files and links in `folder`, relative to it."""
     return {
         os.path.relpath(os.path.join(parent, name), folder) for parent, _, names in os.walk(folder) for name in names
     }
@@ -194,7 +194,7 @@ def test_sigterm_says_goodbye_and_ends_it(server: Container) -> None:
 def test_a_signal_right_behind_exec_is_not_lost(
     config: dict[str, Any], folder: Path, log: Path, number: signal.Signals
 ) -> None:
-    """Python has just begun to start, and no handler yet."""
+    """Python has just started and has installed no handler yet."""
     with Container(folder, config, log, PORT=str(free_port())) as server:
         wait_until(lambda: server.runs("python"))
         os.kill(server.pid, number)
@@ -235,7 +235,7 @@ def test_it_holds_what_json_web_tokens_need(config: dict[str, Any], folder: Path
         assert "it holds no public key in PEM format" in server.output
 
 
-# What goes into it
+# What it is built from
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -245,14 +245,14 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 
 def gcloud(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run gcloud without anyone's settings and credentials; it asks nobody on the network."""
+    """Run gcloud without any user's settings and credentials. It makes no request."""
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "CLOUDSDK_CONFIG": str(home / "gcloud")}
     quiet = {"CLOUDSDK_CORE_CHECK_GCE_METADATA": "false", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true"}
     return subprocess.run(["gcloud", *arguments], env=env | quiet, capture_output=True, text=True)
 
 
 def sources() -> set[str]:
-    """Return what the wheel is made of, by git's account of what is source and what was built."""
+    """Return what the wheel is made of: what git lists as source, and what was built."""
     wanted = ["LICENSE", "README.md", "pyproject.toml", "requirements.txt", "setup.py", "static", "wsecho"]
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *wanted]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -287,7 +287,8 @@ def test_the_procfile_starts_a_server_that_gets_sigterm(log: Path) -> None:
         with connect(f"ws://127.0.0.1:{port}/") as client:
             client.send("here")
             assert client.recv(timeout=PATIENCE) == "here"
-        # The number is the shell's, which would not pass the signal on: the server must have taken its place.
+        # The process id is that of the shell, which would not pass the signal on. The server must have replaced the
+        # shell.
         server.terminate()
         assert server.wait(PATIENCE) == 0
 
@@ -300,7 +301,7 @@ def test_the_documented_commands_are_what_gcloud_accepts(tmp_path: Path) -> None
 
     def complaint(call: list[str]) -> str:
         done = gcloud(tmp_path, *call)
-        # Nobody is logged in, and gcloud says so only of a command that it understood.
+        # No account is active. gcloud reports that only for a command whose syntax is correct.
         understood = done.returncode == 0 or "have an active account" in done.stderr
         return "" if understood else f"{' '.join(call)}: {done.stderr}"
 
@@ -309,7 +310,7 @@ def test_the_documented_commands_are_what_gcloud_accepts(tmp_path: Path) -> None
 
 
 def documented_calls(tmp_path: Path) -> list[list[str]]:
-    """Return the arguments of each gcloud that docs/cloud-run.md runs, as a shell makes them of the text."""
+    """Return the arguments of each gcloud command in docs/cloud-run.md, as a shell splits them."""
     script = "\n".join(
         re.findall(r"^```bash\n(.+?)^```", (ROOT / "docs/cloud-run.md").read_text(), re.DOTALL | re.MULTILINE)
     )

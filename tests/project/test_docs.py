@@ -1,4 +1,4 @@
-"""What the documentation says must be so."""
+"""Statements in the documentation that can be checked."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def test_every_file_that_is_linked_or_named_exists(document) -> None:  # type: i
 
 
 def test_every_path_that_any_file_names_exists() -> None:
-    """In comments, recipes and settings, too: a file that is moved is often left behind in them."""
+    """In comments, recipes and settings as well, where the old path of a moved file is easily overlooked."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
@@ -40,7 +40,7 @@ def test_every_path_that_any_file_names_exists() -> None:
         pytest.skip("this is no git checkout")
     named = re.compile(r"(?<![\w./-])((?:wsecho|tests|benchmarks|docs|static|deploy|fuzz)/[\w./-]*\.\w+)")
     unknown = set()
-    # What a test of packaging names is not there on purpose, and what git ignores is not listed.
+    # The test of packaging names files that must not exist, and files that git ignores are not listed.
     for name in files - {"tests/project/test_packaging.py"}:
         text = (ROOT / name).read_bytes().decode(errors="ignore")
         unknown |= {(name, path) for path in named.findall(text) if path not in files}
@@ -54,7 +54,7 @@ def test_architecture_names_every_module() -> None:
 
 
 def test_lines_are_at_most_120_characters_long() -> None:
-    """Outside of tables and of what is shown as it is written or printed."""
+    """Except for tables and for text that is shown as it is written or printed."""
     for document in DOCUMENTS:
         text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
         prose = [line for line in text.splitlines() if not line.startswith(("|", "    "))]
@@ -81,7 +81,7 @@ def test_a_version_that_this_machine_lacks_or_has_in_part_is_not_found(
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     assert find("3.11") is None
     other = tmp_path / "python3.11"
-    # As pyenv's, where the version is not chosen, and as Debian's, where python3-venv is not installed.
+    # Like pyenv's, if the version is not selected, and like Debian's, if python3-venv is not installed.
     other.write_text("#!/bin/sh\nexit 1\n")
     other.chmod(0o755)
     assert find("3.11") is None
@@ -111,7 +111,7 @@ def test_the_readmes_cloud_commands_are_those_that_are_tested() -> None:
 
 @pytest.mark.parametrize("interactive", [True, False], ids=["pasted", "as a script"])
 def test_where_no_project_is_chosen_the_cloud_commands_do_nothing(tmp_path: Path, interactive: bool) -> None:
-    """In a shell that goes on after a line that failed, too; and where the first commands were run in another shell."""
+    """Also in a shell that continues after a failed line, and if the first commands were run in another shell."""
     for program, body in {"gcloud": 'echo "$*" >>"$CALLS"', "curl": ":", "python3": ":"}.items():
         (tmp_path / program).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / program).chmod(0o755)
@@ -127,7 +127,7 @@ def test_where_no_project_is_chosen_the_cloud_commands_do_nothing(tmp_path: Path
             text=True,
             timeout=60,
             check=False,
-            start_new_session=True,  # without a terminal that it could take
+            start_new_session=True,  # so that it has no terminal
         )
     assert {line.split()[0] for line in calls.read_text().splitlines()} <= {"config", "auth"}
 

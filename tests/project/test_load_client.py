@@ -1,4 +1,4 @@
-"""The benchmarks' client: it measures every echo server alike, and no wrong echo gets past it."""
+"""The load client of the benchmarks: it measures every echo server alike and detects every wrong echo."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """One that nobody should trust."""
+    """A certificate that no client should trust."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed (Debian package: openssl)")
     folder = tmp_path_factory.mktemp("certificate")
@@ -65,7 +65,7 @@ def run(program: Path, *arguments: str | int, text: str = "") -> subprocess.Comp
 
 
 def measured(program: Path, *arguments: str | int, text: str = "") -> dict[str, Any]:
-    """Return what the client prints, having found nothing wrong."""
+    """Return what the client prints if it finds no error."""
     outcome = run(program, *arguments, text=text)
     assert (outcome.returncode, outcome.stderr) == (0, "")
     assert outcome.stdout.count("\n") == 1
@@ -74,7 +74,7 @@ def measured(program: Path, *arguments: str | int, text: str = "") -> dict[str, 
 
 
 def complaint(program: Path, *arguments: str | int, text: str = "") -> str:
-    """Return the one line in which the client says what is wrong."""
+    """Return the one line in which the client reports an error."""
     outcome = run(program, *arguments, text=text)
     assert (outcome.returncode, outcome.stdout) == (1, "")
     assert outcome.stderr.count("\n") == 1
@@ -113,7 +113,7 @@ def test_every_size_is_echoed(program: Path, server: RunningServer, options: tup
 
 
 def test_a_long_message_is_read_while_it_is_written_and_after(program: Path) -> None:
-    with honest(compression=None) as port:  # takes in all of a message before it answers
+    with honest(compression=None) as port:  # reads a whole message before it answers
         options = ("--size", 16 << 20, "--connections", 2)
         assert measured(program, "echo", "--port", port, *SHORT, *options)["messages"] >= 2
 
@@ -255,7 +255,9 @@ def test_percentiles_are_right_to_three_digits(program: Path) -> None:
     said = measured(program, "percentiles", text="\n".join(map(str, values)))
     values.sort()
     for thousandths in (500, 900, 990, 999):
-        exact = values[-(-len(values) * thousandths // 1000) - 1]  # rounded up: the first value that reaches the share
+        exact = values[
+            -(-len(values) * thousandths // 1000) - 1
+        ]  # rounded up: the first value that reaches the quantile
         assert exact <= said[f"p{thousandths / 10:g}"] <= exact * (1 + 1 / 1024)
     assert said["max"] == values[-1]
     assert said["mean"] == pytest.approx(sum(values) / len(values), abs=0.1)
@@ -290,12 +292,12 @@ def test_a_stall_is_counted_for_every_message_that_it_delays(program: Path) -> N
         options = ("--rate", 500, "--connections", 1, "--seconds", "0.8", "--warm-up", 0)
         said = measured(program, "open", "--port", port, *options)
     assert said["messages"] == 400
-    # 150 of the 400 came in while it stood still, and the first 100 of them had 0.1 s or more to wait.
+    # 150 of the 400 messages arrived while the server stood still; the first 100 of them waited for 0.1 s or more.
     assert said["latency_us"]["p90"] > 100_000
     assert said["latency_us"]["max"] > 290_000
 
 
-# ---- what it does not let pass ----
+# ---- what it detects ----
 
 
 def test_pings_are_answered_and_fragments_joined(program: Path) -> None:
@@ -322,9 +324,9 @@ def test_pings_are_answered_and_fragments_joined(program: Path) -> None:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_a_pong_goes_between_two_messages(program: Path, certificate: ssl.SSLContext, tls: bool) -> None:
-    """The server would end the connection if it found one within a message."""
+    """The server would end the connection if a pong arrived within a message."""
     with honest(ssl=certificate if tls else None, compression=None, ping_interval=0.002, ping_timeout=PATIENCE) as port:
-        for size, in_flight in ((1 << 20, 6), (1000, 6000)):  # of long messages, and of many short ones
+        for size, in_flight in ((1 << 20, 6), (1000, 6000)):  # of long messages and of many short ones
             options = ("--size", size, "--in-flight", in_flight, "--connections", 2, *("--tls",) * tls)
             assert measured(program, "echo", "--port", port, *SHORT, *options)["messages"] > 0
 
@@ -382,7 +384,7 @@ LIES: dict[str, tuple[Answer, str]] = {
 def test_a_wrong_echo_is_an_error(program: Path, lie: str) -> None:
     answer, expected = LIES[lie]
     with answering(answer) as port:
-        # The first connection's first message is one of the sample; two in flight, so that they can be swapped.
+        # The first message of the first connection is in the sample. Two are in flight, so that they can be swapped.
         said = complaint(program, "echo", "--port", port, *SHORT, "--connections", 1, "--in-flight", 2)
     assert said.startswith("load: connection 0: ")
     assert expected in said

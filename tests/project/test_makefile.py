@@ -1,4 +1,4 @@
-"""What `make` does on machines that lack something, without installing anything."""
+"""What `make` does on machines on which something is missing, without installing anything."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ from tests.shared.server import ROOT
 
 
 def make(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    # Without what a make that runs these tests has set for those that it starts.
+    # Without the variables that a make which runs these tests has set for its children.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "PYTHON"}
     return subprocess.run(
         ["make", *arguments],
@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def interpreter(folder: Path, version: tuple[int, int, int]) -> Path:
-    """Make an interpreter that says it is of `version`, has no pip, and makes little of a virtual environment."""
+    """Make an interpreter that reports `version`, has no pip, and makes an incomplete virtual environment."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(f"import sys\n\nsys.version_info = {version}\n")
     python = folder / "python3"
@@ -100,7 +100,8 @@ def test_clean_leaves_nothing_that_git_ignores_and_takes_nothing_else(source: Pa
     ignored = (ROOT / ".gitignore").read_text().split()
     for pattern in ignored:
         name = pattern.replace("*", "wsecho")
-        # What has its place at the top is not looked for in other folders: those may be somebody else's.
+        # `make clean` does not search other folders for what belongs into the top folder: there it may belong to
+        # somebody else.
         folder = source / "tests" / "clients" if pattern in ("*.so", "__pycache__/", "node_modules/") else source
         made = folder / name
         if name.endswith("/"):

@@ -1,4 +1,4 @@
-"""The manifests in deploy/: valid by the schemas of who reads them, and true to what the server does."""
+"""The manifests in deploy/: they are valid by the schemas of the programs that read them, and match the server."""
 
 import json
 import os
@@ -23,12 +23,12 @@ CLOUD_RUN = yaml.safe_load((ROOT / "deploy/cloud-run/service.yaml").read_text())
 
 
 def strict(**properties: Any) -> dict[str, Any]:
-    """Return the schema of an object with these properties, all of them required, and no other."""
+    """Return the schema of an object with these properties, all of them required, and no others."""
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 TEXT, LABELS = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
-# Of the Prometheus operator's resource definition, what is used here.
+# The part of the resource definition of the Prometheus operator that is used here.
 POD_MONITOR = strict(
     apiVersion={"const": "monitoring.coreos.com/v1"},
     kind={"const": "PodMonitor"},
@@ -43,7 +43,8 @@ POD_MONITOR = strict(
     ),
 )
 
-# Runs on gcloud's own library: prints what it does not know of the Cloud Run service that is its second argument.
+# Uses gcloud's own library. Prints the fields that it does not know in the Cloud Run service that is its second
+# argument.
 UNKNOWN_TO_GCLOUD = """
 import json, sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/third_party"]
@@ -79,7 +80,7 @@ def test_everything_in_kubernetes_finds_the_pods() -> None:
 
 
 def test_no_service_leaves_variables_in_the_pods() -> None:
-    # Those of a Service of this name would be options of ours.
+    # A Service of this name would set variables that are options of the server.
     assert KUBERNETES["service"]["metadata"]["name"].upper() == "WSECHO"
     assert POD["spec"]["enableServiceLinks"] is False
 
@@ -113,7 +114,7 @@ def test_cloud_run_starts_the_collector_after_the_server() -> None:
     server, collector = template["spec"]["containers"]
     dependencies = json.loads(template["metadata"]["annotations"]["run.googleapis.com/container-dependencies"])
     assert dependencies == {collector["name"]: [server["name"]]}
-    # Only one container can have the port that requests come to.
+    # Only one container can have the port to which requests come.
     assert [port["containerPort"] for port in server["ports"]] == [Config().port]
     assert "ports" not in collector
 

@@ -1,4 +1,4 @@
-"""The plan of the package: which packages there are, which may import which, and the compiled twins."""
+"""The plan of the packages: which packages there are, which may import which, and the two codecs."""
 
 import ast
 import re
@@ -10,17 +10,17 @@ from tests.shared.echoing import CODECS
 from tests.shared.server import ROOT
 
 PACKAGE = ROOT / "wsecho"
-# The architecture, from the inside out: a package may import those that stand before it, and no other.
+# The architecture, from the inside out. A package may import the packages that stand before it and no other.
 PACKAGES = (
     *("http", "websocket", "proxies", "counting", "codec", "options", "logs", "access", "tls", "telemetry", "routes"),
     *("connections", "processes"),
 )
-# Beside the packages: the command line, above all of them.
+# The command line, above all packages.
 OUTSIDE = {"cli", "__main__"}
-# Bytes and `now` in, bytes out: nothing here knows sockets, event loops, clocks, processes, logs, telemetry.
+# Bytes and `now` in, bytes out: these import no sockets, event loops, clocks, processes, logs or telemetry.
 PURE = ("http", "websocket", "proxies")
 IMPURE = {"asyncio", "socket", "ssl", "os", "time", "logging", "structlog", "opentelemetry", "uvloop", "aiofastnet"}
-# Files of a package.
+# The smallest and largest number of files in a package.
 FEWEST, MOST = 4, 14
 
 MODULES = sorted(
@@ -29,7 +29,7 @@ MODULES = sorted(
 
 
 def imports_of(module: str) -> set[str]:
-    """Return the modules that one imports, those for the type checker and those inside functions included."""
+    """Return the modules that a module imports, also for the type checker and inside functions."""
     found = set()
     for node in ast.walk(ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())):
         if isinstance(node, ast.Import):
@@ -42,7 +42,9 @@ def imports_of(module: str) -> set[str]:
 
 
 def package_of(module: str) -> str:
-    """Return the package that a module of ours is in; empty for the package `wsecho` itself."""
+    """Return the package that contains a module of wsecho, or an empty string for a module of the package `wsecho`
+    itself.
+    """
     return module.split(".")[1] if module.count(".") > 1 else ""
 
 

@@ -1,4 +1,4 @@
-"""From the repository to a server that somebody installed: source distribution, wheel, environment, echo."""
+"""From the repository to an installed server: source distribution, wheel, environment, echo."""
 
 import importlib.machinery
 import os
@@ -29,7 +29,7 @@ LEFT_BEHIND = (
 
 
 def repository() -> list[str]:
-    """List the files of the repository, not all in its folder; of a copy without git, all but built ones."""
+    """List the files that belong to the repository. In a copy without git, these are all but built files."""
     if not (ROOT / ".git").exists():
         ignored = shutil.ignore_patterns(*(name.rstrip("/") for name in (ROOT / ".gitignore").read_text().split()))
         return list(_files(ROOT, ignored))
@@ -45,7 +45,7 @@ def _files(top: Path, ignored: Callable[[str, list[str]], set[str]]) -> Iterator
 
 
 def clone(target: Path) -> Path:
-    """Copy the repository's files as they are now."""
+    """Copy the files of the repository as they are now."""
     for name in repository():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target / name)
@@ -65,7 +65,7 @@ def succeed(command: list[str], cwd: Path, **environment: str) -> str:
 
 
 def source_distribution(source: Path) -> Path:
-    """Make it as `python -m build` does, but for the environment of its own, which would have to be installed."""
+    """Build it as `python -m build` does, but without a new environment, for which packages had to be installed."""
     code = "from setuptools import build_meta; build_meta.build_sdist('dist')"
     succeed([sys.executable, "-c", code], source)
     (made,) = (source / "dist").glob("wsecho-*.tar.gz")
@@ -85,7 +85,7 @@ def test_the_source_distribution_is_the_repository(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec", ["compiled", "python"])
 def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_path: Path, codec: str) -> None:
-    """In an environment that sees our dependencies, but not this folder."""
+    """Run it in an environment that contains the dependencies but not this folder."""
     made = source_distribution(clone(tmp_path / "source"))
     wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     environment = {"WSECHO_REQUIRE_NATIVE": "1"} if codec == "compiled" else {"CC": "no-such-compiler"}

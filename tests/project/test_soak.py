@@ -1,4 +1,4 @@
-"""A short soak with smaller crowds, judged on truth alone: nothing lost, nothing left, nothing that grows."""
+"""A short soak test with smaller crowds: nothing is lost, nothing is left behind, nothing grows. It judges no speed."""
 
 from tests.soak.hostile import Mix
 from tests.soak.phases import Plan, soak

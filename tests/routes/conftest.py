@@ -1,4 +1,4 @@
-"""Routes for tests."""
+"""The fixture `routes`: the routes of both ports."""
 
 import pytest
 

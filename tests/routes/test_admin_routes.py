@@ -1,4 +1,4 @@
-"""The admin port."""
+"""The admin port: for which host names it answers."""
 
 from tests.shared.routes import made, make_routes
 from wsecho.http.request import Request

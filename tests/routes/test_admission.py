@@ -1,4 +1,7 @@
-"""Handshakes that are not accepted."""
+"""Which handshakes become WebSockets: none while the server drains.
+
+Modules: `admission`, `refusals`.
+"""
 
 from tests.shared.routes import Ports
 from tests.websocket.test_handshake import request_with

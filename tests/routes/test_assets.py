@@ -1,4 +1,4 @@
-"""The files of the client page."""
+"""The files of the test client: headers, content security policy, and conditional requests."""
 
 from tests.shared.server import RunningServer
 

@@ -1,4 +1,7 @@
-"""The test client as its users meet it: the served page, in a real browser, with real peers."""
+"""The test client in a real browser: the page as it is served, connected to real servers.
+
+Modules: `assets`, `public_routes`.
+"""
 
 import re
 import socket
@@ -35,7 +38,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Client:
-    """The page in words of its user. Everything the browser complains about lands in `problems`."""
+    """The page as its user sees it. Everything that the browser complains about is collected in `problems`."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -79,11 +82,13 @@ class Client:
         self.message.press("Enter")
 
     def expect_entry(self, entry: Locator, *cells: str) -> None:
-        """Each cell is a regular expression; the time in front is implied."""
+        """Check the last lines of the log. Each cell is a regular expression; the time at the start of a line is
+        implied.
+        """
         expect(entry).to_have_text(re.compile(f"^{TIME}{''.join(cells)}$"))
 
     def expect_echo(self, body: str, size: str) -> None:
-        """The log ends with `body` sent and received back."""
+        """Check that the log ends with `body` sent and received again."""
         body = re.escape(body)
         self.expect_entry(self.entries.last, "received", body, size, ROUND_TRIP)
         self.expect_entry(self.entries.nth(-2), "sent", body, size)
@@ -101,7 +106,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def client(chromium: Browser, server: RunningServer) -> Iterator[Client]:
-    """The page, loaded; whatever a test does with it, the browser must have nothing to complain about."""
+    """The loaded page. After each test, the browser must have nothing to complain about."""
     context = chromium.new_context()
     client = Client(context.new_page())
     client.page.goto(server.http_url)
@@ -121,7 +126,7 @@ def connected(client: Client) -> Client:
 
 @contextmanager
 def peer(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
-    """A server that does what an echo server does not; gives its URL."""
+    """A server that does what an echo server does not do; yields its URL."""
     with serve(handler, "127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -178,7 +183,7 @@ def test_works_under_a_path_of_a_proxy(chromium: Browser, server: RunningServer,
 
 
 def test_under_a_path_that_nobody_ends_in_a_slash_it_does_so_itself(chromium: Browser, server: RunningServer) -> None:
-    """As behind Traefik's StripPrefix, which serves us at /echo and /echo/ alike."""
+    """As behind Traefik's StripPrefix, which serves the page at both /echo and /echo/."""
 
     def forward(route: Route) -> None:
         path = urlsplit(route.request.url).path
@@ -242,7 +247,7 @@ def test_enter_sends_and_the_echo_is_shown(connected: Client) -> None:
 
 
 def test_enter_that_ends_a_composition_sends_nothing(connected: Client) -> None:
-    """Safari has ended the composition by then, and tells by the code of the key alone."""
+    """Safari has already ended the composition at that moment; only the key code shows that there was one."""
     connected.message.fill("かな")
     for composing in ({"keyCode": 229}, {"isComposing": True}):
         connected.message.evaluate(
@@ -280,7 +285,7 @@ def test_markup_stays_text(connected: Client) -> None:
 
 
 def test_long_text_is_cut_between_characters(connected: Client) -> None:
-    # The 1,000th UTF-16 unit is the first half of the emoji.
+    # The 1,000th UTF-16 code unit is the first half of the emoji.
     connected.send("x" * 999 + "🎉" + "y")
     connected.expect_echo("x" * 999 + " … cut for display", "1,004 bytes")
 
@@ -416,7 +421,7 @@ def test_url_that_the_browser_refuses_gives_one_line(client: Client, server: Run
     expect(client.state).to_have_text("disconnected")
 
 
-# Where a token is wanted
+# A server that requires a token
 
 
 TOKEN = "open-Sesame+/=="
@@ -429,7 +434,7 @@ def guarded(serve: Serve) -> RunningServer:
 
 @pytest.fixture
 def guest(chromium: Browser, guarded: RunningServer) -> Iterator[Client]:
-    """The page of a server that wants a token."""
+    """The page of a server that requires a token."""
     context = chromium.new_context()
     guest = Client(context.new_page())
     guest.page.goto(guarded.http_url)

@@ -1,4 +1,4 @@
-"""The pages that tell whether the server is alive and ready."""
+"""Liveness and readiness, also while the server drains."""
 
 import pytest
 

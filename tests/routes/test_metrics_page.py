@@ -1,4 +1,4 @@
-"""The page with the metrics."""
+"""The page with the metrics: it is not made for a client that has left."""
 
 from tests.conftest import Serve
 from tests.shared.processes import used_seconds
@@ -18,5 +18,5 @@ def test_who_has_gone_is_made_no_metrics_page(serve: Serve) -> None:
         for client in crowd:
             client.socket.close()
     assert server.metrics()["websocket_connections_total"] == 0
-    # A thousand clients have come and gone for less than a thousand pages would cost.
+    # The server spent less on the thousand clients that left than on as many pages.
     assert used_seconds(server.pid) - made < 5 * (made - before)

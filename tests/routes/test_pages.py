@@ -1,4 +1,4 @@
-"""Pages by path: paths, methods and the trailing slash."""
+"""Pages by path: unknown paths, other methods, HEAD, and a slash at the end of a path."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which path gets which answer, also while the server stops: what a connection that was open before gets to hear."""
+"""The public port: WebSocket paths without an upgrade, and access to pages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page that shows the request as the server saw it."""
+"""The page that shows a request as the server received it."""
 
 import json
 

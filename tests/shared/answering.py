@@ -1,4 +1,4 @@
-"""WebSocket servers in a thread: an honest one, and one that answers whatever a test makes of each message."""
+"""WebSocket servers in a thread: a correct one, and one that answers each message with what a test returns."""
 
 import asyncio
 import base64
@@ -15,8 +15,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from tests.shared.frames import CLOSE, PONG, xor
 from tests.shared.server import PATIENCE
 
-# From a frame's first byte, its payload and the number of messages before it on its connection, to the bytes that are
-# sent. Nothing at all ends the connection.
+# A function from the first byte of a frame, its payload, and the number of messages before it on its connection to the
+# bytes that are sent. Empty bytes end the connection.
 Answer = Callable[[int, bytes, int], bytes]
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -28,16 +28,16 @@ async def echo(connection: ServerConnection) -> None:
 
 @contextmanager
 def honest(handler: Callable[[ServerConnection], Awaitable[None]] = echo, **settings: Any) -> Iterator[int]:
-    """Serve with the library `websockets`, on the port that is yielded."""
+    """Run a server with the library `websockets`; yield its port."""
     with _in_a_thread(lambda: serve(handler, "127.0.0.1", 0, max_size=None, **settings)) as port:
         yield port
 
 
 @contextmanager
 def answering(answer: Answer, *extensions: str, pongs: list[bytes] | None = None) -> Iterator[int]:
-    """Answer message by message on the port that is yielded; collect what comes in pongs.
+    """Answer each message with what `answer` returns; yield the port. Pongs that arrive are appended to `pongs`.
 
-    The first connection is answered the first of `extensions`, the next one the next, and so on in turns.
+    The first connection is answered with the first of `extensions`, the next one with the next, and so on in turns.
     """
     turns = cycle(extensions or [""])
 
@@ -87,7 +87,7 @@ def _in_a_thread(start: Callable[[], Any]) -> Iterator[int]:
 
 
 async def _stop(server: Any) -> None:
-    """Close the server, and see every task of its connections end."""
+    """Close the server and wait for all tasks of its connections."""
     server.close()
     if left := asyncio.all_tasks() - {asyncio.current_task()}:
         _, stuck = await asyncio.wait(left, timeout=PATIENCE / 2)
@@ -105,7 +105,7 @@ def _accepted(head: bytes, extensions: str) -> bytes:
 
 
 async def _read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Return a client frame's first byte and its payload."""
+    """Return the first byte of a client frame and its payload."""
     first, second = await reader.readexactly(2)
     assert second & 0x80, "a client's frame has a mask"
     size = second & 0x7F

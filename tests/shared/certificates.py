@@ -1,4 +1,4 @@
-"""Certificates for tests: made when they are needed, in a folder that does not outlive them."""
+"""Certificates for tests, which are made when they are needed."""
 
 import ipaddress
 import ssl
@@ -23,12 +23,12 @@ class Certificate:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What a server is told to use it."""
+        """The options that make a server use this certificate."""
         return ("--tls-cert", str(self.certificate), "--tls-key", str(self.key))
 
 
 class Authority:
-    """Signs certificates, and writes them and its own into `folder`."""
+    """Signs certificates. Writes them and its own certificate into `folder`."""
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder
@@ -44,11 +44,11 @@ class Authority:
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def client(self) -> ssl.SSLContext:
-        """Return what a client has that believes this authority and checks names, strictly as from Python 3.13 on."""
+        """Return the context of a client that trusts this authority and checks names as strictly as Python 3.13."""
         return strict_client(self.certificate)
 
     def issue(self, name: str, *, password: bytes | None = None, lifetime: timedelta = DAY) -> Certificate:
-        """Return a certificate for `name`, "localhost" and 127.0.0.1; its key is encrypted if there is a password."""
+        """Return a certificate for `name`, "localhost" and 127.0.0.1. With a password, its key is encrypted."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = (
@@ -70,9 +70,9 @@ class Authority:
 
 
 def strict_client(trusted: Path) -> ssl.SSLContext:
-    """Return what a client has that believes whoever is in the file `trusted`, an authority or a server alone."""
+    """Return the context of a client that trusts what is in the file `trusted`, an authority or a single server."""
     context = ssl.create_default_context(cafile=trusted)
-    # The default from Python 3.13 on.
+    # The default since Python 3.13.
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
@@ -98,7 +98,7 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 2 * DAY)
         .not_valid_after(now + lifetime)
-        # Clients verify strictly by RFC 5280 from Python 3.13 on: section 4.2.1.1 and 4.2.1.2 want both.
+        # Since Python 3.13, clients verify strictly by RFC 5280, whose sections 4.2.1.1 and 4.2.1.2 require both.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(signing, critical=False)
     )

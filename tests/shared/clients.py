@@ -1,4 +1,4 @@
-"""Clients of a server at a port, which come, do one thing, and go."""
+"""Clients of a server at a port that do one thing and leave."""
 
 from contextlib import suppress
 
@@ -22,7 +22,7 @@ def address_of(connection: RawConnection) -> str:
 
 
 def refused(server: RunningServer, request: bytes = BAD_HANDSHAKE) -> str:
-    """Send a request, read the answer to its end, and return the address it came from."""
+    """Send a request, read the answer to its end, and return the client's address as log lines show it."""
     with RawConnection(server.port) as connection:
         connection.send(request)
         assert connection.receive_all().startswith(b"HTTP/1.1 4")
@@ -30,7 +30,7 @@ def refused(server: RunningServer, request: bytes = BAD_HANDSHAKE) -> str:
 
 
 def come_and_go(port: int, count: int) -> None:
-    """Make so many connections, one after the other, each to its orderly end."""
+    """Make this many connections, one after the other, each with a closing handshake."""
     for _ in range(count):
         with RawConnection(port).open() as connection:
             connection.send(client_frame(8, b"\x03\xe8"))

@@ -1,6 +1,6 @@
-"""What a client's bytes mean, written from RFC 6455 for clearness alone: the opinion that both codecs are held against.
+"""A model of the echo, written from RFC 6455 for clarity alone. Both codecs are compared with it.
 
-It shares no code with them: it keeps whole messages, unmasks byte by byte and lets Python's decoder judge text.
+It shares no code with them. It keeps whole messages, unmasks byte by byte, and lets Python's decoder judge text.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Frame:
     """A frame as far as it has arrived: `size` is None until its header is complete.
 
     `start` is the position of its first byte among all bytes of the client. `message_opcode` (None: there is none) and
-    `message_size` describe the message that was in progress before it. `sent` counts the bytes of its echo that went
-    out before it was complete.
+    `message_size` describe the message that was in progress before it. `sent` counts the bytes of its echo that were
+    sent before it was complete.
     """
 
     start: int
@@ -50,7 +50,7 @@ class Frame:
 
     @property
     def length_width(self) -> int:
-        """How many bytes the extended length takes (RFC 6455 section 5.2)."""
+        """The number of bytes of the extended length (RFC 6455 section 5.2)."""
         return {126: 2, 127: 8}.get(self.second & 0x7F, 0)
 
     @property
@@ -63,7 +63,7 @@ class Frame:
 
 
 def header_fault(frame: Frame) -> str | None:
-    """Name what is wrong with a frame's first two bytes, if anything (RFC 6455 sections 5.1, 5.2, 5.4 and 5.5)."""
+    """Name the fault in the first two bytes of a frame, if there is one (RFC 6455 sections 5.1, 5.2, 5.4 and 5.5)."""
     if frame.first & 0x70:
         return "reserved bit"
     if not frame.second & 0x80:
@@ -82,14 +82,16 @@ def header_fault(frame: Frame) -> str | None:
 
 
 def length_fault(size: int, width: int) -> str | None:
-    """Name what is wrong with `size`, written in `width` extra bytes, if anything (RFC 6455 section 5.2)."""
+    """Name the fault in `size`, written in `width` extra bytes, if there is one (RFC 6455 section 5.2)."""
     if size >> 63:
         return "top bit of the length"
     return "not the shortest length" if size < {0: 0, 2: 126, 8: 1 << 16}[width] else None
 
 
 def close_fault(payload: bytes) -> tuple[int, str] | None:
-    """Say with which code and why a Close's payload is refused, if it is (RFC 6455 sections 5.5.1 and 7.4)."""
+    """Return the code and the reason with which the payload of a Close is refused, if it is (RFC 6455 sections 5.5.1,
+    7.4).
+    """
     if len(payload) == 1:
         return 1002, "half a close code"
     code = int.from_bytes(payload[:2], "big")
@@ -99,8 +101,8 @@ def close_fault(payload: bytes) -> tuple[int, str] | None:
 
 
 def text_is(text: bytes) -> str:
-    """Say whether `text` is whole, may go on, or has a byte after which nothing can make it text: whole, begun, bad."""
-    # One ending for every range that the byte after some lead may be in, and for every number of missing bytes.
+    """Return whether `text` is complete ("whole"), may go on ("begun"), or can never become valid UTF-8 ("bad")."""
+    # One ending for each range that the byte after a lead byte may be in, and for each number of missing bytes.
     for ending in (b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x80", b"\x90\x80\x80"):
         try:
             (text + ending).decode()
@@ -111,7 +113,7 @@ def text_is(text: bytes) -> str:
 
 
 def unfinished_character(text: bytes) -> bytes:
-    """Return the end of `text`, which is not bad, that is the beginning of a character."""
+    """Return the end of `text` that is the beginning of a character. `text` is not bad."""
     if text_is(text) == "whole":
         return b""
     start = len(text) - 1
@@ -121,9 +123,9 @@ def unfinished_character(text: bytes) -> bytes:
 
 
 class Model:
-    """One connection. `reply` is what must have been sent, but for the Close with which a violation is answered.
+    """One connection. `reply` is what must have been sent, without the Close that answers a violation.
 
-    `violation` is that Close's code, or None if there is none. `fault` names the rule the client broke.
+    `violation` is the code of that Close, or None if there is none. `fault` names the rule that the client broke.
     """
 
     def __init__(self, *, hold_limit: int, max_message_size: int) -> None:
@@ -134,10 +136,10 @@ class Model:
         self.close_code = 0
         self.violation: int | None = None
         self.fault: str | None = None
-        # Every message that counts as received, and every frame of which two bytes or more have arrived.
+        # Every message that counts as received, and every frame of which at least two bytes have arrived.
         self.messages: list[tuple[int, bytes]] = []
         self.frames: list[Frame] = []
-        # Of a text in progress: what has arrived of a character that has begun, or what turned it bad.
+        # For a text message in progress: the bytes of a character that has begun, or what made the text invalid.
         self.character = b""
         self._unread = b""
         self._position = 0
@@ -160,7 +162,7 @@ class Model:
         return self._frame is not None and self._frame.sent > 0
 
     def receive(self, data: bytes) -> None:
-        """Let `data` arrive, in one read."""
+        """Let `data` arrive in one read."""
         self._unread += data
         while self.state != CLOSED and (self._frame or self._begin_frame()):
             self._take_payload()
@@ -173,7 +175,7 @@ class Model:
             self._pending_close = None
 
     def close(self, code: int, reason: bytes) -> None:
-        """Let the server close: at once, or when the frame that has been sent in part has ended."""
+        """Let the server close: at once, or at the end of a frame that has been sent in part."""
         if self.state != OPEN:
             return
         if self.forwarding:
@@ -183,7 +185,7 @@ class Model:
             self.state = CLOSING
 
     def _begin_frame(self) -> bool:
-        """Judge the next header. Return whether there is a frame now that has no fault so far."""
+        """Judge the next header. Return whether there is now a frame without a fault so far."""
         if len(self._unread) < 2:
             return False
         frame = Frame(self._position, *self._unread[:2], self._message_opcode, self._message_size)
@@ -267,7 +269,7 @@ class Model:
         self.state = CLOSED
 
     def _pass_on(self, frame: Frame) -> None:
-        """The read ended inside `frame`: send what has arrived of a long one."""
+        """Handle a read that ended inside `frame`: send what has arrived of a long frame."""
         assert frame.size is not None
         if not frame.is_control and frame.size > self.hold_limit:
             self.reply += frame.echo()[frame.sent :]
@@ -278,7 +280,9 @@ class Model:
         self.close_code = int.from_bytes(payload[:2], "big") if payload else 1005
 
     def _fail(self, code: int, fault: str) -> bool:
-        """Fail the connection (RFC 6455 section 7.1.7): a Close, unless a frame was broken off or ours has gone out."""
+        """Fail the connection (RFC 6455 section 7.1.7) with a Close, unless a frame was sent in part or the server has
+        sent a Close already.
+        """
         if self.state == OPEN:
             self.fault = fault
             if self.forwarding:

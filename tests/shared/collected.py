@@ -1,4 +1,4 @@
-"""A plugin of pytest that writes down what was collected: every test's name, and the values of its parameters."""
+"""A plugin for pytest that writes what was collected to a file: the names of all tests and their parameters."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _parameters(item: pytest.Item) -> str:
-    """Return the parameters' values as they read, but not where an object lies, nor which of a set comes first."""
+    """Return the values of the parameters as text, without memory addresses and with sets in sorted order."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     in_order = {name: sorted(value) if isinstance(value, Set) else value for name, value in parameters.items()}
     return re.sub(r"\bat 0x[0-9a-f]+", "at an address", repr(in_order))

@@ -1,4 +1,4 @@
-"""Collectors of OTLP: two real ones of different make, and one that can be told to misbehave."""
+"""OTLP collectors: two real ones of different makers, and one that misbehaves as a test says."""
 
 import asyncio
 import gzip
@@ -27,7 +27,7 @@ Attributes = dict[str, Any]
 
 @dataclass
 class Point:
-    """A point of a metric, as it was received; `buckets` and `bounds` are those of a histogram."""
+    """A point of a metric as it was received. `buckets` and `bounds` are those of a histogram."""
 
     name: str
     attributes: Attributes = field(default_factory=dict)
@@ -63,7 +63,7 @@ def _series(name: str, labels: Iterable[str]) -> str:
 
 @dataclass
 class Span:
-    """A span as it was received; identifiers are hexadecimal."""
+    """A span as it was received. Identifiers are hexadecimal."""
 
     name: str
     trace_id: str
@@ -87,7 +87,7 @@ class LogRecord:
 
 
 class Collector(Protocol):
-    """What tests ask a collector."""
+    """What tests ask a collector for."""
 
     endpoint: str
 
@@ -105,7 +105,7 @@ class Collector(Protocol):
 
 
 def wait_until(condition: Callable[[], bool], explain: Callable[[], object] = lambda: "") -> None:
-    """Wait, not for ever, until `condition` holds: what was sent takes a moment to be reported."""
+    """Wait until `condition` holds, because what was sent is reported a moment later. Fail after a time limit."""
     for _ in range(int(PATIENCE / 0.02)):
         if condition():
             return
@@ -122,7 +122,7 @@ def last_samples(points: Iterable[Point]) -> dict[str, float]:
 
 
 def summed_samples(points: Iterable[Point]) -> dict[str, float]:
-    """Return the sums of deltas, and the newest of what is cumulative, as Prometheus would show them."""
+    """Return the sums of deltas and the newest of cumulative points, as Prometheus would show them."""
     samples: dict[str, float] = {}
     for point in points:
         for name, value in point.samples().items():
@@ -131,7 +131,7 @@ def summed_samples(points: Iterable[Point]) -> dict[str, float]:
 
 
 class OtelTap:
-    """The oteltap library: a receiver in Rust that hands over each item as protobuf; HTTP only."""
+    """The library oteltap: a receiver in Rust that passes on each item as protobuf. It speaks HTTP only."""
 
     def __init__(self) -> None:
         port = free_port()
@@ -228,7 +228,7 @@ def _attributes(pairs: Iterable[Any]) -> Attributes:
 
 
 class Rotel:
-    """The rotel agent: a collector in Rust that prints what it receives; HTTP and gRPC."""
+    """The rotel agent: a collector in Rust that prints what it receives. It speaks HTTP and gRPC."""
 
     def __init__(self, folder: Path) -> None:
         http, grpc = free_port(), free_port()
@@ -343,7 +343,7 @@ def _pairs(lines: list[str]) -> Attributes:
 
 
 def _is_complete(point: list[str]) -> bool:
-    """Tell whether all of a point has been printed: its value, or one count more than there are bounds."""
+    """Return whether a point has been printed completely: its value, or one count more than there are bounds."""
     starts = [line.partition(" #")[0] for line in point]
     buckets = starts.count("Buckets")
     return buckets == starts.count("ExplicitBounds") + 1 or any(line.startswith("Value: ") for line in point)
@@ -379,7 +379,9 @@ class Posted:
 
 
 class FaultyCollector:
-    """Answers with `status`; never, if that is None; by closing the connection, if it is 0. Keeps what was posted."""
+    """Answers with `status`. If that is None, it never answers; if it is 0, it closes the connection. Keeps what was
+    posted.
+    """
 
     def __init__(self, status: int | None = 200) -> None:
         self.posted: list[Posted] = []

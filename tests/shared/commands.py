@@ -1,4 +1,4 @@
-"""The commands that start the server, and a way to run one that ends by itself."""
+"""Commands that start the server, and functions that run a command which ends by itself."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from tests.shared.server import PATIENCE, ROOT
 
 
 def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that ends by itself."""
+    """Run Python with these arguments and wait for its end."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
@@ -26,7 +26,7 @@ LOCAL = ["--host", "127.0.0.1", "--port", "0"]
 
 
 def refusal(*options: str, command: list[str] | None = None) -> tuple[int, str]:
-    """Start a server that must not start, and return its exit code and its one line."""
+    """Start a server that must refuse to start. Return its exit code and its error line."""
     command = command or [sys.executable, "-m", "wsecho"]
     done = subprocess.run(
         [*command, "--host", "127.0.0.1", "--port", "0", *options],

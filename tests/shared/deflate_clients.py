@@ -1,6 +1,6 @@
 """How client libraries read an answer about permessage-deflate: what each accepts, then writes with and reads with.
 
-Each was read in its source, which is named. What a library can be made to offer is more than what it offers by default.
+The rules come from the source of each library, which is named. A library can offer more than it offers by default.
 """
 
 from dataclasses import dataclass
@@ -26,19 +26,20 @@ class Reading:
     reads_with_context: bool
 
     def is_symmetrical_within(self, agreement: Agreement) -> bool:
-        """Tell whether the client can read what it writes, and we can."""
+        """Return whether the client can read what it writes, and the server can too."""
         window = self.writes_bits <= min(self.reads_bits, agreement.window_bits)
         return window and self.writes_with_context == self.reads_with_context == agreement.context_takeover
 
 
 @dataclass(frozen=True)
 class Client:
-    """The rules of one library, of which `source` is the place.
+    """The rules of one library; `source` says where they are in its source.
 
-    `offers` are the parameters that it can be made to offer, a value being below 15; `always` those that it always
-    does. `untold` is the window that it writes with where the answer does not say, after an offer with a value: 15,
-    that value, or none, because it refuses. `told` and `limited` say what it does with a client's and a server's window
-    below 15 in an answer. `mirrored`: what is said of one side's context it applies to the other side's.
+    `offers` are the parameters that the library can be made to offer, where a value is below 15; `always` are those
+    that it always offers. `untold` is the window that it writes with if the answer names none after an offer with a
+    value: 15, that value, or none, because it refuses. `told` and `limited` say what it does with a window of the
+    client or the server below 15 in an answer. `mirrored` means that it applies what is said of one side's context to
+    the other side's.
     """
 
     source: str
@@ -53,12 +54,12 @@ class Client:
     needs_no_context: bool = False
 
     def can_offer(self, offer: Parameters) -> bool:
-        """Tell whether the library can be made to offer this."""
+        """Return whether the library can be made to offer this."""
         kinds = {kind_of(name, value) for name, value in offer.items()}
         return set(self.always) <= kinds <= {*self.always, *self.offers}
 
     def read(self, offer: Parameters, answer: Parameters) -> Reading | None:
-        """Return what the library makes of `answer`, None where it refuses it."""
+        """Return what the library makes of `answer`, or None if it refuses it."""
         told, limit = answer.get(CLIENT_BITS), int(answer.get(SERVER_BITS) or 15)
         unasked = CLIENT_NO_CONTEXT in answer and CLIENT_NO_CONTEXT not in offer
         if (
@@ -77,7 +78,7 @@ class Client:
         return Reading(writes, limit if self.limited == "obeys" else 15, *(contexts[:: -1 if self.mirrored else 1]))
 
     def cannot(self, offer: Parameters) -> str | None:
-        """Say why the library cannot be served after this offer, by any server that keeps to it; None if it can be."""
+        """Return why no server that keeps to this offer can serve the library, or None if a server can."""
         if int(offer.get(CLIENT_BITS) or 15) < self.smallest_bits:
             return "offers a window that it refuses"
         if int(offer.get(SERVER_BITS) or 15) < 15 and self.limited == "refuses":
@@ -90,7 +91,7 @@ class Client:
 
 
 def kind_of(name: str, value: str | None) -> str:
-    """Return a parameter's name, with `=` where it has a value, and `=15` where that is no limit."""
+    """Return the name of a parameter, with `=` if it has a value, and `=15` if the value is no limit."""
     return name if value is None else f"{name}=15" if value == "15" else f"{name}="
 
 

@@ -1,11 +1,11 @@
-"""What a compressed message is, written from RFC 1951 for clearness alone: the opinion that zlib is held against."""
+"""A model of compressed messages, written from RFC 1951 for clarity alone. zlib's verdict is compared with it."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 Verdict = Literal["whole", "unfinished", "invalid"]
 
-# RFC 1951 section 3.2.5: the smallest length or distance of a code, and the bits that follow it.
+# RFC 1951 section 3.2.5: the smallest length or distance of a code, and the number of bits that follow it.
 LENGTHS = [(3 + code, 0) for code in range(8)]
 for bits in range(1, 6):
     LENGTHS += [(3 + (4 + step << bits), bits) for step in range(4)]
@@ -13,7 +13,7 @@ LENGTHS[-1:] = [(227, 5), (258, 0)]
 DISTANCES = [(1 + code, 0) for code in range(4)]
 for bits in range(1, 14):
     DISTANCES += [(1 + (2 + step << bits), bits) for step in range(2)]
-# Section 3.2.7: the order of the lengths of the codes for lengths of codes.
+# Section 3.2.7: the order of the lengths of the codes for code lengths.
 ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 END_OF_BLOCK = 256
 
@@ -23,11 +23,11 @@ class UnfinishedError(Exception):
 
 
 class InvalidError(Exception):
-    """This is no deflate."""
+    """The data is not valid deflate data."""
 
 
 class Codes:
-    """Canonical prefix codes (section 3.2.2), from the length of each symbol's, 0 for none."""
+    """Canonical prefix codes (section 3.2.2), made from the code length of each symbol; 0 means that it has no code."""
 
     def __init__(self, lengths: list[int], *, may_be_alone: bool) -> None:
         self.longest = max([1, *lengths])
@@ -46,12 +46,12 @@ class Codes:
 
 @dataclass
 class Reader:
-    """Reads a message's blocks."""
+    """Reads the blocks of a message."""
 
     data: bytes
     position: int = 0
     inflated: bytearray = field(default_factory=bytearray)
-    # Where the stream began that is being read.
+    # Where the current deflate stream began.
     begin: int = 0
 
     def bits(self, count: int) -> int:
@@ -115,7 +115,7 @@ class Reader:
         for symbol in ORDER[:count]:
             lengths[symbol] = self.bits(3)
         if not any(lengths):
-            # zlib takes each bit for a symbol without a code, and finds at the end that none ends the block.
+            # zlib takes each bit for a symbol without a code, and finds at the end that no code ends the block.
             self.bits(literals + distances)
             raise InvalidError
         codes = Codes(lengths, may_be_alone=False)
@@ -125,7 +125,7 @@ class Reader:
             if symbol < 16:
                 lengths.append(symbol)
             elif symbol == 16:
-                # It repeats the length before, if there is one.
+                # Repeats the previous length, if there is one.
                 repeat = 3 + self.bits(2)
                 if not lengths:
                     raise InvalidError
@@ -157,7 +157,7 @@ class Reader:
 
 
 def judge(payload: bytes) -> tuple[Verdict, int]:
-    """Say what a first message is that is these bytes (RFC 7692 section 7.2.1), and how many bytes come out of it."""
+    """Return the verdict on a first message of these bytes (RFC 7692 section 7.2.1), and its inflated size."""
     reader = Reader(payload)
     try:
         reader.message()

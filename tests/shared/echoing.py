@@ -1,4 +1,4 @@
-"""Drives an echo without a socket: bytes in, everything a test can want to know out."""
+"""Drives an echo without a socket: passes bytes in and returns everything that a test may want to know."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CODECS = {"python": selection.PYTHON, "compiled": selection.load("compiled")}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it all. `received` are the counts by size bucket, `sent` the messages in the replies."""
+    """The result. `received` holds the counts by size bucket, `sent` the number of messages in the replies."""
 
     reply: bytes
     state: int
@@ -27,7 +27,7 @@ class Outcome:
 
 
 class EchoBench:
-    """One echo in a receive buffer of its own."""
+    """One echo with a receive buffer of its own."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class EchoBench:
         self.sent = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Let `data` arrive, in reads of the buffer's size; return what is sent back."""
+        """Let `data` arrive in reads of the size of the buffer. Return what is sent back."""
         reply = b""
         while data and self.echo.state < CLOSED:
             piece, data = data[: self.buffer.size], data[self.buffer.size :]
@@ -55,7 +55,7 @@ class EchoBench:
         return reply
 
     def close(self, code: int, reason: bytes) -> bytes:
-        """Let the server close; return what is sent."""
+        """Let the server close. Return what is sent."""
         self.echo.close(code, reason)
         return self._take_reply()
 
@@ -67,7 +67,7 @@ class EchoBench:
 
     @property
     def error(self) -> str | None:
-        """What the peer did wrong, in words."""
+        """The rule that the peer broke, in words."""
         return self.echo.violation and self.echo.violation.text
 
     def outcome(self) -> Outcome:
@@ -85,7 +85,7 @@ class EchoBench:
 
 
 def echo_of(pieces: Iterable[bytes], chosen: selection.Codec, **limits: int) -> Outcome:
-    """Return the outcome of `pieces` arriving one after the other."""
+    """Return the outcome if `pieces` arrive one after the other."""
     bench = EchoBench(chosen, **limits)
     for piece in pieces:
         bench.feed(piece)

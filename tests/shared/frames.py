@@ -1,4 +1,4 @@
-"""Frames as bytes: what a client sends, what the server answers (RFC 6455 section 5.2)."""
+"""Frames as bytes: what a client sends and what the server answers (RFC 6455 section 5.2)."""
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MASK = b"\x12\xab\x00\xff"
@@ -13,7 +13,9 @@ def client_frame(
     mask: bytes | None = MASK,
     length: bytes | None = None,
 ) -> bytes:
-    """Return a client's frame; `length` replaces the seven bits and the extended length, `mask=None` leaves it out."""
+    """Return a client's frame. `length` replaces the seven bits and the extended length; `mask=None` leaves the mask
+    out.
+    """
     first = fin << 7 | reserved << 4 | opcode
     size = length or encoded_length(len(payload))
     masked = 0x80 if mask is not None else 0
@@ -32,7 +34,7 @@ def server_close(code: int, reason: str) -> bytes:
 
 
 def encoded_length(size: int) -> bytes:
-    """Return the length in its shortest form, the mask bit not set."""
+    """Return the length in its shortest form, with the mask bit clear."""
     if size < 126:
         return bytes((size,))
     if size < 1 << 16:
@@ -46,5 +48,5 @@ def xor(payload: bytes, mask: bytes) -> bytes:
 
 
 def long_client_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    """Return a client's frame with a mask of zeros, which costs nothing to apply to a long payload."""
+    """Return a client's frame with a mask of zeros, which a long payload need not be changed for."""
     return bytes((fin << 7 | opcode, 0xFF)) + len(payload).to_bytes(8, "big") + bytes(4) + payload

@@ -1,4 +1,4 @@
-"""A port for programs that cannot be told to choose one themselves."""
+"""A port for programs that cannot choose one themselves."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Keys that sign tokens in tests, and the files that a server verifies them by."""
+"""Keys that sign tokens in tests, and the files with which a server verifies the tokens."""
 
 import json
 import time
@@ -15,7 +15,7 @@ SECRET = "a secret of more than thirty-two bytes"
 
 @cache
 def private_key(name: str) -> Any:
-    """Return the same key each time the same name is asked for; its first letters say of which kind it is."""
+    """Return the private key of this name, always the same. The first letters of the name tell the kind of key."""
     if name.startswith("rsa"):
         return rsa.generate_private_key(65537, 1024 if "short" in name else 2048)
     if name.startswith("ec"):
@@ -34,7 +34,7 @@ def private_pem(name: str) -> bytes:
 
 
 def public_jwk(name: str, **more: Any) -> dict[str, Any]:
-    """Return an entry of a key set; the key's name is its `kid`."""
+    """Return an entry of a key set. Its `kid` is the name of the key."""
     kind = {"rsa": "RS256", "ec2": "ES256", "ec3": "ES384"}.get(name[:3], "EdDSA")
     entry = jwt.get_algorithm_by_name(kind).to_jwk(private_key(name).public_key(), as_dict=True)
     return {"kid": name, **entry, **more}
@@ -45,9 +45,10 @@ def key_set(*entries: dict[str, Any]) -> bytes:
 
 
 def signed(key: str = "rsa", algorithm: str = "RS256", *, kid: str | None = None, **claims: Any) -> str:
-    """Return a token that is good for ten minutes, but for what `claims` say.
+    """Return a token that is valid for ten minutes, unless `claims` say otherwise.
 
-    None leaves a claim out; a timedelta is counted from now, so that it can be written down long before.
+    None leaves a claim out. A timedelta is added to the time at which the token is signed, so that parameters of tests
+    can contain one.
     """
     payload = {"exp": timedelta(minutes=10)} | claims
     payload = {name: _absolute(value) for name, value in payload.items() if value is not None}

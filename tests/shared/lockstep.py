@@ -1,4 +1,4 @@
-"""Both builds of the echo in step with the model, and what must hold after every step."""
+"""Runs both codecs and the model in lockstep, and checks after every step what must hold."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +12,7 @@ Step = bytes | tuple[int, bytes]
 
 
 class Lockstep:
-    """One connection, three times. Every step ends with `check`; `finish` replays it all in other pieces."""
+    """One connection, three times. Every step ends with `check`; `finish` repeats all steps in other pieces."""
 
     def __init__(self, *, size: int, hold_limit: int, max_message_size: int) -> None:
         self.size = size
@@ -26,7 +26,7 @@ class Lockstep:
         self.steps: list[Step] = []
 
     def take(self, step: Step) -> None:
-        """Let `step` happen, on both builds and in the model, and check them."""
+        """Do `step` in both codecs and in the model, and check them."""
         self.steps.append(step)
         if isinstance(step, bytes):
             self._receive(step)
@@ -46,11 +46,11 @@ class Lockstep:
             bench.close(code, reason)
 
     def check(self) -> None:
-        """Require what must hold after every step."""
+        """Check what must hold after every step."""
         outcome = self.plain.outcome()
-        # The compiled echo is where the plain one is.
+        # The compiled codec is in the same state as the Python codec.
         assert self.benches["compiled"].outcome() == outcome
-        # Both have sent what the RFC asks for: after the first violation, and after a Close of ours, nothing more.
+        # Both have sent what RFC 6455 requires: after the first violation or after a Close of the server, nothing more.
         assert outcome.reply == self._expected_reply(outcome)
         assert (outcome.state, outcome.close_code) == (self.model.state, self.model.close_code)
         assert (outcome.error is None) == (self.model.fault is None)
@@ -66,7 +66,7 @@ class Lockstep:
         return self.model.reply + server_close(self.model.violation, outcome.error)
 
     def _check_memory(self) -> None:
-        """Require that the reply is inside the buffer, and that no more is kept than a short frame and its header."""
+        """Check that the reply is inside the buffer, and that no more is kept than a short frame and its header."""
         capacity = len(self.plain.buffer.data)
         assert all(0 <= bench.echo.start <= bench.echo.stop <= capacity for bench in self.benches.values())
         held = len(self.plain.echo.held)
@@ -75,14 +75,17 @@ class Lockstep:
             assert held == 0
 
     def finish(self) -> None:
-        """Require that the same bytes in other pieces come to the same, and that nothing follows a Close of ours."""
+        """Check that the same bytes in other pieces have the same result, and that nothing follows a Close of the
+        server.
+        """
         self._check_last_frame()
         whole = self._replay(lambda data: [data])
         assert self._replay(lambda data: [data[:1], data[1:3], data[3:]]) == whole
         if sum(len(step) for step in self.steps if isinstance(step, bytes)) < 4000:
             assert self._replay(bytewise) == whole
         if not any(frame.sent for frame in self.model.frames):
-            # A frame that was passed on in part is broken off where a held one is refused, and delays the Close.
+            # Where a frame that was held back is refused, a frame that was forwarded in part ends without the rest, and
+            # delays the Close.
             assert self.plain.outcome() == whole
 
     def _replay(self, cutting: Callable[[bytes], Iterable[bytes]]) -> Outcome:
@@ -100,7 +103,7 @@ class Lockstep:
 
 
 def joined(steps: Iterable[Step]) -> list[Step]:
-    """Return `steps` with the bytes between two closes of the server in one piece."""
+    """Return `steps` with all bytes between two closes of the server in one piece."""
     merged: list[Step] = []
     for step in steps:
         if merged and isinstance(step, bytes) and isinstance(merged[-1], bytes):
@@ -111,7 +114,7 @@ def joined(steps: Iterable[Step]) -> list[Step]:
 
 
 def server_frames(reply: bytes) -> list[tuple[bool, int, bytes]]:
-    """Return the complete frames in `reply` as (final, opcode, payload), read as RFC 6455 section 5.2 has it."""
+    """Return the complete frames in `reply` as (final, opcode, payload), read as RFC 6455 section 5.2 defines them."""
     frames = []
     while len(reply) >= 2:
         width = {126: 2, 127: 8}.get(reply[1], 0)

@@ -1,4 +1,4 @@
-"""How much memory a process has, as the operating system counts it."""
+"""The memory of a process, as the kernel counts it."""
 
 
 def resident_memory(pid: int) -> int:
@@ -7,7 +7,7 @@ def resident_memory(pid: int) -> int:
 
 
 def peak_memory(pid: int) -> int:
-    """Return the most resident memory that a process ever had, in bytes."""
+    """Return the highest resident memory that a process ever had, in bytes."""
     return _memory(pid, "VmHWM")
 
 
@@ -17,5 +17,5 @@ def _memory(pid: int, field: str) -> int:
 
 
 def virtual_memory(pid: int) -> int:
-    """Return the address space of a process in bytes, which RLIMIT_AS limits."""
+    """Return the size of the address space of a process in bytes, which RLIMIT_AS limits."""
     return _memory(pid, "VmSize")

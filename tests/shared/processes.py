@@ -1,4 +1,4 @@
-"""What /proc tells of a server's processes: its workers, and which of them holds which connection."""
+"""What /proc tells about the processes of a server: its workers, and which of them holds which connection."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ def children(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process runs: it exists, and is not only waiting to be taken note of."""
+    """Return whether a process runs: it exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -23,7 +23,7 @@ def is_running(pid: int) -> bool:
 
 
 def client_ports(pid: int, server_port: int) -> set[int]:
-    """Return the clients' ports of those connections to `server_port` of which process `pid` has the server's end."""
+    """Return the clients' ports of those connections to `server_port` that process `pid` holds."""
     files = set(open_files(pid))
     ports = set()
     for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
@@ -34,7 +34,7 @@ def client_ports(pid: int, server_port: int) -> set[int]:
 
 
 def open_files(pid: int) -> Iterator[str]:
-    """Yield what the descriptors of a process stand for, as in `socket:[1234]`."""
+    """Yield what the file descriptors of a process refer to, as in `socket:[1234]`."""
     for file in Path(f"/proc/{pid}/fd").iterdir():
         try:
             yield os.readlink(file)
@@ -49,7 +49,7 @@ def used_seconds(pid: int) -> float:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until `condition()` holds; it fails if that takes too long."""
+    """Wait until `condition()` holds. Fail after `seconds`."""
     for _ in range(int(seconds / 0.01)):
         if condition():
             return

@@ -1,4 +1,4 @@
-"""A real Prometheus, scraping one server."""
+"""A real Prometheus that scrapes one server."""
 
 import json
 import math
@@ -20,7 +20,7 @@ Sample = tuple[dict[str, str], float]
 
 
 class RunningPrometheus:
-    """Scrapes, and judges `rules`, once an `interval`; `wait_for_value` asks it with PromQL."""
+    """Scrapes and evaluates `rules` once in each `interval`. `wait_for_value` queries it with PromQL."""
 
     def __init__(
         self, program: str, folder: Path, target_port: int, *, interval: str = "1s", rules: Sequence[Path] = ()
@@ -32,7 +32,7 @@ class RunningPrometheus:
             "rule_files": [str(file) for file in rules],
             "scrape_configs": [scrape],
         }
-        # JSON is YAML.
+        # JSON is valid YAML.
         config.write_text(json.dumps(settings))
         self._port = free_port()
         self._log = (folder / "prometheus.log").open("w")
@@ -62,11 +62,11 @@ class RunningPrometheus:
         return self.wait_for_samples(expression)[0][1]
 
     def wait_for_samples(self, expression: str) -> list[Sample]:
-        """Return the samples of an expression once it has any; what is not a number is none."""
+        """Return the samples of an expression once it has any. A value of NaN does not count."""
         return _until(lambda: self._samples(expression), f"no value for {expression}")
 
     def wait_for_rules(self) -> list[dict[str, Any]]:
-        """Return every rule, with its health and last error, once all of them have been judged."""
+        """Return every rule with its health and its last error, once all of them have been evaluated."""
         return _until(self._judged_rules, "rules were not judged")
 
     def _samples(self, expression: str) -> list[Sample]:
@@ -85,9 +85,9 @@ class RunningPrometheus:
 
 
 def _until(ask: Callable[[], list[Any]], failure: str) -> list[Any]:
-    """Return what `ask` returns once it is something."""
+    """Return what `ask` returns once that is not empty."""
     for _ in range(int(PATIENCE / 0.1)):
-        # Until it has started, nobody is there, or it says that it is not ready.
+        # Until Prometheus has started, it refuses connections or answers that it is not ready.
         with suppress(OSError):
             if answer := ask():
                 return answer

@@ -16,7 +16,7 @@ from tests.shared.processes import wait_until
 from tests.shared.raw import RawConnection
 from tests.shared.server import ROOT, started
 
-# Debian keeps some where only root's search path leads.
+# Debian installs some in folders that only root's search path contains.
 SEARCH_PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
@@ -29,7 +29,7 @@ def accepts(port: int) -> bool:
 
 
 def routes(port: int) -> bool:
-    """Tell whether a proxy that reads its routes after it has begun to listen knows them."""
+    """Return whether a proxy that reads its routes after it has started to listen knows them."""
     if not accepts(port):
         return False
     with RawConnection(port) as connection:
@@ -39,11 +39,11 @@ def routes(port: int) -> bool:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A program, where it comes from, how it is run in the foreground, and what stands around the documented lines.
+    """A program, where it comes from, how it runs in the foreground, and what stands around the documented lines.
 
-    Everything it writes is in `{folder}`; `{file}` holds the configuration (it ends in `.yaml`, which some ask for),
-    `{port}` is its port.
-    `language` is that of the documented block. Not all of them can be told how long silence may last.
+    Everything that it writes is in `{folder}`; `{file}` holds the configuration (it ends in `.yaml`, which some
+    require), and `{port}` is its port. `language` is that of the documented block. For some of them, no time limit for
+    silence can be set.
     """
 
     program: str
@@ -102,7 +102,7 @@ http {{
         "apache2",
         "apache wstunnel",
         ("-DFOREGROUND", "-f", "{file}"),
-        # Newer releases only pretend to use it unless they are told to.
+        # Newer releases use it only if they are told to.
         _APACHE.replace(
             "{documented}",
             "IncludeOptional /etc/apache2/mods-available/proxy_wstunnel.load\n"
@@ -166,7 +166,7 @@ def documented(language: str) -> str:
 
 
 def adapted(configuration: str, listen: int, backend: int, idle_seconds: float) -> str:
-    """Return the configuration for other ports than 80 and 8080, and another patience than 60 seconds."""
+    """Return the configuration with other ports than 80 and 8080, and with another time limit than 60 seconds."""
     for old, new in (
         ("listen 80;", f"listen 127.0.0.1:{listen};"),
         ("bind :80\n", f"bind 127.0.0.1:{listen}\n"),
@@ -196,10 +196,10 @@ def proxy(
     server_words: str = "",
     listen_words: str = "",
 ) -> Iterator[int]:
-    """Run a proxy before the port `backend`, and give its port.
+    """Run a proxy in front of the port `backend`, and yield its port.
 
-    Documented lines with one of `without` are left out; nginx serves the server under `path`, as the text says how to;
-    HAProxy's line about its server ends in `server_words`, the one about its port in `listen_words`.
+    Documented lines that contain one of `without` are left out. nginx serves the server under `path`, as the document
+    says. HAProxy's line about its server ends in `server_words`, the one about its port in `listen_words`.
     """
     chosen = PROXIES[kind]
     program = shutil.which(chosen.program, path=SEARCH_PATH)
@@ -213,7 +213,7 @@ def proxy(
         text = text.replace(f"proxy_pass http://127.0.0.1:{backend};", f"proxy_pass http://127.0.0.1:{backend}/;")
     text = text.replace(f"bind 127.0.0.1:{port}\n", f"bind 127.0.0.1:{port} {listen_words}\n")
     text = text.replace("check inter 2s", f"check inter 2s {server_words}")
-    # Some of them give up root's rights, and must still get at what is theirs.
+    # Some of them drop root's rights and must still be able to read their files.
     os.chmod(folder, 0o777)
     names = {"folder": str(folder), "file": str(folder / "proxy.yaml"), "port": str(port)}
     (folder / "proxy.yaml").write_text(chosen.wrapping.format(documented=text, **names))

@@ -1,4 +1,4 @@
-"""Servers that export telemetry, traffic for them, and the metrics that are compared."""
+"""Servers that export telemetry, traffic for them, and the metrics to compare."""
 
 import re
 
@@ -21,7 +21,7 @@ def pushing(endpoint: str, **more: str) -> dict[str, str]:
 
 
 def traffic(server: RunningServer) -> None:
-    """Something for every metric: sizes, fragments, an answered violation, a reset."""
+    """Make traffic for every metric: several sizes, fragments, a violation that is answered, a reset."""
     with RawConnection(server.port).open() as client:
         for size in (0, 1, 64, 65, 1000, 100_000):
             client.send(client_frame(BINARY, bytes(size)))
@@ -38,7 +38,7 @@ def traffic(server: RunningServer) -> None:
 
 
 def page(server: RunningServer) -> dict[str, float]:
-    """Return the samples of the page that stay as they are when nobody is connected."""
+    """Return those samples of the page that do not change while no client is connected."""
     server.wait_for_metrics(websocket_active_connections=0)
     samples = {}
     for family in text_string_to_metric_families(server.get("/metrics")[2].decode()):
@@ -49,10 +49,10 @@ def page(server: RunningServer) -> dict[str, float]:
 
 
 def settled(samples: dict[str, float]) -> dict[str, float]:
-    """Leave out what scraping itself changes, and what time does; spell the rest as Prometheus does."""
+    """Leave out what scraping and time change, and spell the remaining names as Prometheus does."""
     settled = {}
     for name, value in samples.items():
-        # Over OTLP it has the name and the attributes that the conventions give it.
+        # Over OTLP, a metric has the name and the attributes of the semantic conventions.
         spelt = re.sub(r"(?<=[a-z])\.(?=[a-z])", "_", name).replace(',http_route=""', "")
         spelt = re.sub(r"(?<=request_duration)(?!_seconds)", "_seconds", spelt)
         if spelt.startswith(("websocket_", "http_server_")) and "/metrics" not in spelt:
@@ -61,7 +61,7 @@ def settled(samples: dict[str, float]) -> dict[str, float]:
 
 
 def everything(endpoint: str) -> dict[str, str]:
-    """Return the environment of a server that sends all signals, often."""
+    """Return the environment of a server that exports all signals, often."""
     variables = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp"}
     delays = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BLRP_SCHEDULE_DELAY": "50"}
     return pushing(endpoint, **variables, **delays)

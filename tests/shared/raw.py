@@ -1,4 +1,4 @@
-"""A raw connection: bytes out, bytes in, as a client that knows no rules."""
+"""A raw connection: sends and receives bytes and enforces no rules."""
 
 import socket
 import ssl
@@ -28,7 +28,7 @@ SWITCHED = (
 
 
 class RawConnection:
-    """Every wait is bounded; running into the bound is an error."""
+    """Every wait has a time limit. Reaching it is an error."""
 
     def __init__(
         self,
@@ -39,19 +39,19 @@ class RawConnection:
         source: str = "",
         preface: bytes = b"",
     ) -> None:
-        """`source` is the address to connect from, `preface` is sent first, before TLS."""
+        """Connect. `source` is the address to connect from; `preface` is sent first, before TLS."""
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
         try:
             if source:
-                # Not otherwise: a port that is bound comes from those that servers, too, are about to bind.
+                # Only if asked for: binding takes a port from the range from which servers are about to bind, too.
                 self.socket.bind((source, 0))
             self.socket.connect(("127.0.0.1", port))
             self.socket.sendall(preface)
             if tls:
-                # An end that was not announced is an error: with TLS, anybody could have made it.
+                # An end without close_notify is an error, because with TLS anybody could have forged it.
                 self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         except OSError:
             self.socket.close()
@@ -69,7 +69,7 @@ class RawConnection:
         self.socket.sendall(data)
 
     def receive(self, count: int) -> bytes:
-        """Return exactly `count` bytes, or what came before the end of the stream."""
+        """Return exactly `count` bytes, or all bytes before the end of the stream."""
         data = bytearray()
         while len(data) < count and (piece := self.socket.recv(count - len(data))):
             data += piece
@@ -89,7 +89,7 @@ class RawConnection:
         return bytes(data)
 
     def open(self, handshake: bytes = HANDSHAKE) -> Self:
-        """Become a WebSocket."""
+        """Perform the WebSocket handshake."""
         self.send(handshake)
         assert self.receive(len(SWITCHED)) == SWITCHED
         return self
@@ -103,7 +103,7 @@ class RawConnection:
         self.socket.close()
 
     def is_reset(self) -> bool:
-        """Wait for the end of the stream; tell whether the other side cut it off."""
+        """Wait for the end of the stream. Return whether the peer reset the connection."""
         try:
             self.receive_all()
         except ConnectionResetError:

@@ -21,13 +21,13 @@ async def metrics_page(accept: str) -> tuple[str, bytes]:
 
 
 def made(answer: Response | Deferred | Upgrade) -> Response | Upgrade:
-    """Return an answer that may take a while."""
+    """Return the answer, after making it if it takes a while."""
     return asyncio.run(answer.make()) if isinstance(answer, Deferred) else answer
 
 
 @dataclass
 class Ports:
-    """The routes of both ports, and the health that they share."""
+    """The routes of both ports, and the health page that they share."""
 
     health: Health
     public: PublicRoutes

@@ -19,15 +19,15 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
-# How long anything may take that should take a moment, on a machine that is busy with ten other things. Reaching it is
-# a failure, never a way to wait.
+# Time limit for everything that should take a moment, on a machine that is busy with ten other things. Reaching it is a
+# failure, never a way to wait.
 PATIENCE = 60.0
-# As much have servers, unless a test wants their limits: no ping comes in between where the machine is slow.
+# Servers get equally long limits, unless a test sets them, and no pings, so that a slow machine changes nothing.
 UNHURRIED = {"WSECHO_PING_INTERVAL": "0", "WSECHO_HANDSHAKE_TIMEOUT": "1m", "WSECHO_STALL_TIMEOUT": "1m"}
 
 
 class RunningServer:
-    """Starts on construction. `stop` ends it as a platform would and tells how that went."""
+    """Starts on construction. `stop` ends it as a platform would and returns its exit code."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RunningServer:
         self.is_encrypted = self.listening["url"].startswith("https:")
         self.http_url = f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.port}"
         self.ws_url = f"{'wss' if self.is_encrypted else 'ws'}://127.0.0.1:{self.port}"
-        # How `get` speaks TLS; the default asks for no proof.
+        # The TLS context of `get`. By default it does not verify the server.
         self.client_tls = ssl._create_unverified_context() if self.is_encrypted else None
 
     @property
@@ -109,7 +109,7 @@ class RunningServer:
         return self._metrics()
 
     def metrics_with(self, token: str) -> dict[str, float]:
-        """Return the same where a bearer token is needed."""
+        """Return the metrics of a server that requires this bearer token for them."""
         return self._metrics(Authorization=f"Bearer {token}")
 
     def _metrics(self, **headers: str) -> dict[str, float]:
@@ -121,7 +121,9 @@ class RunningServer:
         return samples
 
     def wait_for_metrics(self, **expected: float) -> dict[str, float]:
-        """Return the metrics once they show `expected`: the end of a connection takes a turn of the server's loop."""
+        """Return the metrics once they have the `expected` values. The end of a connection takes an iteration of the
+        event loop.
+        """
         seen: dict[str, float] = {}
         deadline = monotonic() + PATIENCE
         while monotonic() < deadline:
@@ -145,7 +147,9 @@ class RunningServer:
             self.process.kill()
 
     def complaints(self) -> list[Any]:
-        """Return everything a clean run does not print: standard error, log lines of level error and above."""
+        """Return everything that a run without errors does not print: standard error, log lines of level error and
+        above.
+        """
         while (line := self._lines.get(timeout=PATIENCE)) is not None:
             self.logs.append(json.loads(line))
         self._lines.put(None)
@@ -153,7 +157,7 @@ class RunningServer:
         return bad + ([self.errors()] if self.errors() else [])
 
     def close(self) -> None:
-        """Give back what this object holds."""
+        """Kill the process and close files."""
         self.process.kill()
         self.process.wait()
         self._errors.close()
@@ -161,7 +165,7 @@ class RunningServer:
 
 @contextmanager
 def started(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a command in the project's folder, and leave nothing of it behind."""
+    """Start a command in the project's folder. Kill it at the end."""
     process = subprocess.Popen(command, cwd=ROOT, text=True, **settings)
     with process:
         try:
@@ -171,7 +175,7 @@ def started(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Pope
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without what would configure a server."""
+    """Return the environment without the variables that would configure a server."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -180,7 +184,7 @@ def _environment() -> dict[str, str]:
 
 
 class _AnyStatus(urllib.request.HTTPErrorProcessor):
-    """Lets 404 and its like be answers, not exceptions."""
+    """Makes 404 and similar statuses answers instead of exceptions."""
 
     def http_response(self, request: Any, response: Any) -> Any:
         return response

@@ -14,7 +14,9 @@ from tests.shared.server import PATIENCE, started
 
 @contextmanager
 def watched(*options: str, **environment: str) -> Iterator[Callable[[str], str]]:
-    """A server on a terminal. What is yielded returns what the terminal has shown once a line with a text is there."""
+    """Run a server on a terminal. Yield a function that waits for a line with a text and returns what the terminal has
+    shown.
+    """
     terminal, its_end = pty.openpty()
     variables = {name: text for name, text in os.environ.items() if name not in ("NO_COLOR", "TERM")}
     command = [*WSECHO, *LOCAL, *options]
@@ -38,7 +40,7 @@ def watched(*options: str, **environment: str) -> Iterator[Callable[[str], str]]
 
 
 def read_some(stream: IO[bytes]) -> bytes:
-    """Return what comes next, at most 4 KiB."""
+    """Return the next bytes, at most 4 KiB."""
     readable, _, _ = select.select([stream], [], [], PATIENCE)
     assert readable, "nothing came in time"
     return stream.read(4096)

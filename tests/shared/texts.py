@@ -1,4 +1,4 @@
-"""Texts that Hypothesis makes, of every kind of character."""
+"""Texts of every kind of character, made by Hypothesis."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""For clients that speak no TLS: a port that does it for them."""
+"""A port that adds TLS for clients that do not speak it."""
 
 import asyncio
 import ssl
@@ -9,13 +9,15 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def tls_bridge(port: int) -> Iterator[int]:
-    """Yield a port of 127.0.0.1 whose connections go on, encrypted, to `port`; both ends end each other."""
+    """Yield a port of 127.0.0.1 whose connections are forwarded to `port` over TLS. Each side's end ends the other
+    side.
+    """
     context = ssl._create_unverified_context()
     loop = asyncio.new_event_loop()
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         encrypted_reader, encrypted_writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-        # Python 3.11 tells of a cancelled one as if it had failed.
+        # Python 3.11 reports a cancelled task as if it had failed.
         with suppress(asyncio.CancelledError):
             await asyncio.gather(_pump(reader, encrypted_writer), _pump(encrypted_reader, writer))
 
@@ -32,7 +34,7 @@ def tls_bridge(port: int) -> Iterator[int]:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # Whoever goes without a goodbye is gone for the other side, too.
+    # If one side ends by an error, the other side is closed as well.
     with suppress(OSError):
         while data := await reader.read(1 << 16):
             writer.write(data)

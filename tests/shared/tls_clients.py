@@ -1,4 +1,4 @@
-"""Clients that speak TLS, and the first message of one."""
+"""Clients that speak TLS, and the first message that a client sends."""
 
 import ssl
 import subprocess
@@ -11,14 +11,14 @@ from tests.shared.server import PATIENCE, RunningServer
 
 
 def echo(connection: RawConnection, payload: bytes = b"still there") -> None:
-    """Require the echo of a message."""
+    """Send a message and check its echo."""
     connection.send(client_frame(TEXT, payload))
     expected = server_frame(TEXT, payload)
     assert connection.receive(len(expected)) == expected
 
 
 def first_record(protocols: tuple[str, ...] = ()) -> bytes:
-    """Return what a client sends first."""
+    """Return the record with a client's first message, the ClientHello."""
     context = ssl.create_default_context()
     if protocols:
         context.set_alpn_protocols(protocols)
@@ -29,7 +29,7 @@ def first_record(protocols: tuple[str, ...] = ()) -> bytes:
 
 
 def openssl(server: RunningServer, *options: str, words: str = "") -> str:
-    """Let OpenSSL's own client connect, say something, and tell what happened to it."""
+    """Connect with OpenSSL's own client, send `words`, and return everything that the client printed."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", *options]
     done = subprocess.run(command, input=words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.stdout + done.stderr

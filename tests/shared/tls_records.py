@@ -1,4 +1,4 @@
-"""A TLS 1.3 client that shakes hands with OpenSSL, and then writes what it likes (RFC 8446 section 5)."""
+"""A TLS 1.3 client that performs the handshake with OpenSSL and then writes any records (RFC 8446 section 5)."""
 
 import ssl
 from pathlib import Path
@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from tests.shared.raw import RawConnection
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE_MESSAGE, DATA = 20, 21, 22, 23
-# Section 4.6.3: whether new keys are asked for in return.
+# Section 4.6.3: whether the peer must change its keys in return.
 KEY_UPDATE = bytes.fromhex("18 00 00 01 00")
 KEY_UPDATE_REQUESTED = bytes.fromhex("18 00 00 01 01")
 
 
 class RecordWriter(RawConnection):
-    """`records` makes them, `send` sends them. What the server says is not decrypted."""
+    """`record` makes a record, `send` sends it. What the server sends is not decrypted."""
 
     def __init__(self, port: int, context: ssl.SSLContext, folder: Path) -> None:
         super().__init__(port)
@@ -56,7 +56,7 @@ class RecordWriter(RawConnection):
         return header + self._key.encrypt(nonce, inner, header)
 
     def key_update(self, message: bytes, pieces: int = 1) -> bytes:
-        """Return the records of a message after which ours have new keys."""
+        """Return the records of a message after which the client uses new keys."""
         size = -(-len(message) // pieces)
         records = [self.record(HANDSHAKE_MESSAGE, message[at : at + size]) for at in range(0, len(message), size)]
         self._use(_expand(self._secret, "traffic upd", 48))

@@ -1,4 +1,4 @@
-"""Clients of a server with several workers: which worker serves them, and how they see its end."""
+"""Clients of a server with several workers: which worker holds their connections, and how they end."""
 
 import socket
 import sys
@@ -15,13 +15,13 @@ GOODBYE = server_close(1001, "server is shutting down")
 
 @contextmanager
 def clients(server: RunningServer, count: int) -> Iterator[list[RawConnection]]:
-    """Open so many WebSockets; with 30 of them and two workers, one in 2^29 runs would give one worker none."""
+    """Open this many WebSockets. With 30 of them and two workers, one worker gets none in one of 2^29 runs."""
     with ExitStack() as stack:
         yield [stack.enter_context(RawConnection(server.port)).open() for _ in range(count)]
 
 
 def echoes(connection: RawConnection, text: bytes = b"hello") -> bool:
-    """Send a message; tell whether it came back."""
+    """Send a message. Return whether it came back."""
     try:
         connection.send(client_frame(TEXT, text))
         return connection.receive(2 + len(text)) == server_frame(TEXT, text)
@@ -30,7 +30,7 @@ def echoes(connection: RawConnection, text: bytes = b"hello") -> bool:
 
 
 def part(connection: RawConnection) -> None:
-    """Hear the goodbye, answer it, see the end, and go."""
+    """Read the server's Close frame, answer it, and wait for the end of the stream."""
     assert connection.receive(len(GOODBYE)) == GOODBYE
     connection.send(client_frame(CLOSE, b"\x03\xe9"))
     assert connection.receive_all() == b""
@@ -38,7 +38,7 @@ def part(connection: RawConnection) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody listens on a port of 127.0.0.1."""
+    """Return whether nothing listens on a port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -49,20 +49,20 @@ def is_free(port: int) -> bool:
 
 
 def held_by(server: RunningServer, pid: int, connections: list[RawConnection]) -> list[RawConnection]:
-    """Return those connections that one of the workers holds."""
+    """Return those connections that the worker `pid` holds."""
     ports = client_ports(pid, server.port)
     return [connection for connection in connections if connection.socket.getsockname()[1] in ports]
 
 
 def take_out(server: RunningServer, *events: str) -> list[str]:
-    """Remove what a test has provoked from the lines that nobody should see, and return it."""
+    """Remove the log lines that a test has provoked from the lines that must not appear, and return their events."""
     told = [line for line in server.complaints() if isinstance(line, dict) and line["event"] in events]
     server.logs = [line for line in server.logs if line not in told]
     return [line["event"] for line in told]
 
 
 def patched(change: str) -> list[str]:
-    """Return the command that starts the server with something of it changed."""
+    """Return the command that starts a server in which `change` was executed before."""
     imports = "import sys; from wsecho import cli; from wsecho.processes import prefork, supervisor, worker"
     code = f"{imports}; {change}; sys.exit(cli.main())"
     return [sys.executable, "-c", code]

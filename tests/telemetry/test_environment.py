@@ -1,4 +1,4 @@
-"""The OTEL_* variables."""
+"""The OTEL_* variables: which exporters, endpoints and resource attributes they set, and what mistakes in them do."""
 
 import json
 
@@ -83,7 +83,7 @@ MISTAKES = {
     "OTEL_PROPAGATORS": "pigeon",
     "OTEL_RESOURCE_ATTRIBUTES": "good=1,bad",
 }
-# What the lines about them have in common with what was set.
+# A text of the log line about each mistake.
 COMPLAINTS = {
     *("nonsense", "zipkin", "elsewhere", "http/json", "soon", "zip", "SOMETIMES", "export timeout"),
     *("coin", "pigeon", "attribute pair bad"),

@@ -1,4 +1,4 @@
-"""Metrics and log lines pushed by OTLP: to real collectors of two makes, and to some that fail."""
+"""Exports of a process: which are started, which packages they import, and how the process ends without a collector."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def test_no_worker_is_killed_over_its_last_exports(serve: Serve) -> None:
         server = serve("--workers", "2", "--drain-timeout", "500ms", command=command, environment=environment)
         echo_some(server)
         wait_until(lambda: bool(tarpit.posted))
-        # It takes longer than anything else that a worker has to end.
+        # These exports take longer than everything else that a worker does when it stops.
         assert server.stop() == 0
         assert not server.complaints()
 
@@ -37,7 +37,7 @@ def test_no_worker_is_killed_over_its_last_exports(serve: Serve) -> None:
 def test_the_console_gets_what_it_is_asked_to_show() -> None:
     environment = {"OTEL_METRICS_EXPORTER": "console", "OTEL_TRACES_EXPORTER": "console,otlp", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-m", "wsecho", "--host=127.0.0.1", "--port=0", "--log-format=json"]
-    # Nothing listens there; the console shows its part all the same.
+    # Nothing listens at this endpoint. The console exporter must work all the same.
     environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
     with started([*command, "--drain-timeout=1s"], stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
@@ -82,7 +82,7 @@ def test_a_collector_that_is_not_there_holds_nothing_up(serve: Serve, exists: bo
             server.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(Exception):
                 client.recv()
-        # Each of its exports may take ten seconds; the process does not wait for them.
+        # Each export may take ten seconds. The process does not wait for them.
         assert server.process.wait(8) == 0
         assert not server.complaints()
         assert len([line for line in server.logs if line["event"] == "opentelemetry"]) <= 1

@@ -1,4 +1,7 @@
-"""What the extra `gcp` is for, without Google: its packages against a metadata server on loopback."""
+"""The packages of the extra `gcp`, tested without Google against a metadata server on the loopback interface.
+
+Modules: `environment`, `exports`.
+"""
 
 import json
 import threading
@@ -30,7 +33,7 @@ TOKEN = {"access_token": "token-of-tests", "expires_in": 3599, "token_type": "Be
 
 
 class MetadataServer(BaseHTTPRequestHandler):
-    """Answers as the one that Cloud Run has at metadata.google.internal; also where it is asked as a proxy."""
+    """Answers like Cloud Run's metadata server at metadata.google.internal, also when it is used as an HTTP proxy."""
 
     def do_GET(self) -> None:
         path = self.path.partition("/computeMetadata/v1/")[2].partition("?")[0].rstrip("/")
@@ -90,7 +93,7 @@ def test_metrics_go_straight_to_google_with_the_instance_and_a_token(serve: Serv
                 "K_SERVICE": "websocket-echo",
                 "K_REVISION": "websocket-echo-00001",
                 "K_CONFIGURATION": "websocket-echo",
-                # The credentials' library is told where the metadata server is; the detector cannot be.
+                # The credentials library can be given the address of the metadata server; the resource detector cannot.
                 "GCE_METADATA_HOST": metadata_server,
                 "GCE_METADATA_IP": metadata_server,
                 "http_proxy": f"http://{metadata_server}",

@@ -1,4 +1,4 @@
-"""Log lines that are exported."""
+"""Log lines that are exported as OpenTelemetry log records."""
 
 from tests.conftest import Serve
 from tests.shared.collectors import (

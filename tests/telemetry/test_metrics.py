@@ -1,4 +1,4 @@
-"""Metrics: their numbers equal what happened on the wire."""
+"""The values of metrics and their labels: they equal what happened on the wire, and no client can add a series."""
 
 import contextlib
 import os
@@ -81,7 +81,9 @@ def test_a_message_counts_when_its_last_byte_has_come(serve: Serve, codec_name: 
 
 
 def test_after_every_client_has_gone_the_books_balance(serve: Serve, codec_name: str) -> None:
-    """However the clients went: orderly, by a reset, in the middle of a message, or thrown out."""
+    """However the clients left: with a closing handshake, by a reset, in the middle of a message, or closed by the
+    server.
+    """
     server = serve("--codec", codec_name)
     message, count = client_frame(TEXT, b"counted"), 0
     for number in range(60):
@@ -114,7 +116,7 @@ def test_after_every_client_has_gone_the_books_balance(serve: Serve, codec_name:
 
 
 def test_no_client_can_add_a_series(serve: Serve) -> None:
-    """100,000 requests with whatever a peer may choose: paths, methods, headers, subprotocols, close codes."""
+    """100,000 requests with everything that a peer can choose: paths, methods, headers, subprotocols, close codes."""
     server = serve()
     chance = random.Random(1)
     with RawConnection(server.port) as connection:
@@ -159,7 +161,8 @@ def test_the_page_tells_of_the_processes_behind_it(serve: Serve) -> None:
     assert seen["process_resident_memory_bytes"] == pytest.approx(memory, rel=0.1)
     descriptors = seen["process_open_fds"]
     with RawConnection(server.port).open(), RawConnection(server.port).open():
-        # What asks is one of them, each time, as soon as the one before it has ended.
+        # The scrape itself uses one file descriptor in every measurement, once the connection of the previous one is
+        # closed.
         server.wait_for_metrics(process_open_fds=descriptors + 2)
 
 

@@ -1,4 +1,4 @@
-"""The metrics page: names, formats, and numbers that equal what happened on the wire."""
+"""The Prometheus page: its metric names and formats, and that every scrape is consistent."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""Metrics that are pushed."""
+"""Metrics that are pushed by OTLP: they equal the page, and none is pushed twice."""
 
 import threading
 from itertools import pairwise
@@ -47,7 +47,7 @@ def test_what_is_pushed_equals_the_page(collector: Collector, serve: Serve, pref
     if preference == "cumulative":
         assert not deltas
         assert expected == settled(last_samples(points))
-        # A rate over the first interval needs to know when counting began.
+        # To compute a rate over the first interval, the collector must know when counting started.
         assert len({point.start for point in points if point.name in histograms | {"websocket_connections_total"}}) == 1
     elif preference == "delta":
         assert histograms | {"websocket_connections_total"} <= deltas

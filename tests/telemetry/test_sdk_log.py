@@ -1,4 +1,4 @@
-"""The SDK's own log lines."""
+"""Log lines of the OpenTelemetry SDK: a collector that fails causes one line per minute."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.shared.collectors import (
 from tests.shared.pushing import echo_some, everything
 
 
-# 400 is final, 503 is tried again; closing is what a proxy without a backend does.
+# 400 is final; 503 is retried; a proxy without a backend closes the connection.
 @pytest.mark.parametrize("status", [400, 503, 0], ids=["refuses", "is overloaded", "closes"])
 def test_a_failing_collector_is_worth_one_line_a_minute(serve: Serve, status: int) -> None:
     with FaultyCollector(status) as collector:

@@ -1,4 +1,7 @@
-"""Spans as a collector receives them: one for each request, which a WebSocket's is until its end."""
+"""Spans as a collector receives them: one for each request; that of a WebSocket lasts until the connection ends.
+
+Modules: `traces`, `spans`.
+"""
 
 import base64
 import signal
@@ -33,7 +36,7 @@ def collector() -> Iterator[OtelTap]:
 
 @pytest.fixture
 def tracing(collector: OtelTap, serve: Serve) -> Tracing:
-    """Starts servers that send their spans at once."""
+    """Starts servers that export their spans immediately."""
 
     def start(*options: str, **variables: str) -> RunningServer:
         environment = {
@@ -55,7 +58,7 @@ def received(collector: OtelTap, count: int) -> list[Span]:
 
 
 def with_fields(*fields: str) -> bytes:
-    """Return a handshake with more header fields."""
+    """Return a handshake with additional header fields."""
     return HANDSHAKE[:-2] + "".join(f"{field}\r\n" for field in fields).encode() + b"\r\n"
 
 
@@ -135,7 +138,7 @@ def test_how_a_connection_ended(
     assert span.attributes["websocket.close.code"] == code
     assert span.attributes["websocket.close.initiator"] == initiator
     assert span.attributes.get("error.type") == error
-    # Whatever a peer did is no error of the server.
+    # Nothing that a peer does is an error of the server.
     assert span.status == "UNSET"
 
 
@@ -180,7 +183,7 @@ def test_the_parent_is_the_one_in_the_handshake(tracing: Tracing, collector: Ote
             client.receive_all()
     server.wait_for_metrics(websocket_active_connections=0)
     server.stop()
-    # The default sampler follows the parent: the second one is not recorded.
+    # The default sampler follows the parent, so the second span is not recorded.
     (span,) = received(collector, 1)
     assert (span.trace_id, span.parent_id) == (TRACE_ID, PARENT_ID)
 
@@ -245,7 +248,7 @@ def test_the_sampler_decides(
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_spans_that_are_open_end_when_the_server_stops(tracing: Tracing, collector: OtelTap, reads: bool) -> None:
-    # The delay is long: what arrives has been flushed at the end.
+    # The delay is long, so whatever arrives was flushed at shutdown.
     server = tracing("--drain-timeout", "1s", OTEL_BSP_SCHEDULE_DELAY="60000")
     with RawConnection(server.port).open() as client, RawConnection(server.port).open() as other:
         other.send(client_frame(TEXT, b"\xff"))
@@ -263,7 +266,7 @@ def test_spans_that_are_open_end_when_the_server_stops(tracing: Tracing, collect
 
 
 def test_a_failure_of_the_server_is_an_error(collector: OtelTap) -> None:
-    """No peer can cause one, so there is none to see on the wire."""
+    """No peer can cause such a failure, so it cannot be tested through the wire."""
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     traces = Traces([OTLPSpanExporter(f"{collector.endpoint}/v1/traces")], Resource({}), log)
     request = Request("GET", "/", "/", "", "1.1", (), keep_alive=True, has_body=False)

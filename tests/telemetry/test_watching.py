@@ -1,4 +1,7 @@
-"""What people watch the server with: rules, alerts, dashboard and runbooks, held against a real Prometheus and page."""
+"""Recording rules, alerts, dashboard and runbooks, checked against a real Prometheus and a real metrics page.
+
+Modules: `metrics`, `prometheus_page`.
+"""
 
 import json
 import re
@@ -30,10 +33,10 @@ DASHBOARD = json.loads((ROOT / "deploy/grafana/wsecho.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 RUNBOOKS = (ROOT / "docs/runbooks.md").read_text()
 
-# What Grafana puts in for the dashboard's variables.
+# The values that Grafana would substitute for the dashboard's variables.
 VARIABLES = {"$job": "wsecho", "$instance": ".+", "$__rate_interval": "10m"}
 COMPARISONS = {"==", "!=", "<", ">", "<=", ">="}
-# What Prometheus itself makes.
+# Metrics that Prometheus itself makes.
 OF_PROMETHEUS = {"up", "ALERTS"}
 
 
@@ -44,7 +47,7 @@ def substituted(expression: str) -> str:
 
 
 def measured(expression: promql_parser.Expr) -> list[promql_parser.Expr]:
-    """Return what an expression compares with its thresholds: that has a value in health, when the whole has none."""
+    """Return what an expression compares with its thresholds: it has a value even if the comparison yields none."""
     if isinstance(expression, promql_parser.BinaryExpr):
         if str(expression.op) in ("and", "or", "unless"):
             return measured(expression.lhs) + measured(expression.rhs)
@@ -60,7 +63,7 @@ def thresholdless(expression: str) -> list[str]:
 
 
 def selectors(expression: str) -> list[promql_parser.VectorSelector]:
-    """Return every selector of series in an expression; what is recorded is resolved into what it is made of."""
+    """Return every selector in an expression. A recorded metric is replaced by the selectors of its recording rule."""
     found: list[promql_parser.VectorSelector] = []
 
     def visit(node: promql_parser.Expr) -> bool:
@@ -72,7 +75,7 @@ def selectors(expression: str) -> list[promql_parser.VectorSelector]:
     return found
 
 
-# Where an expression is, the expression, and the labels by which the legend tells its series apart.
+# Where an expression is used, the expression, and the labels that the legend shows.
 EXPRESSIONS = [
     *((name, part, []) for name, rule in ALERT.items() for part in thresholdless(rule["expr"])),
     *((name, rule["expr"], []) for name, rule in RECORDED.items()),
@@ -196,7 +199,7 @@ def test_the_viewer_chooses_the_data_source() -> None:
     assert variables == {"datasource": "datasource", "job": "query", "instance": "query"}
 
 
-# Both, under traffic
+# Rules and dashboard under traffic
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +212,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningP
     rules = [FOLDER / "rules.yml", FOLDER / "alerts.yml"]
     folder = tmp_path_factory.mktemp("prometheus")
     with RunningPrometheus(program, folder, server.port, interval="300ms", rules=rules) as prometheus:
-        # A rate needs to have seen the value before.
+        # A rate needs an earlier value of the metric.
         prometheus.wait_for_value("websocket_connections_total")
-        # A silent client, which is pinged.
+        # A silent client, to which the server sends pings.
         with connect(server.ws_url):
             drive(server)
             opened = server.metrics()["websocket_connections_total"]
@@ -222,7 +225,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningP
 
 
 def drive(server: RunningServer) -> None:
-    """Let clients come that do what clients do, well and badly."""
+    """Run clients that do what clients do, with and without mistakes."""
     with connect(server.ws_url) as client:
         for size in (0, 20, 1000, 70_000):
             for message in ("x" * size, bytes(size)):
@@ -245,7 +248,7 @@ def drive(server: RunningServer) -> None:
     with RawConnection(server.port).open() as raw:
         raw.send(client_frame(BINARY, bytes(100_000))[:50_000])
         raw.reset()
-    # So many that an alert takes note.
+    # Enough of them for an alert to notice.
     for _ in range(40):
         with RawConnection(server.port) as raw:
             raw.send(HANDSHAKE.replace(b"Version: 13", b"Version: 12"))

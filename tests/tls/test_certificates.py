@@ -1,4 +1,4 @@
-"""Certificates: loading, reloading, and what is refused."""
+"""Certificates: how they are loaded and reloaded, client certificates, and files that are refused."""
 
 import json
 import signal
@@ -16,8 +16,6 @@ from tests.shared.commands import refusal
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 from tests.shared.tls_clients import echo
-
-# Client certificates
 
 
 def test_only_clients_with_a_certificate_of_the_authority_come_in(
@@ -39,13 +37,10 @@ def test_only_clients_with_a_certificate_of_the_authority_come_in(
                 refused.maximum_version = version
                 if certificate_shown:
                     refused.load_cert_chain(certificate_shown.certificate, certificate_shown.key)
-                # With TLS 1.3 the client learns it when it reads.
+                # With TLS 1.3 the client learns of the refusal only when it reads.
                 with pytest.raises(ssl.SSLError, match=alert), RawConnection(server.port, tls=refused) as other:
                     other.receive(1)
         echo(client)
-
-
-# Reloading
 
 
 def test_a_new_certificate_is_for_new_connections(
@@ -70,7 +65,7 @@ def test_a_new_certificate_is_for_new_connections(
 
 
 def shown_name(server: RunningServer) -> str:
-    """Return the common name of the certificate that the server shows."""
+    """Return the common name of the certificate that the server presents."""
     with RawConnection(server.port, tls=ssl._create_unverified_context()) as client:
         assert isinstance(client.socket, ssl.SSLSocket)
         shown = client.socket.getpeercert(binary_form=True)

@@ -1,4 +1,4 @@
-"""What is read of a ClientHello: checked against those that OpenSSL writes, whole, cut and broken."""
+"""Parsing of a ClientHello: those that OpenSSL writes, complete, cut off and damaged."""
 
 import ssl
 
@@ -10,7 +10,7 @@ from wsecho.tls.client_hello import ClientHello, bytes_needed, parse
 
 
 def written_by_openssl(server_name: str | None, protocols: list[str]) -> bytes:
-    """Return the ClientHello of a client with these wishes."""
+    """Return the ClientHello of a client with this server name and these ALPN protocols."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     if protocols:
@@ -43,7 +43,7 @@ def test_nothing_is_waited_for_behind_what_is_no_client_hello() -> None:
     for data in (b"G", b"GET / HTTP/1.1\r\n", b"\x80\x2e\x01", b"\x15\x03\x03\x00\x02\x02\x28"):
         assert bytes_needed(data) == len(data)
         assert parse(data) == ClientHello()
-    # A record longer than TLS allows (RFC 8446 section 5.1) is the library's to refuse.
+    # A record longer than TLS allows (RFC 8446 section 5.1) is left to the library to refuse.
     assert bytes_needed(b"\x16\x03\x01\x40\x00") == 5 + 0x4000
     assert bytes_needed(b"\x16\x03\x01\x40\x01") == 5
 

@@ -1,4 +1,4 @@
-"""What comes in TLS and is no data: a little of it is anybody's right, and a flood of it is the end."""
+"""TLS messages that are not data, such as new keys: a few are accepted, and a client that sends many is cut off."""
 
 import ctypes
 import os
@@ -63,7 +63,7 @@ def test_a_flood_of_what_is_no_data_is_the_end(
             with suppress(ConnectionError):
                 client.send(records)
                 client.receive_all()
-            # All of them took half a second where they were read.
+            # Without the limit, the server needs half a second to read all of them.
             assert processor_seconds(server) - before < 0.1
         witness.send(client_frame(TEXT, b"still there"))
         assert witness.receive(len(server_frame(TEXT, b"still there"))) == server_frame(TEXT, b"still there")
@@ -84,10 +84,10 @@ def test_a_client_may_change_its_keys_now_and_then(serve: Serve, context: ssl.SS
 
 
 def update_keys(client: ssl.SSLSocket) -> None:
-    """Change our keys, and ask the server to change its own: Python has no word for it, OpenSSL has."""
+    """Change the client's keys and ask the server to change its own, through OpenSSL, because Python's `ssl` cannot."""
     assert OPENSSL_DYN_LIBS is not None
     library = ctypes.CDLL(OPENSSL_DYN_LIBS.libssl)
-    # What Python has of a connection: the head of its object, a reference, and OpenSSL's own.
+    # A Python SSL object consists of its object header, a reference, and the pointer to OpenSSL's connection.
     address = id(client._sslobj) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)  # type: ignore[attr-defined]
     connection = ctypes.c_void_p.from_address(address)
     assert library.SSL_key_update(connection, 1) == 1

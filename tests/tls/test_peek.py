@@ -1,4 +1,7 @@
-"""The first bytes of a connection, read without consuming them."""
+"""The first bytes of a connection, which the server reads before the TLS handshake without consuming them.
+
+They may be missing, slow, not TLS, or a ClientHello that cannot be served.
+"""
 
 import ssl
 import threading
@@ -12,8 +15,6 @@ from tests.shared.processes import descriptors, used_seconds, wait_until
 from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import RunningServer
 from tests.shared.tls_clients import echo, first_record
-
-# Time and room
 
 
 def test_silence_and_dripping_are_cut_off_at_one_deadline(
@@ -53,9 +54,6 @@ def test_silence_and_dripping_are_cut_off_at_one_deadline(
     assert server.get("/health")[0] == 200
 
 
-# What is not TLS, or bad TLS
-
-
 @pytest.mark.parametrize("request_head", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", HANDSHAKE, b"POST / HTTP/1.0\r\n"])
 def test_plain_text_on_the_tls_port_is_told_so(tls_server: RunningServer, request_head: bytes) -> None:
     with RawConnection(tls_server.port) as client:
@@ -88,7 +86,7 @@ def test_rubbish_is_answered_with_the_end_and_nobody_else_notices(
 ) -> None:
     with RawConnection(tls_server.port, tls=trusting).open() as witness:
         for _ in range(5):
-            # It may be cut off before it has said everything.
+            # The server may cut off the client before the client has sent everything.
             with RawConnection(tls_server.port) as client, suppress(OSError):
                 client.send(RUBBISH[rubbish])
                 client.half_close()
@@ -96,7 +94,7 @@ def test_rubbish_is_answered_with_the_end_and_nobody_else_notices(
             echo(witness)
         processor_seconds = used_seconds(tls_server.pid)
         threading.Event().wait(0.1)
-        # Nothing spins: that would use all of the time.
+        # Nothing spins: a busy loop would use all of this time.
         assert used_seconds(tls_server.pid) - processor_seconds < 0.06
 
 
@@ -126,5 +124,5 @@ def test_a_client_that_shares_no_protocol_is_refused_with_the_right_alert(tls_se
     with RawConnection(tls_server.port) as client:
         client.send(first_record(("h2", "spdy/1")))
         client.half_close()
-        # RFC 7301 section 3.2: fatal, no_application_protocol.
+        # RFC 7301 section 3.2: a fatal no_application_protocol alert.
         assert client.receive_all() == b"\x15\x03\x03\x00\x02\x02\x78"

@@ -1,4 +1,4 @@
-"""The certificate that the server makes for itself."""
+"""The self-signed certificate that the server makes for itself."""
 
 import asyncio
 import signal
@@ -13,8 +13,6 @@ from tests.conftest import Serve
 from tests.shared.certificates import strict_client
 from tests.shared.commands import refusal
 from tests.shared.server import PATIENCE
-
-# Starting
 
 
 def test_a_self_signed_certificate_is_made_and_nothing_of_it_stays(serve: Serve, tmp_path: Path) -> None:
@@ -31,7 +29,7 @@ def test_a_self_signed_certificate_is_made_and_nothing_of_it_stays(serve: Serve,
             return await client.recv()
 
     assert asyncio.run(hello()) == "hello"
-    # A client may demand what its OpenSSL does not.
+    # A client may require extensions that its OpenSSL does not require.
     found = x509.load_pem_x509_certificate(pem.encode()).extensions
     subject = found.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     assert found.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier == subject

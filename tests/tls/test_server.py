@@ -1,4 +1,4 @@
-"""TLS as clients meet it: what is served, what is demanded, what is refused, and that nothing of it touches others."""
+"""The TLS handshake: versions, ciphers, ALPN, time limits, failed handshakes, and that they disturb no other client."""
 
 import json
 import ssl
@@ -52,13 +52,10 @@ def test_a_scan_of_the_port_does_not_fill_the_log(serve: Serve, certificate: Cer
     assert server.complaints() == []
     failed = [line for line in server.logs if line["event"] == "TLS handshake failed"]
     suppressed = sum(line["lines"] for line in server.logs if line.get("of") == "TLS handshake failed")
-    # Who only knocks has failed at nothing.
+    # A client that connects and sends nothing has not failed a handshake.
     assert len(failed) + suppressed == 50
     assert {(line["severity"], line["reason"]) for line in failed} == {("INFO", "wrong version number")}
     assert all(line["peer"].startswith("127.0.0.1:") for line in failed)
-
-
-# What is agreed on
 
 
 def test_info_tells_what_was_agreed_on(tls_server: RunningServer, trusting: ssl.SSLContext) -> None:
@@ -80,7 +77,9 @@ def test_info_tells_what_was_agreed_on(tls_server: RunningServer, trusting: ssl.
 
 
 def test_neither_a_host_name_nor_a_protocol_must_be_named(tls_server: RunningServer) -> None:
-    facts = json.loads(tls_server.get("/info")[2])["tls"]  # urllib: http/1.1 is offered, an address has no name
+    facts = json.loads(tls_server.get("/info")[2])[
+        "tls"
+    ]  # urllib offers http/1.1 and sends no server name, because the host is an address
     assert facts["server_name"] is None
     said = openssl(tls_server, "-quiet", "-noservername", words="GET /info HTTP/1.0\r\n\r\n")
     assert '"protocol": null' in said
@@ -96,7 +95,8 @@ def test_versions_that_are_spoken(tls_server: RunningServer, authority: Authorit
         cipher = client.socket.cipher()
         assert client.socket.compression() is None
     assert cipher
-    # Forward secrecy and authenticated encryption: in TLS 1.3 by itself, before it by name.
+    # Forward secrecy and authenticated encryption: every TLS 1.3 cipher has both; before TLS 1.3 the name of the cipher
+    # tells.
     assert cipher[0].startswith(("TLS_", "ECDHE-"))
     assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
 

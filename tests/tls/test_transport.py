@@ -1,4 +1,4 @@
-"""The encrypted transport: WebSockets over TLS, and their end."""
+"""WebSockets over TLS: the echo, the closing handshake together with the end of TLS, and clients that do not read."""
 
 import asyncio
 import os
@@ -23,9 +23,6 @@ from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import PATIENCE, RunningServer
 
 MIB = 1 << 20
-
-
-# The echo
 
 
 @pytest.mark.parametrize("compression", ["deflate", None])
@@ -61,7 +58,7 @@ def test_aiohttp_gets_its_messages_back(tls_server: RunningServer, trusting: ssl
                 await client.send_bytes(message)
                 assert await client.receive_bytes(timeout=PATIENCE) == message
             await client.close(code=4001)
-        # It does not wait for the end of TLS itself.
+        # aiohttp does not wait for the end of TLS itself.
         async with asyncio.timeout(PATIENCE):
             while connection.fileno() >= 0:
                 await asyncio.sleep(0.01)
@@ -75,7 +72,7 @@ def test_what_is_valid_comes_back_before_the_violation_is_answered(
 ) -> None:
     with RawConnection(tls_server.port, tls=trusting).open() as client:
         client.send(client_frame(TEXT, b"good") + client_frame(PING, b"p") + client_frame(3))
-        # The end is announced (RFC 8446 section 6.1): without a close_notify this would raise.
+        # The server announces the end (RFC 8446 section 6.1): without a close_notify this would raise.
         assert client.receive_all() == server_frame(TEXT, b"good") + server_frame(PONG, b"p") + server_close(
             1002, "reserved opcode"
         )
@@ -85,7 +82,7 @@ def test_the_closing_handshake_ends_with_the_end_of_tls(tls_server: RunningServe
     with RawConnection(tls_server.port, tls=trusting).open() as client:
         client.send(client_frame(CLOSE, b"\x03\xe8bye") + client_frame(TEXT, b"too late"))
         assert client.receive_all() == server_close(1000, "bye")
-        # We are ended, too, and the server does not wait for more.
+        # The server has ended the client's direction as well, and waits for nothing more.
         assert isinstance(client.socket, ssl.SSLSocket)
         plain = client.socket.unwrap()
         assert plain.recv(1) == b""
@@ -93,7 +90,7 @@ def test_the_closing_handshake_ends_with_the_end_of_tls(tls_server: RunningServe
 
 
 def received_after_the_end(port: int, trusting: ssl.SSLContext, said: bytes) -> bytes:
-    """Say something, end our side of TLS in the same segment, and return what comes until the server ends its own."""
+    """Send `said` and a close_notify in one segment, and return what the server sends until its own close_notify."""
     with RawConnection(port) as tcp:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = trusting.wrap_bio(incoming, outgoing, server_hostname="localhost")
@@ -109,7 +106,7 @@ def received_after_the_end(port: int, trusting: ssl.SSLContext, said: bytes) -> 
         exchange(client.do_handshake)
         client.write(said)
         with pytest.raises(ssl.SSLWantReadError):
-            client.unwrap()  # writes our close_notify behind the message
+            client.unwrap()  # writes the client's close_notify behind the message
         tcp.send(outgoing.read())
         while data := tcp.socket.recv(1 << 16):
             incoming.write(data)
@@ -159,7 +156,7 @@ def test_a_stop_says_goodbye(serve: Serve, certificate: Certificate, trusting: s
 
     with (
         RawConnection(server.port, tls=trusting) as idle,
-        RawConnection(server.port),  # has not begun its handshake
+        RawConnection(server.port),  # has not started its handshake
     ):
         idle.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
         assert idle.receive(12) == b"HTTP/1.1 200"
@@ -199,7 +196,7 @@ def test_a_client_that_does_not_read_is_not_read_from_and_loses_nothing(
 
 
 def send_next(connection: socket.socket, frames: list[bytes]) -> None:
-    """Send as much of the first frame as there is room for. TLS wants a record tried again until it is sent."""
+    """Send as much of the first frame as fits. TLS requires that an unsent record is sent again unchanged."""
     with suppress(ssl.SSLWantWriteError):
         if frames:
             frames[0] = frames[0][connection.send(frames[0]) :]
