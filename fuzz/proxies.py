@@ -22,8 +22,9 @@ CORPUS = ROOT / "build" / "fuzz-proxies"
 
 sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["wsecho"]):
-    from tests.proxies.test_forwarded import PROXY, request
     from tests.proxies.test_proxy_header import GOOD
+    from tests.proxies.test_trusted_proxies import PROXY
+    from tests.shared.requests import request_of
     from wsecho.proxies.forwarded import FORWARDED, X_FORWARDED_FOR
     from wsecho.proxies.proxy_header import LONGEST, ProxyHeaderError, bytes_needed, parse
     from wsecho.proxies.trusted_proxies import TrustedProxies, parse_trusted
@@ -38,8 +39,8 @@ def check(data: bytes) -> None:
     text = data.decode("latin-1")
     for field, added in ((FORWARDED, "for=192.0.2.1"), (X_FORWARDED_FOR, "192.0.2.1")):
         proxies = TrustedProxies(TRUSTED, field)
-        proxies.client_of(request((field, text)), PROXY)
-        assert proxies.client_of(request((field, f"{text},{added}")), PROXY)[0] == CLIENT, data
+        proxies.client_of(request_of((field, text)), PROXY)
+        assert proxies.client_of(request_of((field, f"{text},{added}")), PROXY)[0] == CLIENT, data
 
 
 def check_header(data: bytes) -> None:

@@ -1,57 +1,44 @@
-"""Who may connect, through the wire: every way in, every way to be refused, and that no secret is ever told."""
+"""Access to a running server: accepted and refused credentials and origins, and that no secret appears anywhere.
+
+Modules: `access_control`, `policy`, `origins`, `json_web_tokens`.
+"""
 
 import asyncio
 import base64
-import contextlib
-import http.server
 import json
-import signal
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from websockets.asyncio.client import connect as connect_asynchronously
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.conftest import Serve
+from tests.shared import credentials
 from tests.shared.commands import run
-from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.credentials import SUBPROTOCOL, subprotocol
+from tests.shared.frames import TEXT, client_frame
+from tests.shared.handshakes import bearer, handshake
 from tests.shared.json_web_keys import SECRET, key_set, private_pem, public_jwk, public_pem, signed
-from tests.shared.processes import wait_until
 from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.reloads import forgive, reload
 from tests.shared.server import PATIENCE, RunningServer
-from wsecho.access import fetch, remote_keys
-from wsecho.access.remote_keys import RemoteKeys
 
 TOKEN, FILE_TOKEN, METRICS_TOKEN = "open-Sesame+/==", "another.token", "counting-token"
 USER, FILE_USER = "aladdin:0pen:sesame é", "ali baba:secret word"
-SUBPROTOCOL = "base64url.bearer.authorization.k8s.io."
-
-
-def subprotocol(token: str) -> str:
-    return SUBPROTOCOL + base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
-
-
-def bearer(token: str) -> str:
-    return f"Authorization: Bearer {token}"
 
 
 def basic(user: str) -> str:
-    return "Authorization: Basic " + base64.b64encode(user.encode()).decode()
+    return f"Authorization: {credentials.basic(user)}"
 
 
 def good(**claims: Any) -> str:
-    """Return a token as the server `guarded` wants it, but for `claims`."""
+    """Return a token that the server `guarded` accepts, except for `claims`."""
     return signed(**{"kid": "rsa", "aud": "wsecho", "iss": "us"} | claims)
 
 
@@ -66,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded(folder: Path) -> Iterator[RunningServer]:
-    """A server that wants credentials of any kind. When all is over, none of them must be in its log."""
+    """Run a server that accepts credentials of every kind. At the end, none of them may be in its log."""
     server = RunningServer(
         *("--auth-token", TOKEN, "--auth-token-file", str(folder / "tokens")),
         *("--basic-auth", USER, "--basic-auth-file", str(folder / "users")),
@@ -84,27 +71,7 @@ def guarded(folder: Path) -> Iterator[RunningServer]:
     assert [secret for secret in secrets if secret in told] == []
 
 
-def handshake(port: int, *fields: str, target: str = "/") -> tuple[int, str]:
-    """Open a WebSocket with more header fields; return status and answer. If it opens, it must echo, else end."""
-    request = HANDSHAKE.replace(b"GET / ", f"GET {target} ".encode())
-    request = request.replace(b"\r\n\r\n", "".join(f"\r\n{field}" for field in (*fields, "", "")).encode())
-    with RawConnection(port) as connection:
-        connection.send(request)
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            byte = connection.receive(1)
-            assert byte
-            answer += byte
-        status = int(answer.split()[1])
-        if status == 101:
-            connection.send(client_frame(TEXT, b"hello"))
-            assert connection.receive(7) == server_frame(TEXT, b"hello")
-        else:
-            answer += connection.receive_all()
-        return status, answer.decode()
-
-
-# Every way in
+# Accepted credentials
 
 
 @pytest.mark.parametrize("token", [TOKEN, FILE_TOKEN, "a JSON Web Token"])
@@ -145,7 +112,7 @@ def test_websockets_comes_in(guarded: RunningServer) -> None:
 
 def test_aiohttp_comes_in(guarded: RunningServer) -> None:
     async def echo() -> None:
-        headers = {"Authorization": basic(FILE_USER).partition(": ")[2]}
+        headers = {"Authorization": credentials.basic(FILE_USER)}
         async with aiohttp.ClientSession(headers=headers) as session, session.ws_connect(guarded.ws_url) as client:
             await client.send_str("hello")
             assert (await client.receive(PATIENCE)).data == "hello"
@@ -157,7 +124,7 @@ def test_aiohttp_comes_in(guarded: RunningServer) -> None:
     asyncio.run(echo())
 
 
-# Every way to be refused
+# Refused credentials
 
 REFUSED = "these credentials are not accepted"
 
@@ -252,7 +219,7 @@ def test_pages_want_credentials_but_for_those_that_say_nothing(guarded: RunningS
         assert headers["cache-control"] == "no-store"
         assert guarded.get(path, Authorization="Bearer wrong")[0] == 401
         assert guarded.get(path, Authorization=f"Bearer {TOKEN}")[0] == 200
-        assert guarded.get(path, Authorization=basic(USER).partition(": ")[2])[0] == 200
+        assert guarded.get(path, Authorization=credentials.basic(USER))[0] == 200
         assert guarded.get(f"{path}?access_token={FILE_TOKEN}")[0] == 200
 
 
@@ -270,7 +237,7 @@ def test_a_server_without_credentials_asks_for_none(server: RunningServer) -> No
     assert server.get("/metrics")[0] == server.get("/info")[0] == 200
 
 
-# Pages of others
+# Web pages of other origins
 
 
 def test_with_credentials_only_our_own_page_may_connect(guarded: RunningServer) -> None:
@@ -292,7 +259,7 @@ def test_with_credentials_only_our_own_page_may_connect(guarded: RunningServer) 
 
 
 def test_a_target_in_absolute_form_says_which_host_is_ours(guarded: RunningServer) -> None:
-    """RFC 9112 section 3.2.2: whatever Host says beside it, in whichever order they would agree with Origin."""
+    """RFC 9112 section 3.2.2: the target counts and Host does not, whichever of the two matches Origin."""
     for target, origin, expected in (
         ("http://other.example/", "http://other.example", b"101"),
         ("https://other.example:443/", "https://other.example", b"101"),
@@ -361,7 +328,7 @@ def test_the_admin_port_has_the_metrics_and_the_public_one_has_not(serve: Serve,
     for path in ("/health", "/ready"):
         assert server.get(path)[0] == 200
     server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"
-    # Whichever worker answers.
+    # Every worker must give the same answer.
     for _ in range(8):
         assert server.metrics()["websocket_connections_total"] == 8
     for path, status in (("/health", 200), ("/ready", 200), ("/info", 200), ("/", 404), ("/ws", 404)):
@@ -370,7 +337,7 @@ def test_the_admin_port_has_the_metrics_and_the_public_one_has_not(serve: Serve,
 
 
 def test_an_admin_port_of_this_machine_is_for_no_page_whose_name_leads_here(serve: Serve) -> None:
-    """DNS rebinding: a page at a name of its owner's, which now leads to 127.0.0.1, reads what is there."""
+    """DNS rebinding: a page whose domain name now resolves to 127.0.0.1 tries to read what is served there."""
     server = serve("--admin-port", "0")
     server.http_url = f"http://127.0.0.1:{server.listening['admin_port']}"
     for path in ("/metrics", "/info", "/health"):
@@ -422,18 +389,7 @@ def test_the_admin_port_answers_when_the_server_is_full(serve: Serve) -> None:
         assert server.metrics()["websocket_active_connections"] == 1
 
 
-# Loading again
-
-
-def reload(server: RunningServer, event: str = "reloaded") -> dict[str, Any]:
-    server.process.send_signal(signal.SIGHUP)
-    return server.wait_for_log(event)
-
-
-def forgive(server: RunningServer, event: str) -> None:
-    """Take out of the log what a test has provoked."""
-    assert all(isinstance(line, dict) and line["event"] == event for line in server.complaints())
-    server.logs = [line for line in server.logs if line["event"] != event]
+# Reloading
 
 
 def test_tokens_users_and_keys_are_loaded_again(serve: Serve, tmp_path: Path) -> None:
@@ -453,7 +409,7 @@ def test_tokens_users_and_keys_are_loaded_again(serve: Serve, tmp_path: Path) ->
         key.write_bytes(public_pem("ec256"))
         reload(server)
         assert [handshake(server.port, field)[0] for field in (*before, *after, bearer(TOKEN))] == [401] * 3 + [101] * 4
-        # Who is in stays in.
+        # Open connections stay open.
         held.send("hello")
         assert held.recv(PATIENCE) == "hello"
 
@@ -486,167 +442,6 @@ def test_a_broken_file_changes_nothing(serve: Serve, tmp_path: Path, workers: st
     forgive(server, "not reloaded")
 
 
-# Key sets that are fetched
-
-
-class KeyServer(http.server.ThreadingHTTPServer):
-    """Serves a key set, or whatever it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _KeyHandler)
-        self.status, self.body = 200, b""
-        self.asked = 0
-        self.let_go = threading.Event()
-        self.let_go.set()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/jwks.json"
-
-
-class _KeyHandler(http.server.BaseHTTPRequestHandler):
-    server: KeyServer
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        body = self.server.body
-        assert self.server.let_go.wait(PATIENCE)
-        self.send_response(self.server.status)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
-@contextmanager
-def key_server(*keys: str) -> Iterator[KeyServer]:
-    with KeyServer() as server:
-        server.body = key_set(*map(public_jwk, keys))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.let_go.set()
-            server.shutdown()
-            thread.join()
-
-
-def test_an_unknown_key_is_looked_up_once_and_nobody_waits_for_it(serve: Serve) -> None:
-    with key_server("rsa") as keys:
-        server = serve("--jwt-jwks", keys.url)
-        assert keys.asked == 1
-        assert handshake(server.port, bearer(signed("rsa", kid="rsa")))[0] == 101
-        keys.body = key_set(public_jwk("rsa-new"))
-        keys.let_go.clear()
-        new = bearer(signed("rsa-new", kid="rsa-new"))
-        status, answer = handshake(server.port, new)
-        assert (status, "\r\nRetry-After: 1\r\n" in answer) == (503, True)
-        # Meanwhile the old set is in use, and the server is not held up.
-        assert handshake(server.port, bearer(signed("rsa", kid="rsa")))[0] == 101
-        assert handshake(server.port, new)[0] == 503
-        keys.let_go.set()
-        server.wait_for_log("key set fetched")
-        assert handshake(server.port, new)[0] == 101
-        assert handshake(server.port, bearer(signed("rsa", kid="rsa")))[0] == 401
-        # Whoever invents names does not make us ask again and again.
-        for number in range(5):
-            assert handshake(server.port, bearer(signed("rsa", kid=f"unknown-{number}")))[0] == 401
-        assert keys.asked == 2
-        looked_up = 'websocket_handshakes_total{outcome="refused",reason="keys",status_class="5xx"}'
-        assert server.metrics_with(signed("rsa-new", kid="rsa-new"))[looked_up] == 2
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "reason"),
-    [
-        (500, b"", "it was answered with status 500"),
-        (302, b"", "it was answered with status 302"),
-        (200, b"{}", "it is not a JSON Web Key Set"),
-        (200, b"[" * 300_000, "it is longer than 262144 bytes"),
-    ],
-)
-def test_a_key_set_that_cannot_be_had_again_stays_as_it_was(
-    serve: Serve, status: int, body: bytes, reason: str
-) -> None:
-    with key_server("rsa") as keys:
-        server = serve("--jwt-jwks", keys.url)
-        keys.status, keys.body = status, body
-        line = reload(server, "key set not fetched, the one before stays in use")
-        assert line["error"] == reason
-        assert handshake(server.port, bearer(signed("rsa", kid="rsa")))[0] == 101
-    server.stop()
-    forgive(server, "key set not fetched, the one before stays in use")
-
-
-def test_a_key_set_that_has_become_old_is_fetched_again_behind_the_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def ask(keys: KeyServer) -> None:
-        remote = RemoteKeys(keys.url, ["RS256"], structlog.wrap_logger(structlog.ReturnLogger()))
-        remote.find("rsa", "RS256")
-        assert not remote.start_refresh(), "no fetch before there is a loop"
-        remote.start(asyncio.get_running_loop())
-        keys.body = key_set(public_jwk("rsa-new"))
-        assert remote.find("rsa", "RS256")
-        assert keys.asked == 1
-        monkeypatch.setattr(remote_keys, "_MAX_AGE", -1)
-        assert remote.find("rsa", "RS256"), "the old set is good until there is a new one"
-        async with asyncio.timeout(PATIENCE):
-            while not remote.find("rsa-new", "RS256"):
-                await asyncio.sleep(0.01)
-        for _ in range(100):
-            remote.find("rsa", "RS256")
-        assert not remote.start_refresh()
-        assert keys.asked == 2
-
-    with key_server("rsa") as keys:
-        asyncio.run(ask(keys))
-
-
-def test_a_hangup_fetches_the_key_set(serve: Serve) -> None:
-    with key_server("rsa") as keys:
-        server = serve("--jwt-jwks", keys.url, "--workers", "2")
-        keys.body = key_set(public_jwk("rsa-new"))
-        server.process.send_signal(signal.SIGHUP)
-        for _ in range(2):
-            server.wait_for_log("key set fetched")
-        for _ in range(8):
-            assert handshake(server.port, bearer(signed("rsa-new", kid="rsa-new")))[0] == 101
-        assert keys.asked == 3
-
-
-def test_a_fetch_that_hangs_does_not_hold_up_the_end(serve: Serve) -> None:
-    with key_server("rsa") as keys:
-        server = serve("--jwt-jwks", keys.url)
-        keys.let_go.clear()
-        assert handshake(server.port, bearer(signed("rsa", kid="unknown")))[0] == 503
-        wait_until(lambda: keys.asked == 2)
-        assert server.stop() == 0
-
-
-@pytest.mark.parametrize("drip", ["head", "body", "chunks"])
-def test_a_fetch_has_one_deadline_which_bytes_do_not_extend(drip: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "_TIMEOUT", 0.3)
-    begin = {
-        "head": b"X-Slow: ",
-        "body": b"Content-Length: 100000\r\n\r\n",
-        "chunks": b"Transfer-Encoding: chunked\r\n\r\n",
-    }[drip]
-
-    def answer(listening: socket.socket) -> None:
-        with listening.accept()[0] as accepted, contextlib.suppress(OSError):
-            accepted.sendall(b"HTTP/1.1 200 OK\r\n" + begin)
-            for _ in range(200):
-                accepted.sendall(b"0")
-                time.sleep(0.05)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = threading.Thread(target=answer, args=(listening,))
-        server.start()
-        with pytest.raises(OSError, match="it took too long"):
-            RemoteKeys(f"http://127.0.0.1:{listening.getsockname()[1]}/", ["EdDSA"], structlog.get_logger())
-        server.join()
-
-
 def test_a_secret_verifies_where_it_was_asked_to(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     server = serve("--jwt-key-file", str(tmp_path / "secret"), "--jwt-algorithms", "HS256")
@@ -654,7 +449,7 @@ def test_a_secret_verifies_where_it_was_asked_to(serve: Serve, tmp_path: Path) -
     assert handshake(server.port, bearer(signed("rsa")))[0] == 401
 
 
-# Mistakes of whoever starts it
+# Configuration errors
 
 
 @pytest.mark.parametrize(
@@ -692,14 +487,6 @@ def test_a_mistake_is_one_line_that_tells_no_secret(
     assert result.stderr.startswith(f"wsecho: {line}")
     assert "se cret" not in result.stderr
     assert "secret@" not in result.stderr
-
-
-def test_a_key_set_that_cannot_be_fetched_is_said_at_the_start() -> None:
-    with key_server("rsa") as keys:
-        keys.status = 404
-        result = run("-m", "wsecho", "--port", "0", "--jwt-jwks", keys.url)
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "wsecho: --jwt-jwks: it was answered with status 404\n"
 
 
 def test_a_private_key_is_not_taken(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""JSON Web Tokens: what verifies them, what they must say, and every known way around it."""
+"""JSON Web Tokens: keys that verify them, claims that they need, and known attacks."""
 
 import base64
 import hashlib
@@ -20,12 +20,12 @@ from wsecho.options.config import OPTIONS, Config
 from wsecho.options.values import SHARED_SECRET_ALGORITHMS
 
 PUBLIC = Config().jwt_algorithms
-# Of a token that is made when tests are collected: no time of day may be in their names.
+# For tokens that are made while tests are collected: the names of tests must not depend on the time.
 FAR_AWAY = {"exp": 1 << 40}
 
 
 def tokens(keys: Keys | None = None, allowed: tuple[str, ...] = PUBLIC, **rules: Any) -> JsonWebTokens:
-    """Return what verifies by the key `rsa`, unless others are given."""
+    """Return a verifier with the key `rsa`, unless other keys are given."""
     rules = {"audience": (), "issuer": (), "leeway": 0} | rules
     return JsonWebTokens(keys or parse_key_file(public_pem("rsa"), allowed), allowed, **rules)
 
@@ -43,7 +43,7 @@ def forged(header: Any, payload: Any = None, signature: bytes = b"") -> str:
     return f"{encoded(header)}.{encoded(payload or FAR_AWAY)}.{encoded(signature)}"
 
 
-# What is accepted
+# Accepted tokens
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def test_a_key_set_finds_keys_by_their_names() -> None:
     keys = parse_key_set(key_set(public_jwk("rsa"), public_jwk("rsa-new"), public_jwk("ec256")), PUBLIC)
     assert verdict(signed("rsa", kid="rsa"), keys=keys).accepted
     assert verdict(signed("rsa-new", kid="rsa-new"), keys=keys).accepted
-    # Without a name only if there is one key that it can be.
+    # A token without a key name is accepted only if a single key fits.
     assert verdict(signed("ec256", "ES256"), keys=keys).accepted
     assert verdict(signed("rsa"), keys=keys) == REFUSED
     assert verdict(signed("rsa", kid="rsa-new"), keys=keys) == REFUSED
     assert verdict(signed("rsa", kid="unknown"), keys=keys) == REFUSED
-    # A name may have been used twice.
+    # Two keys may have the same name.
     twice = parse_key_set(key_set(public_jwk("rsa"), public_jwk("rsa-new", kid="rsa")), PUBLIC)
     assert verdict(signed("rsa", kid="rsa"), keys=twice).accepted
     assert verdict(signed("rsa-new", kid="rsa"), keys=twice).accepted
 
 
-# What a token must say
+# Claims
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_key_set_finds_keys_by_their_names() -> None:
 def test_what_is_wrong_with_a_token_of_ours_is_said(claims: dict[str, Any], reason: str) -> None:
     found = verdict(signed(**claims), audience=("wsecho",), issuer=("us",))
     assert (found.accepted, found.reason) == (False, reason)
-    # Only to whoever has one.
+    # The reason is given only for tokens with a valid signature.
     assert verdict(signed("rsa-other", **claims), audience=("wsecho",), issuer=("us",)) == REFUSED
 
 
@@ -134,7 +134,7 @@ def test_clocks_may_differ_by_the_leeway() -> None:
         assert verdict(signed(**claims), leeway=600).accepted
 
 
-# Ways around it
+# Attacks
 
 
 def by_hmac(key: bytes, header: dict[str, Any]) -> str:
@@ -145,7 +145,7 @@ def by_hmac(key: bytes, header: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     "token",
     [
-        # The algorithm none, as CVE-2015-9235 and its like.
+        # The algorithm `none`, as in CVE-2015-9235.
         forged({"alg": "none"}),
         forged({"alg": "None"}),
         forged({"alg": ""}),
@@ -153,9 +153,9 @@ def by_hmac(key: bytes, header: dict[str, Any]) -> str:
         forged({"alg": None}),
         forged({"alg": ["RS256"]}),
         forged({"alg": {}}),
-        # A key that is elsewhere.
+        # A key at a URL that the token names.
         forged({"alg": "RS256", "jku": "http://127.0.0.1:1/", "x5u": "http://127.0.0.1:1/"}, signature=b"x" * 256),
-        # Header parameters that must be understood, and are not.
+        # Header parameters that the server must understand but does not.
         forged({"alg": "RS256", "crit": ["exp"]}),
         forged({"alg": "RS256", "b64": False, "crit": ["b64"]}),
         forged({"alg": "RS256", "kid": 1}),
@@ -183,7 +183,7 @@ def test_a_key_that_comes_along_is_no_key() -> None:
 
 
 def test_a_public_key_is_no_secret() -> None:
-    """CVE-2017-11424, CVE-2022-29217: what everybody knows must not verify."""
+    """CVE-2017-11424, CVE-2022-29217: a public key must not be used as the secret of an HMAC."""
     for secret in (public_pem("rsa"), public_pem("rsa").strip(), b""):
         token = by_hmac(secret, {"alg": "HS256", "typ": "JWT"})
         assert verdict(token) == REFUSED
@@ -234,7 +234,7 @@ def test_no_claim_of_a_signed_token_is_too_strange(claims: dict[str, Any]) -> No
     assert not found.accepted
 
 
-# Files. Keys are made at random, so what holds one is made when it is needed.
+# Files. Keys are random, so a file with a key is made by the test and not while tests are collected.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""Behind trusted proxies: whose word counts, the PROXY protocol, and how many connections a client may have."""
+"""A running server behind trusted proxies: header fields, the PROXY protocol, connections per address.
+
+The tests send what proxies would send. Modules: `trusted_proxies`, `forwarded`, `proxy_header`, `client`,
+`connections_per_address`.
+"""
 
 import json
 import signal
@@ -8,16 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Serve
-from tests.shared.certificates import Authority
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.processes import wait_until
-from tests.shared.proxies import proxy
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, ROOT, RunningServer
 from wsecho.proxies.connections_per_address import ANSWERED_ABOVE_LIMIT
@@ -36,13 +37,13 @@ NO_HEADER = 'websocket_refused_connections_total{reason="proxy_header"}'
 
 @pytest.fixture(scope="module")
 def trusting() -> Iterator[RunningServer]:
-    """Believes whoever connects from 127.0.0.1."""
+    """Run a server that trusts proxies at 127.0.0.1 and in 10.0.0.0/8."""
     yield from running("--trusted-proxy", "127.0.0.1,10.0.0.0/8")
 
 
 @pytest.fixture(scope="module")
 def announced() -> Iterator[RunningServer]:
-    """Wants a PROXY header of everybody, and lets in 127.0.0.1."""
+    """Run a server that requires a PROXY header, and accepts connections from 127.0.0.1 and 10.0.0.0/8 only."""
     yield from running(
         *("--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8", "--proxy-protocol"),
         *("--admin-port", "0", "--log-level", "debug"),
@@ -91,7 +92,7 @@ def test_what_anybody_else_says_is_ignored(trusting: RunningServer, server: Runn
     ):
         assert (told["client"], told["scheme"]) == (told["peer"], "http")
         assert told["client"][0] == STRANGER
-        # What was sent is still to be seen: that is what a proxy is tested by.
+        # /info still shows what was sent, so that an operator can test a proxy with it.
         assert told["forwarded"]["x_forwarded_for"] == ["192.0.2.1"]
 
 
@@ -128,7 +129,7 @@ def test_a_client_behind_a_proxy_is_named_in_the_log(serve: Serve) -> None:
 )
 def test_a_proxy_header_says_who_the_client_is(announced: RunningServer, header: bytes, client: list[object]) -> None:
     told = info(announced, "X-Forwarded-For: 203.0.113.9", preface=header)
-    # Who has sent the rest of a connection that nobody is named for? Not the proxy, which does not look into it.
+    # Where the PROXY header names no client, nobody knows who sent the header fields. The proxy did not look at them.
     assert told["client"] == (client or told["peer"])
     assert told["peer"][0] == "127.0.0.1"
 
@@ -187,7 +188,7 @@ def test_a_connection_without_a_good_header_is_cut_and_counted(
                 client.half_close()
                 assert client.receive_all() == b""
             except OSError:
-                pass  # cut while the rest was still being sent
+                pass  # The server aborted the connection while the rest was still being sent.
         line = server.wait_for_log("connection refused")
         assert line["reason"] == reason
         assert line["peer"].startswith(source or "127.0.0.1")
@@ -196,7 +197,7 @@ def test_a_connection_without_a_good_header_is_cut_and_counted(
 
 
 def admin_metrics(server: RunningServer) -> dict[str, float]:
-    """Return the metrics where they are asked for without a PROXY header."""
+    """Return the metrics from the admin port, which needs no PROXY header."""
     http_url, server.http_url = server.http_url, f"http://127.0.0.1:{server.listening['admin_port']}"
     try:
         return server.metrics()
@@ -220,7 +221,7 @@ def test_a_reset_within_the_header_leaves_nothing(serve: Serve) -> None:
     before = admin_metrics(server)["process_open_fds"]
     for length in (0, 1, 20, len(LINE)):
         RawConnection(server.port, preface=LINE[:length]).reset()
-    # Behind them in the queue: when it is served they have been accepted.
+    # This connection is behind them in the queue. When the server has answered it, it has accepted the others.
     with RawConnection(server.port, preface=LINE).open():
         pass
     wait_until(lambda: admin_metrics(server)["process_open_fds"] <= before)
@@ -251,7 +252,7 @@ def test_the_header_says_that_the_client_spoke_tls(announced: RunningServer) -> 
     told = info(announced, preface=header)
     assert (told["client"], told["scheme"], told["tls"]) == (["2001:db8::1", 56324], "https", None)
     assert info(announced, preface=BINARY)["scheme"] == "http"
-    # Only those who may connect at all are believed.
+    # The server believes only proxies that may connect.
     with RawConnection(announced.port, preface=header, source=STRANGER) as client, suppress(OSError):
         assert client.receive_all() == b""
 
@@ -274,7 +275,7 @@ def test_an_address_may_have_so_many_connections_and_no_more(serve: Serve) -> No
         assert {"Retry-After: 5", "Connection: close"} <= set(head.split("\r\n"))
         assert body == "too many connections are open from 127.0.0.1\n"
         assert server.wait_for_log("handshake refused")["status"] == 429
-        # Pages are answered, others may connect, and who is in stays in.
+        # The address still gets pages, other addresses can connect, and open connections stay open.
         status, headers, _ = server.get("/health")
         assert (status, headers["connection"]) == (200, "close")
         assert echoes(stack.enter_context(RawConnection(server.port, source=STRANGER).open()))
@@ -319,7 +320,7 @@ def test_those_far_beyond_the_limit_are_cut_once_whatever_they_send(serve: Serve
 
 
 def metrics_from(server: RunningServer, source: str) -> dict[str, float]:
-    """Return the counters without labels and the refusals, asked for from another address."""
+    """Return the metrics of WebSockets, requested from another address."""
     with RawConnection(server.port, source=source) as client:
         client.send(b"GET /metrics HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
         lines = client.receive_all().decode().splitlines()
@@ -341,13 +342,13 @@ def test_behind_a_proxy_its_clients_are_counted_and_not_the_proxy(serve: Serve) 
             answer = client.receive_all()
             assert answer.startswith(b"HTTP/1.1 429 ")
             assert answer.endswith(b"from 192.0.2.1\n")
-        # One network of IPv6 is one client.
+        # An IPv6 network of 64 bits is one client.
         for number in (1, 2):
             stack.enter_context(RawConnection(server.port).open(handshake_for(f"2001:db8::{number}")))
         with RawConnection(server.port) as client:
             client.send(handshake_for("2001:db8::3"))
             assert client.receive_all().endswith(b"from 2001:db8::/64\n")
-        # A connection on which a proxy asks for many holds nobody's place.
+        # A proxy's connection for the requests of many clients counts for none of them.
         with RawConnection(server.port) as client:
             for _ in range(5):
                 client.send(b"GET /health HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n")
@@ -369,75 +370,3 @@ def test_the_limit_knows_clients_by_their_proxy_header(serve: Serve) -> None:
         with RawConnection(server.port, preface=LINE) as client:
             assert refusal(client).endswith("from 192.0.2.1\n")
         assert echoes(other)
-
-
-# Real proxies
-
-
-@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_the_documented_proxies_tell_the_client(trusting: RunningServer, kind: str, tmp_path: Path) -> None:
-    with proxy(kind, trusting.port, tmp_path) as port, RawConnection(port, source="127.0.0.5") as client:
-        client.send(
-            b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
-            b"Connection: close\r\n\r\n"
-        )
-        answer = client.receive_all()
-    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    assert (told["client"], told["scheme"]) == (["127.0.0.5"], "http")
-    assert told["forwarded"]["x_forwarded_for"][-1].endswith("127.0.0.5")
-
-
-@pytest.mark.parametrize("words", ["send-proxy", "send-proxy-v2"])
-@pytest.mark.parametrize("encrypted", [False, True])
-def test_haproxy_announces_its_clients(serve: Serve, words: str, encrypted: bool, tmp_path: Path) -> None:
-    options = ("--tls-self-signed",) if encrypted else ()
-    server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol", *options)
-    words = f"{words} ssl verify none alpn http/1.1" if encrypted else words
-    with (
-        proxy("haproxy", server.port, tmp_path, server_words=words) as port,
-        RawConnection(port, source="127.0.0.5") as client,
-    ):
-        client.send(HANDSHAKE)
-        assert client.receive(12) == b"HTTP/1.1 101"
-        with RawConnection(port, source="127.0.0.5") as page:
-            page.send(b"GET /info HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-            answer = page.receive_all()
-    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    assert told["client"][0] == "127.0.0.5"
-
-
-@pytest.mark.parametrize("encrypted", [False, True])
-def test_haproxy_says_whether_its_clients_spoke_tls(serve: Serve, encrypted: bool, tmp_path: Path) -> None:
-    server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol")
-    authority = Authority(tmp_path)
-    certificate = authority.issue("server")
-    both = tmp_path / "both.pem"
-    both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
-    with proxy(
-        *("haproxy", server.port, tmp_path),
-        server_words="send-proxy-v2-ssl",
-        listen_words=f"ssl crt {both}" if encrypted else "",
-    ) as port:
-        tls = authority.client() if encrypted else None
-        # What header fields say does not count: 127.0.0.5 is no proxy.
-        with RawConnection(port, source="127.0.0.5", tls=tls) as client:
-            client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-Proto: gopher\r\nConnection: close\r\n\r\n")
-            answer = client.receive_all()
-    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    assert (told["client"][0], told["scheme"]) == ("127.0.0.5", "https" if encrypted else "http")
-
-
-def test_a_proxy_of_bytes_that_was_named_as_trusted_is_told_of_once(serve: Serve, tmp_path: Path) -> None:
-    """Whoever comes through it can invent an address, which looks like any other; but most clients send none."""
-    server = serve("--trusted-proxy", "127.0.0.1")
-    layers_above = ("mode http", "forwardfor", "http-request", "httpchk")
-    with proxy("haproxy", server.port, tmp_path, without=layers_above) as port:
-        for _ in range(3):
-            with RawConnection(port).open():
-                pass
-    line = server.wait_for_log("a trusted proxy adds no address of its client")
-    assert (line["severity"], line["peer"].split(":")[0]) == ("WARNING", "127.0.0.1")
-    assert "--trusted-proxy" in line["remedy"]
-    server.stop()
-    server.complaints()
-    assert [line["event"] for line in server.logs].count("a trusted proxy adds no address of its client") == 1

@@ -1,9 +1,9 @@
-"""Connections by client: what is taken is given back, whoever the caller is and however it goes."""
+"""Which client a connection belongs to, and that the connection is counted for that client until it ends."""
 
 import pytest
 
-from tests.proxies.test_forwarded import request
-from wsecho.http.addresses import Address, unmapped
+from tests.shared.requests import request_of
+from wsecho.http.addresses import Address
 from wsecho.proxies.client import Client
 from wsecho.proxies.connections_per_address import ANSWERED_ABOVE_LIMIT, ConnectionsPerAddress
 from wsecho.proxies.proxy_header import ProxyHeader
@@ -14,38 +14,8 @@ PROXY: Address = ("10.0.0.1", 4711)
 PROXIES = TrustedProxies([parse_trusted("10.0.0.0/8")])
 
 
-def test_so_many_may_be_taken_and_one_more_is_too_many() -> None:
-    connections_per_address = ConnectionsPerAddress(3)
-    owners = [connections_per_address.add(CLIENT) for _ in range(3)]
-    assert owners == ["192.0.2.1"] * 3
-    assert not connections_per_address.is_exceeded("192.0.2.1")
-    connections_per_address.add(CLIENT)
-    assert connections_per_address.is_exceeded("192.0.2.1")
-    assert not connections_per_address.is_exceeded("192.0.2.2")
-    for _ in range(ANSWERED_ABOVE_LIMIT - 1):
-        connections_per_address.add(CLIENT)
-    assert not connections_per_address.is_far_exceeded("192.0.2.1")
-    connections_per_address.add(CLIENT)
-    assert connections_per_address.is_far_exceeded("192.0.2.1")
-    for _ in range(3 + 1 + ANSWERED_ABOVE_LIMIT - 3):
-        connections_per_address.remove("192.0.2.1")
-    assert not connections_per_address.is_exceeded("192.0.2.1")
-
-
-def test_without_a_limit_nothing_is_counted() -> None:
-    connections_per_address = ConnectionsPerAddress()
-    assert [
-        connections_per_address.add(CLIENT),
-        connections_per_address.add(None),
-        ConnectionsPerAddress(1).add(None),
-    ] == ["", "", ""]
-    connections_per_address.remove("")
-    assert not connections_per_address.is_exceeded("")
-    assert not connections_per_address.is_far_exceeded("")
-
-
 def is_free(connections_per_address: ConnectionsPerAddress) -> bool:
-    """Tell whether the client, who may have one connection, has none."""
+    """Tell whether CLIENT has no connection, where the limit is one."""
     owner = connections_per_address.add(CLIENT)
     free = not connections_per_address.is_exceeded(owner)
     connections_per_address.remove(owner)
@@ -56,7 +26,7 @@ def test_a_client_is_counted_from_its_first_word_to_its_last() -> None:
     connections_per_address = ConnectionsPerAddress(1)
     client = Client(PROXIES, connections_per_address, CLIENT)
     assert not is_free(connections_per_address)
-    asked = request(("X-Forwarded-For", "203.0.113.9"))
+    asked = request_of(("X-Forwarded-For", "203.0.113.9"))
     client.identify(asked)
     assert (asked.peer, asked.client, asked.scheme, asked.client_key) == (CLIENT, CLIENT, "http", "192.0.2.1")
     client.answered()
@@ -71,7 +41,7 @@ def test_a_proxys_client_is_counted_while_its_request_lasts() -> None:
     connections_per_address = ConnectionsPerAddress(1)
     client = Client(PROXIES, connections_per_address, PROXY)
     assert (client.client_key, client.log_fields) == ("", {"peer": PROXY})
-    asked = request(("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https"))
+    asked = request_of(("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-Proto", "https"))
     client.identify(asked)
     assert (asked.peer, asked.client, asked.scheme) == (PROXY, ("192.0.2.1",), "https")
     assert not is_free(connections_per_address)
@@ -98,7 +68,7 @@ def test_whoever_a_connection_is_passed_to_gives_it_back() -> None:
 )
 def test_behind_a_proxy_header_the_named_one_counts(source: Address | None, expected: Address) -> None:
     client = Client(PROXIES, ConnectionsPerAddress(), ("10.0.0.9", 1), ProxyHeader(28, source))
-    asked = request(("X-Forwarded-For", "203.0.113.9"))
+    asked = request_of(("X-Forwarded-For", "203.0.113.9"))
     client.identify(asked)
     assert asked.client == expected
     assert client.log_fields.get("client", asked.peer) == (source or asked.peer)
@@ -116,10 +86,10 @@ def test_behind_a_proxy_header_the_named_one_counts(source: Address | None, expe
 def test_a_proxy_header_says_the_scheme_until_a_proxy_behind_it_does(
     is_encrypted: bool, fields: tuple[tuple[str, str], ...], scheme: str
 ) -> None:
-    asked = request(*fields)
+    asked = request_of(*fields)
     Client(PROXIES, ConnectionsPerAddress(), ("10.0.0.9", 1), ProxyHeader(28, PROXY, is_encrypted)).identify(asked)
     assert asked.scheme == scheme
-    asked = request(("X-Forwarded-Proto", "http"))
+    asked = request_of(("X-Forwarded-Proto", "http"))
     Client(PROXIES, ConnectionsPerAddress(), ("10.0.0.9", 1), ProxyHeader(28, CLIENT, is_encrypted)).identify(asked)
     assert asked.scheme == ("https" if is_encrypted else "http")
 
@@ -129,7 +99,7 @@ def test_a_proxy_that_names_nobody_is_told_of_once() -> None:
 
     def tells(peer: Address | None, *values: str) -> bool:
         client = Client(proxies, ConnectionsPerAddress(), peer)
-        client.identify(request(*(("X-Forwarded-For", value) for value in values)))
+        client.identify(request_of(*(("X-Forwarded-For", value) for value in values)))
         return client.should_warn_about_proxy()
 
     assert not tells(CLIENT)
@@ -138,7 +108,7 @@ def test_a_proxy_that_names_nobody_is_told_of_once() -> None:
     assert not tells(PROXY, "192.0.2.1, 10.0.0.7")
     assert tells(PROXY)
     assert not tells(PROXY)
-    # Nobody connects from there, so no proxy has seen it.
+    # No client can connect from these addresses, so no proxy has added them.
     for host, value in (("10.0.0.2", "192.0.2.1, 0.0.0.0"), ("10.0.0.3", "ff02::1"), ("10.0.0.4", "192.0.2.1, x")):
         assert tells((host, 1), value)
     assert sum(tells((f"10.0.1.{number}", 1)) for number in range(200)) < 100
@@ -151,22 +121,3 @@ def test_one_that_is_far_too_many_is_known() -> None:
     clients.pop().release()
     assert not clients[0].has_far_too_many
     assert clients[0].has_too_many
-
-
-@pytest.mark.parametrize(
-    ("peer", "expected"),
-    [
-        (("::ffff:192.0.2.1", 443, 0, 0), ("192.0.2.1", 443)),
-        (("::ffff:0:1", 443, 0, 0), ("::ffff:0:1", 443, 0, 0)),
-        (("2001:db8::1", 443, 0, 0), ("2001:db8::1", 443, 0, 0)),
-        (("fe80::1%eth0", 443, 0, 2), ("fe80::1%eth0", 443, 0, 2)),
-    ],
-)
-def test_a_peer_by_ipv4_is_the_same_on_a_socket_of_both_families(peer: Address, expected: Address) -> None:
-    assert unmapped(peer) == expected
-    connections_per_address = ConnectionsPerAddress(5)
-    assert (
-        connections_per_address.add(unmapped(peer))
-        == connections_per_address.add(peer)
-        == connections_per_address.add(expected)
-    )

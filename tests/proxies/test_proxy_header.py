@@ -1,4 +1,4 @@
-"""The PROXY protocol's header: every rule of its specification, at every length of what is there."""
+"""The PROXY header: every rule of its specification, and headers that are cut off at every length."""
 
 import struct
 
@@ -45,7 +45,7 @@ def test_a_good_header_says_who_connected(header: bytes, source: tuple[str, int]
     assert parse(header) == parse(header + b"GET / HTTP/1.1\r\n") == ProxyHeader(len(header), source)
 
 
-# Section 2.2.6: client bits, whether its certificate was verified, and what was spoken.
+# Section 2.2.6: bits about the client, whether its certificate was verified, and the TLS version.
 TLS_SPOKEN = b"\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3"
 ALPN = b"\x01\x00\x08http/1.1"
 
@@ -61,7 +61,7 @@ ALPN = b"\x01\x00\x08http/1.1"
         (version_2(1, 0x11, TCP4 + b"\x20\x00\x05\x07" + bytes(4)), True),
         (version_2(1, 0x11, TCP4), False),
         (version_2(1, 0x11, TCP4 + ALPN), False),
-        # No TLS but the client's certificate of an earlier session, or nothing at all.
+        # No TLS: only the bit for a client certificate in an earlier session, or no bit.
         (version_2(1, 0x11, TCP4 + b"\x20\x00\x05\x06" + bytes(4)), False),
         (version_2(1, 0x11, TCP4 + b"\x20\x00\x05\x00" + bytes(4) + TLS_SPOKEN), False),
         (version_2(1, 0x11, TCP4 + b"\x20\x00\x00" + TLS_SPOKEN), False),

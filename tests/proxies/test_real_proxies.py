@@ -1,4 +1,7 @@
-"""wsecho behind real proxies: echoes, close codes, upgrades, and silence that only pings make bearable."""
+"""wsecho behind real proxies: echoes, close codes, upgrades, pings against idle timeouts, addresses of clients.
+
+Modules: `trusted_proxies`, `forwarded`, `proxy_header`, `client`.
+"""
 
 import asyncio
 import json
@@ -14,6 +17,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tests.conftest import Serve
+from tests.shared.certificates import Authority
 from tests.shared.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.shared.proxies import PROXIES, proxy
 from tests.shared.raw import HANDSHAKE, RawConnection
@@ -27,13 +31,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def front(kind: str, server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a proxy before the server that all tests share."""
+    """Yield the port of a proxy in front of the server that all tests share."""
     with proxy(kind, server.port, tmp_path_factory.mktemp(kind)) as port:
         yield port
 
 
 def opened(port: int, handshake: bytes = HANDSHAKE) -> RawConnection:
-    """Return a WebSocket through a proxy, which may write the answer in its own way."""
+    """Return a WebSocket through a proxy. The proxy may write the head of the response differently."""
     connection = RawConnection(port)
     connection.send(handshake)
     head = b""
@@ -123,7 +127,7 @@ IDLE_SECONDS = 3.0
 
 @contextmanager
 def silent(serve: Serve, kind: str, folder: Path, *options: str) -> Iterator[tuple[RunningServer, RawConnection]]:
-    """Yield a WebSocket through a proxy with little patience for silence."""
+    """Yield a WebSocket through a proxy with a short idle timeout."""
     server = serve(*options)
     with proxy(kind, server.port, folder, idle_seconds=IDLE_SECONDS) as port, opened(port) as client:
         yield server, client
@@ -131,7 +135,7 @@ def silent(serve: Serve, kind: str, folder: Path, *options: str) -> Iterator[tup
 
 def test_pings_carry_a_silent_client_through_the_proxys_idle_timeout(serve: Serve, kind: str, tmp_path: Path) -> None:
     with silent(serve, kind, tmp_path, "--ping-interval", "500ms") as (_, client):
-        # Longer than the proxy would wait, at a ping each 450 ms or later.
+        # Longer than the proxy's idle timeout. The server sends a ping every 450 ms or later.
         for _ in range(8):
             assert client.receive(2) == bytes((0x80 | PING, 8))
             client.send(client_frame(PONG, client.receive(8)))
@@ -169,14 +173,14 @@ def test_a_handshake_through_an_nginx_that_lacks_a_line_says_what_is_missing(
 
 
 def test_plain_requests_pass_beside_websockets_with_what_the_proxy_says(front: int, kind: str) -> None:
-    """The client's own host, and an address that the proxy has added to what the client says."""
+    """The server sees the client's Host, and an address that the proxy added to the client's header field."""
     asked = urllib.request.Request(f"http://127.0.0.1:{front}/info", headers={"X-Forwarded-For": "203.0.113.9"})
     with opened(front), urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
         told = json.load(answer)
     assert told["authority"] == f"127.0.0.1:{front}"
     added = told["forwarded"]["x_forwarded_for"][-1].replace(" ", "").split(",")[-1]
     if kind == "envoy":
-        # Of a client on its own machine it tells an address of that machine.
+        # For a client on its own machine, this proxy adds an address of that machine.
         assert added != "203.0.113.9"
     else:
         assert added == "127.0.0.1"
@@ -185,12 +189,12 @@ def test_plain_requests_pass_beside_websockets_with_what_the_proxy_says(front: i
 
 
 def handshake_of_page(port: int, origin: str) -> bytes:
-    """Return what a page of this origin gets from a server that asks for the token `open-sesame`."""
+    """Return the answer to a page of this origin from a server that requires the token `open-sesame`."""
     with RawConnection(port) as client:
         fields = f"Host: 127.0.0.1:{port}\r\nOrigin: {origin}\r\nAuthorization: Bearer open-sesame"
         client.send(HANDSHAKE.replace(b"Host: here", fields.encode()))
         answer = client.receive(12)
-        # Some keep the connection after a refusal.
+        # Some proxies keep the connection open after a refusal.
         while answer != b"HTTP/1.1 101" and b"--allow-origin" not in answer:
             answer += client.receive(1)
         return answer
@@ -216,7 +220,7 @@ def test_an_apache_that_writes_its_own_host_is_told_what_to_do(serve: Serve, tmp
 
 
 def test_behind_a_refused_handshake_there_is_no_tunnel(front: int, server: RunningServer) -> None:
-    """Some proxies pass everything on after an answer that mentions an upgrade: the server must take nothing of it."""
+    """Some proxies forward everything after a response that mentions an upgrade. The server must ignore it."""
     requests = 'http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",'
     before = server.metrics()[requests + 'http_route="/info"}']
     with RawConnection(front) as client:
@@ -228,3 +232,73 @@ def test_behind_a_refused_handshake_there_is_no_tunnel(front: int, server: Runni
     after = server.metrics()
     assert after.get(requests + 'http_route="/info"}', 0) == before
     assert after["websocket_active_connections"] == 0
+
+
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_the_documented_proxies_tell_the_client(serve: Serve, kind: str, tmp_path: Path) -> None:
+    server = serve("--trusted-proxy", "127.0.0.1,10.0.0.0/8")
+    with proxy(kind, server.port, tmp_path) as port, RawConnection(port, source="127.0.0.5") as client:
+        client.send(
+            b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        answer = client.receive_all()
+    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+    assert (told["client"], told["scheme"]) == (["127.0.0.5"], "http")
+    assert told["forwarded"]["x_forwarded_for"][-1].endswith("127.0.0.5")
+
+
+@pytest.mark.parametrize("words", ["send-proxy", "send-proxy-v2"])
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_haproxy_announces_its_clients(serve: Serve, words: str, encrypted: bool, tmp_path: Path) -> None:
+    options = ("--tls-self-signed",) if encrypted else ()
+    server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol", *options)
+    words = f"{words} ssl verify none alpn http/1.1" if encrypted else words
+    with (
+        proxy("haproxy", server.port, tmp_path, server_words=words) as port,
+        RawConnection(port, source="127.0.0.5") as client,
+    ):
+        client.send(HANDSHAKE)
+        assert client.receive(12) == b"HTTP/1.1 101"
+        with RawConnection(port, source="127.0.0.5") as page:
+            page.send(b"GET /info HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            answer = page.receive_all()
+    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+    assert told["client"][0] == "127.0.0.5"
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_haproxy_says_whether_its_clients_spoke_tls(serve: Serve, encrypted: bool, tmp_path: Path) -> None:
+    server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol")
+    authority = Authority(tmp_path)
+    certificate = authority.issue("server")
+    both = tmp_path / "both.pem"
+    both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
+    with proxy(
+        *("haproxy", server.port, tmp_path),
+        server_words="send-proxy-v2-ssl",
+        listen_words=f"ssl crt {both}" if encrypted else "",
+    ) as port:
+        tls = authority.client() if encrypted else None
+        # Header fields do not count, because 127.0.0.5 is no proxy.
+        with RawConnection(port, source="127.0.0.5", tls=tls) as client:
+            client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-Proto: gopher\r\nConnection: close\r\n\r\n")
+            answer = client.receive_all()
+    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+    assert (told["client"][0], told["scheme"]) == ("127.0.0.5", "https" if encrypted else "http")
+
+
+def test_a_proxy_of_bytes_that_was_named_as_trusted_is_told_of_once(serve: Serve, tmp_path: Path) -> None:
+    """A client behind such a proxy can invent an address, and the server cannot tell. But most clients send none."""
+    server = serve("--trusted-proxy", "127.0.0.1")
+    layers_above = ("mode http", "forwardfor", "http-request", "httpchk")
+    with proxy("haproxy", server.port, tmp_path, without=layers_above) as port:
+        for _ in range(3):
+            with RawConnection(port).open():
+                pass
+    line = server.wait_for_log("a trusted proxy adds no address of its client")
+    assert (line["severity"], line["peer"].split(":")[0]) == ("WARNING", "127.0.0.1")
+    assert "--trusted-proxy" in line["remedy"]
+    server.stop()
+    server.complaints()
+    assert [line["event"] for line in server.logs].count("a trusted proxy adds no address of its client") == 1

@@ -3,8 +3,8 @@
 Modules: `admission`, `refusals`.
 """
 
+from tests.shared.requests import request_with
 from tests.shared.routes import Ports
-from tests.websocket.test_handshake import request_with
 from wsecho.http.response import Response
 from wsecho.websocket.upgrade import Upgrade
 
