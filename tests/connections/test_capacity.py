@@ -55,7 +55,7 @@ def test_a_worker_holds_as_many_connections_as_it_may_and_tells_the_next_one(ser
         assert client.receive(12) == server_frame(TEXT, b"room again")
 
 
-def test_a_crowd_before_a_full_server_is_told_one_after_the_other(serve: Serve) -> None:
+def test_a_full_server_refuses_a_crowd_one_after_the_other(serve: Serve) -> None:
     server = serve("--max-connections", "1")
     with undisturbed(server) as bystander:
         with ExitStack() as stack:
@@ -85,7 +85,7 @@ def test_a_silent_crowd_before_a_full_server_costs_nothing(serve: Serve, tmp_pat
         assert last.receive_all().startswith(b"HTTP/1.1 503 ")
 
 
-def test_whoever_leaves_makes_room_while_others_ask(serve: Serve) -> None:
+def test_a_client_that_leaves_makes_room_for_another(serve: Serve) -> None:
     server = serve("--max-connections", "8")
     ended = threading.Event()
     with undisturbed(server) as bystander:

@@ -162,7 +162,7 @@ def answer_to(server: RunningServer, offer: str) -> bytes:
         "server_max_window_bits=10; client_max_window_bits=12; server_no_context_takeover",
     ],
 )
-def test_who_writes_with_the_window_it_was_told_or_else_the_largest_reads_it_back(
+def test_a_client_that_writes_with_the_negotiated_window_or_else_the_largest_can_read_the_echo(
     shared_server: RunningServer, offer: str
 ) -> None:
     """Boost.Beast and libwebsockets assume a window of 15 bits if the answer names none, whatever they have offered."""

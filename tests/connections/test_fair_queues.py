@@ -28,7 +28,7 @@ def test_room_is_little_for_the_rest_of_a_turn_that_inflating_took_much_of(codec
     asyncio.run(go_round())
 
 
-def test_those_that_wait_go_on_one_a_turn_in_the_order_of_their_coming() -> None:
+def test_waiting_connections_continue_one_per_iteration_in_order() -> None:
     async def go_round() -> None:
         inflate_queue = InflateQueue(asyncio.get_running_loop(), CODECS["python"])
         seen: list[str] = []
@@ -97,7 +97,7 @@ def test_a_head_that_fails_keeps_no_other_waiting() -> None:
 @pytest.mark.parametrize(
     "make", [lambda loop: InflateQueue(loop, CODECS["python"]), RequestQueue], ids=["turns", "heads"]
 )
-def test_a_turn_that_there_was_no_memory_for_comes_with_the_next_who_waits(
+def test_an_iteration_that_failed_for_lack_of_memory_is_made_up_for_by_the_next_wait(
     make: Callable[[asyncio.AbstractEventLoop], InflateQueue | RequestQueue],
 ) -> None:
     async def go_round() -> None:

@@ -152,7 +152,7 @@ def test_a_further_request_has_the_time_of_a_handshake_from_its_first_byte_on(se
         assert timeouts(server) == {"handshake": 1}
 
 
-def test_who_reads_no_answers_is_not_idle_but_stalls(serve: Serve) -> None:
+def test_a_client_that_reads_no_answers_is_counted_as_stalled_not_idle(serve: Serve) -> None:
     server = serve("--stall-timeout", "1s", "--keep-alive-timeout", "1h")
     with RawConnection(server.port, receive_buffer=4096) as connection:
         # More than the buffers of the kernel take.
@@ -161,7 +161,7 @@ def test_who_reads_no_answers_is_not_idle_but_stalls(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("behind", [b"", GET_HEALTH, b"GET / HT"])
-def test_who_has_asked_for_the_last_time_has_the_end_right_behind_the_answer(serve: Serve, behind: bytes) -> None:
+def test_a_half_closed_client_gets_the_end_right_after_its_answer(serve: Serve, behind: bytes) -> None:
     server = serve("--handshake-timeout", "60s", "--keep-alive-timeout", "60s")
     with RawConnection(server.port) as connection:
         connection.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" + behind)

@@ -35,7 +35,7 @@ def test_a_silent_peer_is_pinged_once_and_then_given_up() -> None:
     assert check(lifetime, 140.0) == "silence"
 
 
-def test_whoever_is_heard_is_not_pinged_and_a_pong_is_a_sign_of_life() -> None:
+def test_a_client_that_sends_is_not_pinged_and_a_pong_counts_as_sending() -> None:
     lifetime = Keepalive(replace(NONE, ping_interval=20, ping_timeout=20), 0.0, MIDDLE)
     assert check(lifetime, 19.0, bytes_received=1) is None
     assert check(lifetime, 38.0, bytes_received=1) is None
@@ -51,7 +51,7 @@ def test_a_ping_timeout_of_0_never_ends_anybody() -> None:
     assert check(lifetime, 1e6) is None
 
 
-def test_who_is_not_read_from_cannot_be_silent() -> None:
+def test_a_client_that_is_not_read_from_is_not_silent() -> None:
     lifetime = Keepalive(replace(NONE, ping_interval=20, ping_timeout=20), 0.0, MIDDLE)
     assert check(lifetime, 20.0) == "ping"
     assert check(lifetime, 60.0, blocked=True) is None

@@ -112,7 +112,7 @@ def test_who_is_too_fast_in_a_long_frame_is_cut_off_and_counted_once(
     assert seen[CLOSE_TIMEOUT] == 0
 
 
-def test_who_is_too_fast_and_near_the_end_of_a_frame_hears_why(serve: Serve, codec_name: str) -> None:
+def test_a_client_that_is_too_fast_near_the_end_of_a_frame_gets_a_reason(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--max-byte-rate", "8KiB", "--close-timeout", "20s")
     frame, reply = client_frame(BINARY, PAYLOAD[:80_000]), server_frame(BINARY, PAYLOAD[:80_000])
     with begin(server, HANDSHAKE, frame[:BEGUN]) as connection:
@@ -135,7 +135,7 @@ def test_a_limit_of_time_ends_who_has_a_loan(serve: Serve) -> None:
     assert seen['websocket_timeouts_total{limit="stall"}'] == 0
 
 
-def test_a_stop_ends_who_stops_in_the_midst_of_a_frame(serve: Serve, codec_name: str) -> None:
+def test_a_stop_ends_a_client_that_stopped_within_a_frame(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--close-timeout", "500ms", "--drain-timeout", "15s")
     connection = begin(server, HANDSHAKE, LONG[:BEGUN])
     assert server.stop() == 0

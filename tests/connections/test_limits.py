@@ -94,7 +94,7 @@ def test_no_ping_lands_inside_a_frame_that_is_passed_on(serve: Serve) -> None:
         assert client.receive(2) == bytes((0x80 | PING, 8))
 
 
-def test_a_client_without_messages_is_sent_away(serve: Serve) -> None:
+def test_a_client_without_messages_is_closed(serve: Serve) -> None:
     server = serve("--idle-timeout", "300ms", "--ping-interval", "0")
     with RawConnection(server.port) as client:
         client.open()
@@ -147,9 +147,7 @@ def test_compressed_messages_count_as_what_they_inflate_to(serve: Serve) -> None
     assert server.metrics()["websocket_inflated_bytes_total"] <= 64 << 20
 
 
-def test_what_waits_for_its_turn_behind_a_handshake_comes_back_whole_and_in_order(
-    serve: Serve, codec_name: str
-) -> None:
+def test_messages_that_wait_behind_a_handshake_come_back_complete_and_in_order(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--receive-buffer-size", "1KiB")
     compressor = Compressor()
     payloads = [compressor(bytes(1 << 20)) for _ in range(10)]
@@ -228,7 +226,7 @@ def test_a_flood_that_waits_for_its_turns_comes_back_whole(serve: Serve, codec_n
         assert client.receive(len(expected)) == expected
 
 
-def test_who_waits_for_its_turn_is_not_silent(serve: Serve) -> None:
+def test_a_connection_that_waits_for_the_server_is_not_silent(serve: Serve) -> None:
     server = serve("--ping-interval", "200ms", "--ping-timeout", "200ms", command=patched(f"{TURNLESS}; {SLOW}"))
     with RawConnection(server.port) as waiting:
         waiting.send(OFFER + compressed_frame(BINARY, Compressor()(bytes(3 << 20))))

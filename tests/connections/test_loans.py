@@ -124,7 +124,7 @@ def lender(loop: Loop, limit: int) -> Loans:
     return Loans(limit, stand_in)
 
 
-def test_who_is_stuck_is_lent_as_much_again_and_again(loop: Loop) -> None:
+def test_a_client_that_is_stuck_gets_further_loans(loop: Loop) -> None:
     client = Client(lender(loop, 64 * MIB))
     loop.run(1.9)
     assert client.room == 0
@@ -173,7 +173,7 @@ def test_room_that_is_not_used_is_taken_back_where_somebody_needs_it(loop: Loop)
     assert not any(client.is_cut for client in dripping)
 
 
-def test_room_goes_from_who_is_slowest_to_who_needs_it(loop: Loop) -> None:
+def test_room_goes_from_the_slowest_client_to_one_that_needs_it(loop: Loop) -> None:
     loans = lender(loop, 64 * MIB)
     # Each client sends fast enough for its loan to count as used.
     slow = [Client(loans) for _ in range(16)]
@@ -245,7 +245,7 @@ def test_who_fills_a_loan_and_does_not_read_loses_it_to_who_needs_it(loop: Loop)
     assert not honest.is_cut
 
 
-def test_who_gives_back_what_was_lent_keeps_it_until_then(loop: Loop) -> None:
+def test_a_client_that_pays_back_its_loan_keeps_it_until_then(loop: Loop) -> None:
     loans = lender(loop, 8 * MIB)
     reading = Client(loans)
     for _ in range(10):

@@ -77,7 +77,7 @@ def test_what_is_written_is_not_read(connections: Connections) -> None:
     assert connections.expired(110) == [peer]
 
 
-def test_who_has_read_the_little_that_waited_gets_new_time_once(connections: Connections) -> None:
+def test_a_client_that_has_read_the_few_waiting_bytes_gets_new_time_once(connections: Connections) -> None:
     peer = Peer(unsent=40)
     connections.watch(peer, 10, now=100)
     peer.read(40)
@@ -113,7 +113,7 @@ def test_one_that_cannot_be_asked_keeps_no_other_from_its_end(connections: Conne
     assert connections.expired(110) == [peer]
 
 
-def test_who_did_what_it_was_watched_for_has_all_the_time(connections: Connections) -> None:
+def test_a_connection_that_is_no_longer_watched_never_expires(connections: Connections) -> None:
     peer = Peer()
     connections.watch(peer, 10, now=100)
     assert connections.is_watched(peer)
@@ -134,7 +134,7 @@ def test_a_drain_ends_with_the_last_connection(connections: Connections) -> None
     assert asyncio.run(drain()) == 0
 
 
-def test_a_drain_cuts_off_who_does_not_go(connections: Connections) -> None:
+def test_a_drain_cuts_off_connections_that_do_not_end(connections: Connections) -> None:
     class Stubborn(Peer):
         def abort(self) -> None:
             connections.remove(self)
@@ -148,7 +148,7 @@ def test_a_drain_cuts_off_who_does_not_go(connections: Connections) -> None:
     assert len(connections) == 0
 
 
-def test_a_crowd_is_told_a_batch_at_a_time_and_only_who_is_still_there(connections: Connections) -> None:
+def test_a_drain_closes_connections_in_batches_and_skips_those_that_have_ended(connections: Connections) -> None:
     told: list[Peer] = []
     turns = 0
 
@@ -203,7 +203,7 @@ def test_one_goodbye_that_fails_does_not_keep_the_others_from_theirs(connections
     assert [str(error) for error in asyncio.run(drain())] == ["broken", "broken"]
 
 
-def test_who_cannot_be_cut_off_holds_up_no_end(connections: Connections) -> None:
+def test_connections_that_cannot_be_cut_off_do_not_delay_the_end_of_a_drain(connections: Connections) -> None:
     class Undead(Peer):
         def drain(self) -> None:
             raise MemoryError
@@ -226,7 +226,7 @@ def test_who_cannot_be_cut_off_holds_up_no_end(connections: Connections) -> None
     assert set(asyncio.run(drain())) == {"drain"}
 
 
-def test_a_hurry_ends_every_wait(connections: Connections) -> None:
+def test_ending_a_drain_ends_every_wait(connections: Connections) -> None:
     class Stubborn(Peer):
         def abort(self) -> None:
             connections.remove(self)

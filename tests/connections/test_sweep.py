@@ -11,7 +11,7 @@ from tests.shared.server import PATIENCE
 from wsecho.connections.sweep import sweep
 
 
-def test_a_sweep_looks_at_everybody_and_lets_others_have_their_turn() -> None:
+def test_a_sweep_checks_every_connection_in_several_iterations_of_the_loop() -> None:
     async def looks() -> list[int]:
         loop = asyncio.get_running_loop()
         turn = 0

@@ -18,7 +18,7 @@ class Waiting:
         raise NotImplementedError
 
 
-def test_the_schedule_yields_each_at_the_first_sweep_after_its_time() -> None:
+def test_timers_return_each_connection_at_the_first_sweep_after_its_time() -> None:
     timers = Timers(100.0, 1.0)
     soon, later, gone, past = Waiting(), Waiting(), Waiting(), Waiting()
     timers.put(soon, 101.5)
@@ -35,7 +35,7 @@ def test_the_schedule_yields_each_at_the_first_sweep_after_its_time() -> None:
     assert (later.sweep, gone.sweep) == (None, None)
 
 
-def test_the_schedule_loses_nobody_where_memory_ends() -> None:
+def test_timers_lose_no_connection_when_memory_runs_out() -> None:
     class Failing(dict[int, set[Timed]]):
         """Raises MemoryError once, after the first sweep was looked up."""
 

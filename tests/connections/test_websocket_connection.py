@@ -356,7 +356,7 @@ def test_100_connections_of_16_mib_each_at_once_come_back_intact_in_flat_memory(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_says_goodbye_to_everyone(serve: Serve, codec_name: str, number: signal.Signals) -> None:
+def test_a_stop_sends_a_close_to_every_client(serve: Serve, codec_name: str, number: signal.Signals) -> None:
     server = serve("--codec", codec_name)
 
     async def converse() -> None:

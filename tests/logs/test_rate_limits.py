@@ -22,7 +22,7 @@ def test_a_thousand_bad_handshakes_are_few_lines_and_a_number(serve: Serve) -> N
     assert len(lines) < 500
 
 
-def test_what_was_left_out_is_said_while_the_server_runs(serve: Serve) -> None:
+def test_suppressed_lines_are_reported_while_the_server_runs(serve: Serve) -> None:
     server = serve()
     crowd = [RawConnection(server.port) for _ in range(10 * MAX_LINES)]
     for connection in crowd:
@@ -44,7 +44,7 @@ def test_ten_of_a_kind_pass_within_a_second_and_the_others_are_counted() -> None
     assert limits.take_suppressed(9.0) == []
 
 
-def test_a_flood_without_end_is_told_every_second() -> None:
+def test_an_endless_flood_is_reported_every_second() -> None:
     limits = LogLimits()
     told = []
     for tick in range(100):

@@ -55,7 +55,7 @@ def test_a_refused_handshake_is_said_with_its_reason_and_peer(serve: Serve) -> N
         (b"GET / HT", 408, "the request took too long"),
     ],
 )
-def test_what_is_no_request_is_said_with_its_reason_and_peer(
+def test_an_invalid_request_is_logged_with_its_reason_and_peer(
     serve: Serve, request_bytes: bytes, status: int, reason: str
 ) -> None:
     server = serve("--handshake-timeout", "1s")
@@ -76,7 +76,7 @@ def test_a_protocol_error_is_said_with_its_rule_and_peer(serve: Serve, codec_nam
     assert (line["severity"], line["code"], line["reason"]) == ("INFO", 1002, "reserved opcode")
 
 
-def test_an_error_that_no_close_can_follow_is_said_as_1006(serve: Serve) -> None:
+def test_an_error_that_no_close_can_follow_is_logged_as_1006(serve: Serve) -> None:
     server = serve()
     with RawConnection(server.port).open() as connection:
         connection.send(client_frame(TEXT, b"x" * 100_000 + b"\xff"))
@@ -84,7 +84,7 @@ def test_an_error_that_no_close_can_follow_is_said_as_1006(serve: Serve) -> None
     assert server.wait_for_log("protocol error")["code"] == 1006
 
 
-def test_an_answer_that_is_no_refusal_is_not_said(serve: Serve) -> None:
+def test_an_answer_that_is_no_refusal_is_not_logged(serve: Serve) -> None:
     server = serve("--log-level", "debug")
     for path in ("/", "/metrics", "/nothing-here", "/ws"):
         server.get(path)

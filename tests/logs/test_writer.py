@@ -28,7 +28,7 @@ from wsecho.logs import writer
 from wsecho.logs.writer import ATOMIC_WRITE, LogWriter, pieces
 
 
-def test_a_log_that_nobody_reads_any_more_does_not_keep_the_server_from_its_goodbyes() -> None:
+def test_a_server_whose_log_has_lost_its_reader_still_closes_its_connections() -> None:
     command = [sys.executable, "-m", "wsecho", "--host", "127.0.0.1", "--port", "0"]
     with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -215,7 +215,7 @@ def test_a_writer_at_rest_has_no_thread_and_the_next_line_wakes_it() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_lines_that_cannot_be_written_are_counted_and_told_once_they_can() -> None:
+def test_lines_that_cannot_be_written_are_counted_and_reported_later() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     writer = LogWriter(descriptor, notice)
     counts: list[int] = []

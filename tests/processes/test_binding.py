@@ -150,7 +150,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "xn--.."])
-def test_what_is_no_host_name_is_told_in_our_words(host: str) -> None:
+def test_an_invalid_host_name_is_named_as_such(host: str) -> None:
     with pytest.raises(OSError, match=r"^cannot listen on .* say: it is no host name$"):
         binding.bind(host, 0, 5)
 

@@ -42,7 +42,9 @@ def in_a_group_of_its_own() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("to_all", [False, True])
-def test_a_stop_says_goodbye_to_the_clients_of_every_worker(serve: Serve, number: signal.Signals, to_all: bool) -> None:
+def test_a_stop_sends_a_close_to_the_clients_of_every_worker(
+    serve: Serve, number: signal.Signals, to_all: bool
+) -> None:
     server = serve("--workers", "2", preexec_fn=in_a_group_of_its_own)
     workers = children(server.pid)
     with clients(server, 30) as connections:
@@ -126,7 +128,7 @@ def test_on_a_terminal_the_start_says_what_there_is_to_do(workers: str) -> None:
     ]
 
 
-def test_what_the_start_says_is_true_with_tls_and_an_admin_port() -> None:
+def test_hints_at_the_start_are_right_with_tls_and_an_admin_port() -> None:
     with watched("--tls-self-signed", "--admin-port", "0", "--log-level", "Debug", NO_COLOR="1") as shown_with:
         text = shown_with("connections ")
     port, admin_port = re.findall(r"port=(\d+)", text)
@@ -146,7 +148,7 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.parametrize("options", [("--log-format", "JSON"), ("--log-level", "warn", "--log-format", "text")])
-def test_what_the_start_says_is_for_who_reads_it_at_once(options: tuple[str, ...]) -> None:
+def test_hints_at_the_start_are_only_in_the_text_format_at_level_info(options: tuple[str, ...]) -> None:
     terminal, its_end = pty.openpty()
     port = free_port()
     command = [*WSECHO, "--host", "127.0.0.1", "--port", str(port), *options]
@@ -164,7 +166,7 @@ def test_what_the_start_says_is_for_who_reads_it_at_once(options: tuple[str, ...
     assert b"Ctrl+C" not in shown
 
 
-def test_what_the_start_says_is_not_in_a_text_log_that_nobody_watches() -> None:
+def test_hints_at_the_start_are_only_on_a_terminal() -> None:
     with started([*WSECHO, *LOCAL, "--log-format", "text"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert "listening" in process.stdout.readline()

@@ -40,7 +40,7 @@ def test_it_asks_where_the_server_listens(serve: Serve, listens_on: str, host: s
     assert probe(**{variable: host, "WSECHO_PORT": str(server.port)}) == (0, "")
 
 
-def test_it_asks_nobody_else(serve: Serve) -> None:
+def test_it_asks_only_the_configured_address(serve: Serve) -> None:
     server = serve("--host", "127.0.0.2", "--port", "0", default_address=False)
     code, words = probe(WSECHO_PORT=str(server.port))
     assert (code, words.count("\n"), words.split(":")[0]) == (1, 1, "ConnectionRefusedError")

@@ -49,7 +49,7 @@ def test_an_accepted_socket_still_knows_a_peer_that_has_gone() -> None:
             assert accepted.getpeername() == address
 
 
-def test_a_socket_that_does_not_wait_says_that_nobody_has_come() -> None:
+def test_a_non_blocking_socket_reports_that_no_client_waits() -> None:
     with ListeningSocket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -93,7 +93,7 @@ def test_a_push_process_that_dies_is_replaced_and_nothing_is_pushed_twice(collec
     wait_until(lambda: summed_samples(collector.points()).get(name) == 14)
 
 
-def test_nobody_asked_for_a_push_process(serve: Serve) -> None:
+def test_without_a_metrics_exporter_there_is_no_push_process(serve: Serve) -> None:
     server = serve("--workers", "2")
     assert len(children(server.pid)) == 2
 

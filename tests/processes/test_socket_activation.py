@@ -144,7 +144,7 @@ def test_an_admin_socket_keeps_the_metrics_from_the_public(serve: Serve) -> None
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_who_comes_by_a_unix_domain_socket_is_served_and_has_no_address(
+def test_a_client_of_a_unix_domain_socket_is_served_and_has_no_address(
     tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the path of a Unix domain socket must be short
@@ -236,7 +236,7 @@ def refused(*sockets: Any, **variables: str) -> str:
     ],
 )
 @pytest.mark.parametrize("name", ["http", "admin"])
-def test_what_nobody_could_accept_from_is_one_line_and_exit_code_1(kind: str, reason: str, name: str) -> None:
+def test_a_socket_that_cannot_accept_is_one_line_and_exit_code_1(kind: str, reason: str, name: str) -> None:
     with ExitStack() as stack:
         good = stack.enter_context(opened())
         if kind == "file":

@@ -26,7 +26,7 @@ COUNTERS = (
 )
 
 
-def test_any_worker_tells_what_all_have_done(serve: Serve, codec_name: str) -> None:
+def test_every_worker_shows_the_metrics_of_all(serve: Serve, codec_name: str) -> None:
     server = serve("--workers", "2", "--codec", codec_name)
     assert server.listening["workers"] == 2
     with clients(server, 30) as connections:
@@ -111,7 +111,7 @@ def test_a_killed_worker_takes_only_its_own_connections_along_and_is_replaced(se
     assert take_out(server, "worker died") == ["worker died"]
 
 
-def test_a_worker_that_is_stopped_by_somebody_else_says_goodbye_and_is_replaced(serve: Serve) -> None:
+def test_a_worker_that_is_stopped_from_outside_closes_its_connections_and_is_replaced(serve: Serve) -> None:
     server = serve("--workers", "2")
     with clients(server, 30) as connections:
         stopped, other = children(server.pid)
@@ -127,7 +127,7 @@ def test_a_worker_that_is_stopped_by_somebody_else_says_goodbye_and_is_replaced(
     assert take_out(server, "worker died") == ["worker died"]
 
 
-def test_who_waits_to_be_accepted_by_a_worker_that_dies_is_served_by_the_next(serve: Serve) -> None:
+def test_clients_in_the_backlog_of_a_worker_that_dies_are_served_by_the_next(serve: Serve) -> None:
     server = serve("--workers", "2")
     victim, other = children(server.pid)
     os.kill(victim, signal.SIGSTOP)
@@ -152,7 +152,7 @@ def kill(server: RunningServer, pid: int) -> int:
     return int(died["worker"])
 
 
-def test_a_worker_that_keeps_dying_ends_the_server_and_the_others_say_goodbye() -> None:
+def test_a_worker_that_keeps_dying_ends_the_server_and_the_others_close_their_connections() -> None:
     server = RunningServer("--workers", "2")
     with RawConnection(server.port).open() as client:
         workers = children(server.pid)
@@ -172,7 +172,7 @@ def test_a_worker_that_keeps_dying_ends_the_server_and_the_others_say_goodbye() 
     server.close()
 
 
-def test_one_blow_to_many_workers_ends_nothing(serve: Serve) -> None:
+def test_the_death_of_all_workers_at_once_does_not_end_the_server(serve: Serve) -> None:
     """As when the machine runs out of memory: all workers are replaced at once."""
     server = serve("--workers", "6")
     for pid in children(server.pid):

@@ -24,7 +24,7 @@ def test_peers_that_never_answer_do_not_delay_a_drain(serve: Serve) -> None:
             assert connection.receive(len(GOODBYE)) == GOODBYE
 
 
-def test_a_drain_delay_leaves_clients_alone_and_turns_new_ones_away(serve: Serve) -> None:
+def test_a_drain_delay_serves_connected_clients_and_refuses_new_ones(serve: Serve) -> None:
     server = serve("--workers", "2", "--drain-delay", "4s", "--drain-timeout", "24s")
     with clients(server, 10) as connections:
         server.process.send_signal(signal.SIGTERM)
@@ -49,7 +49,7 @@ def test_a_drain_delay_must_leave_time_to_drain() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_one_of_5000_clients_hears_the_goodbye_behind_its_last_echo(serve: Serve, workers: int) -> None:
+def test_each_of_5000_clients_gets_a_close_after_its_last_echo(serve: Serve, workers: int) -> None:
     # One process runs all clients, so it may take its time.
     server = serve("--workers", str(workers), "--close-timeout", "60s", "--drain-timeout", "60s")
     count, last = 5000, server_frame(TEXT, b"last message")

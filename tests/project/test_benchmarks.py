@@ -139,7 +139,7 @@ def test_server_and_client_have_cores_of_their_own_where_there_are_enough(
 # ---- which options each server gets ----
 
 
-def test_whoever_cannot_do_a_workload_says_why() -> None:
+def test_a_server_that_cannot_run_a_workload_gives_the_reason() -> None:
     assert BY_NAME["floor"].unsupported(DEFLATE) == "knows no compression"
     assert BY_NAME["wsecho"].unsupported(DEFLATE) is None
     assert all(peer.unsupported(PING) is None for peer in PEERS)
@@ -260,7 +260,7 @@ def test_the_bar_on_scrapes_is_one_on_the_difference() -> None:
         assert bars.UnmovedByScrapes("scrape", 1000.0).verdict(found).holds is holds
 
 
-def test_a_turn_lets_those_wait_that_are_due_in_it_and_behind_it() -> None:
+def test_an_iteration_delays_what_is_due_during_it_and_after_it() -> None:
     # At half the possible load, an iteration of 2 ms delays what is due within 4 ms: four thousandths of a second.
     assert turns.late([0.002], 0.004) < 1e-6
     assert turns.late([0.002], 0.002) == pytest.approx(0.001)

@@ -182,7 +182,7 @@ def test_works_under_a_path_of_a_proxy(chromium: Browser, server: RunningServer,
             assert client.problems == []
 
 
-def test_under_a_path_that_nobody_ends_in_a_slash_it_does_so_itself(chromium: Browser, server: RunningServer) -> None:
+def test_under_a_path_without_a_slash_at_the_end_the_page_adds_it(chromium: Browser, server: RunningServer) -> None:
     """As behind Traefik's StripPrefix, which serves the page at both /echo and /echo/."""
 
     def forward(route: Route) -> None:

@@ -5,7 +5,7 @@ from tests.shared.processes import used_seconds
 from tests.shared.raw import RawConnection
 
 
-def test_who_has_gone_is_made_no_metrics_page(serve: Serve) -> None:
+def test_no_metrics_page_is_made_for_a_client_that_has_left(serve: Serve) -> None:
     server = serve()
     before = used_seconds(server.pid)
     for _ in range(100):

@@ -52,7 +52,7 @@ def test_the_console_gets_what_it_is_asked_to_show() -> None:
     assert '"name": "GET /{websocket}"' in printed
 
 
-def test_nothing_is_sent_where_nobody_asked_for_it_or_the_sdk_is_disabled(serve: Serve) -> None:
+def test_nothing_is_exported_by_default_or_with_the_sdk_disabled(serve: Serve) -> None:
     with FaultyCollector() as collector:
         asked = dict.fromkeys(("OTEL_METRICS_EXPORTER", "OTEL_TRACES_EXPORTER", "OTEL_LOGS_EXPORTER"), "otlp")
         endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "50"}

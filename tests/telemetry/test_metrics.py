@@ -80,7 +80,7 @@ def test_a_message_counts_when_its_last_byte_has_come(serve: Serve, codec_name: 
         server.wait_for_metrics(websocket_messages_received_total=1, websocket_messages_sent_total=1)
 
 
-def test_after_every_client_has_gone_the_books_balance(serve: Serve, codec_name: str) -> None:
+def test_after_every_client_has_left_the_counters_agree(serve: Serve, codec_name: str) -> None:
     """However the clients left: with a closing handshake, by a reset, in the middle of a message, or closed by the
     server.
     """
@@ -148,7 +148,7 @@ def test_no_client_can_add_a_series(serve: Serve) -> None:
     assert len(page.splitlines()) < 2000
 
 
-def test_the_page_tells_of_the_processes_behind_it(serve: Serve) -> None:
+def test_the_page_describes_the_processes_of_the_server(serve: Serve) -> None:
     began = time.time()
     server = serve("--workers", "2", "--codec", "python")
     seen = server.metrics()

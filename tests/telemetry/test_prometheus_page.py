@@ -39,7 +39,7 @@ def test_the_six_metrics_have_exactly_their_names_and_no_labels(server: RunningS
         assert f"\n{name} " in body.decode()
 
 
-def test_openmetrics_is_given_to_those_who_ask_for_it(server: RunningServer) -> None:
+def test_openmetrics_is_sent_to_clients_that_accept_it(server: RunningServer) -> None:
     for accept in (
         PROMETHEUS_ACCEPT,
         'Application/OpenMetrics-Text; version="99.0"',

@@ -113,7 +113,7 @@ def test_a_broken_file_leaves_the_certificate_as_it_was(
         (["--tls-cert", "{cert}", "--tls-key", "{key}", "--tls-client-ca", "{key}"], "--tls-client-ca {key}: there is"),
     ],
 )
-def test_what_cannot_be_served_is_told_in_one_line(
+def test_certificates_that_cannot_be_used_are_one_line(
     authority: Authority, certificate: Certificate, tmp_path: Path, options: list[str], words: str
 ) -> None:
     rubbish = tmp_path / "rubbish"
@@ -132,7 +132,7 @@ def test_what_cannot_be_served_is_told_in_one_line(
     assert words.format_map(names) in line
 
 
-def test_a_key_too_weak_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_key_that_is_too_weak_is_one_line(tmp_path: Path) -> None:
     weak = Certificate(tmp_path / "weak.crt", tmp_path / "weak.key")
     make = ["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak"]
     subprocess.run([*make, "-keyout", weak.key, "-out", weak.certificate], check=True, capture_output=True)

@@ -55,7 +55,7 @@ def test_silence_and_dripping_are_cut_off_at_one_deadline(
 
 
 @pytest.mark.parametrize("request_head", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", HANDSHAKE, b"POST / HTTP/1.0\r\n"])
-def test_plain_text_on_the_tls_port_is_told_so(tls_server: RunningServer, request_head: bytes) -> None:
+def test_plain_text_on_the_tls_port_gets_an_explanation(tls_server: RunningServer, request_head: bytes) -> None:
     with RawConnection(tls_server.port) as client:
         client.send(request_head)
         client.half_close()
@@ -81,7 +81,7 @@ RUBBISH = {
 
 
 @pytest.mark.parametrize("rubbish", RUBBISH)
-def test_rubbish_is_answered_with_the_end_and_nobody_else_notices(
+def test_rubbish_ends_the_connection_and_disturbs_no_other(
     tls_server: RunningServer, trusting: ssl.SSLContext, rubbish: str
 ) -> None:
     with RawConnection(tls_server.port, tls=trusting).open() as witness:

@@ -16,7 +16,7 @@ from tests.shared.tls_clients import echo, first_record, openssl
 Client = Callable[..., ssl.SSLContext]
 
 
-def test_handshakes_that_never_end_keep_nobody_out_and_are_cut_off(
+def test_handshakes_that_never_end_block_no_client_and_are_cut_off(
     serve: Serve, certificate: Certificate, trusting: ssl.SSLContext
 ) -> None:
     server = serve("--max-connections", "2", "--handshake-timeout", "2s", *certificate.options)
@@ -58,7 +58,7 @@ def test_a_scan_of_the_port_does_not_fill_the_log(serve: Serve, certificate: Cer
     assert all(line["peer"].startswith("127.0.0.1:") for line in failed)
 
 
-def test_info_tells_what_was_agreed_on(tls_server: RunningServer, trusting: ssl.SSLContext) -> None:
+def test_info_shows_what_was_negotiated(tls_server: RunningServer, trusting: ssl.SSLContext) -> None:
     trusting.set_alpn_protocols(["h2", "http/1.1"])
     with RawConnection(tls_server.port, tls=trusting) as client:
         client.send(b"GET /info HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

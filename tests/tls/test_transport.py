@@ -144,7 +144,9 @@ def test_a_peer_that_never_ends_tls_is_cut_off(
         server.wait_for_metrics(websocket_active_connections=0)
 
 
-def test_a_stop_says_goodbye(serve: Serve, certificate: Certificate, trusting: ssl.SSLContext) -> None:
+def test_a_stop_closes_tls_connections_in_order(
+    serve: Serve, certificate: Certificate, trusting: ssl.SSLContext
+) -> None:
     server = serve(*certificate.options)
 
     async def stay() -> int | None:
