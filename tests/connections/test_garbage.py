@@ -38,8 +38,8 @@ def garbage(self, request):
 Health._ready = garbage
 """
 
-GOODBYE = client_frame(CLOSE, (1000).to_bytes(2, "big"))
-GOOD = HANDSHAKE + client_frame(TEXT, b"a") + GOODBYE
+CLOSE_FRAME = client_frame(CLOSE, (1000).to_bytes(2, "big"))
+GOOD = HANDSHAKE + client_frame(TEXT, b"a") + CLOSE_FRAME
 COMPRESSED = compressed_frame(TEXT, Compressor()(b"a"))
 Client = Callable[[RunningServer, Authority], None]
 
@@ -163,7 +163,7 @@ ENDS: dict[str, Client] = {
     "no certificate, TLS 1.3": no_certificate(ssl.TLSVersion.TLSv1_3),
     "a message": speaks_tls(lambda context: None, GOOD),
     "a message, with a certificate": with_certificate(GOOD),
-    "a compressed message": with_certificate(OFFER + COMPRESSED + GOODBYE),
+    "a compressed message": with_certificate(OFFER + COMPRESSED + CLOSE_FRAME),
     "reset of an open connection": cut,
     "a request that is none": speaks_tls(lambda context: None, b"\x00\r\n\r\n"),
 }

@@ -20,7 +20,7 @@ from tests.shared.processes import children, wait_until
 from tests.shared.raw import RawConnection
 from tests.shared.server import PATIENCE, RunningServer, started
 from tests.shared.terminal import watched
-from tests.shared.workers import GOODBYE, clients, echoes, is_free, part, patched, take_out
+from tests.shared.workers import SHUTDOWN_CLOSE, clients, echoes, is_free, leave, patched, take_out
 from wsecho.processes import control
 
 
@@ -57,7 +57,7 @@ def test_a_stop_sends_a_close_to_the_clients_of_every_worker(
             os.kill(server.pid, number)
         for connection in connections:
             assert connection.receive(14) == server_frame(TEXT, b"last message")
-            part(connection)
+            leave(connection)
     assert server.wait() == 0
     stopped = [server.wait_for_log("stopped") for _ in workers]
     assert sorted((line["worker"], line["cut_off"]) for line in stopped) == [(0, 0), (1, 0)]
@@ -69,7 +69,7 @@ def test_a_second_signal_ends_the_drain_of_every_worker(serve: Serve) -> None:
     with clients(server, 30) as connections:
         server.process.send_signal(signal.SIGTERM)
         for connection in connections:
-            assert connection.receive(len(GOODBYE)) == GOODBYE
+            assert connection.receive(len(SHUTDOWN_CLOSE)) == SHUTDOWN_CLOSE
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
         assert sum(server.wait_for_log("stopped")["cut_off"] for _ in range(2)) == 30
@@ -108,7 +108,7 @@ def test_a_second_signal_also_ends_a_drain_delay(serve: Serve) -> None:
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_log("draining")
         server.process.send_signal(signal.SIGTERM)
-        assert client.receive(len(GOODBYE)) == GOODBYE
+        assert client.receive(len(SHUTDOWN_CLOSE)) == SHUTDOWN_CLOSE
         assert server.wait() == 0
 
 

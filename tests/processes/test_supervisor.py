@@ -14,7 +14,7 @@ from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.processes import children, is_running, wait_until
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, RunningServer, started
-from tests.shared.workers import GOODBYE, clients, echoes, held_by, is_free, part, patched, take_out
+from tests.shared.workers import SHUTDOWN_CLOSE, clients, echoes, held_by, is_free, leave, patched, take_out
 
 COUNTERS = (
     "websocket_connections_total",
@@ -118,7 +118,7 @@ def test_a_worker_that_is_stopped_from_outside_closes_its_connections_and_is_rep
         leaving, staying = (held_by(server, pid, connections) for pid in (stopped, other))
         os.kill(stopped, signal.SIGTERM)
         for connection in leaving:
-            part(connection)
+            leave(connection)
         assert (died := server.wait_for_log("worker died"))["cause"] == "exit code 0"
         assert died["lost_connections"] == 0
         server.wait_for_log("worker replaced")
@@ -163,7 +163,7 @@ def test_a_worker_that_keeps_dying_ends_the_server_and_the_others_close_their_co
             number = kill(server, victim)
         told = server.wait_for_log("giving up: workers keep dying")
         assert (told["worker"], told["deaths"]) == (number, 5)
-        part(client)
+        leave(client)
         assert server.wait() == 3
     assert not any(is_running(pid) for pid in workers)
     assert is_free(server.port)
@@ -217,7 +217,7 @@ def test_where_the_kernel_does_not_end_the_workers_they_do_it_themselves() -> No
     with clients(server, 5) as connections:
         os.kill(server.pid, signal.SIGKILL)
         for connection in connections:
-            assert connection.receive(len(GOODBYE)) == GOODBYE
+            assert connection.receive(len(SHUTDOWN_CLOSE)) == SHUTDOWN_CLOSE
         wait_until(lambda: not any(is_running(pid) for pid in workers))
     assert is_free(server.port)
     server.close()

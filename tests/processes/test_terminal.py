@@ -12,7 +12,7 @@ from tests.shared.clients import echoes
 from tests.shared.processes import children
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
-from tests.shared.workers import part
+from tests.shared.workers import leave
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -30,7 +30,7 @@ def test_when_its_terminal_goes_so_does_the_server(workers: int) -> None:
     os.close(inside)
     with RawConnection(server.port).open() as connection:
         os.close(terminal)
-        part(connection)
+        leave(connection)
     assert server.wait() == 0
     server.close()
 

@@ -12,7 +12,7 @@ from tests.conftest import Serve
 from tests.shared.commands import run
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_frame
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.shared.workers import GOODBYE, clients, echoes, part
+from tests.shared.workers import SHUTDOWN_CLOSE, clients, echoes, leave
 
 
 def test_peers_that_never_answer_do_not_delay_a_drain(serve: Serve) -> None:
@@ -21,7 +21,7 @@ def test_peers_that_never_answer_do_not_delay_a_drain(serve: Serve) -> None:
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
         for connection in connections:
-            assert connection.receive(len(GOODBYE)) == GOODBYE
+            assert connection.receive(len(SHUTDOWN_CLOSE)) == SHUTDOWN_CLOSE
 
 
 def test_a_drain_delay_serves_connected_clients_and_refuses_new_ones(serve: Serve) -> None:
@@ -38,7 +38,7 @@ def test_a_drain_delay_serves_connected_clients_and_refuses_new_ones(serve: Serv
             assert {"Retry-After: 1", "Connection: close"} <= set(answer)
         assert all(echoes(connection) for connection in connections)
         for connection in connections:
-            part(connection)
+            leave(connection)
     assert server.wait() == 0
 
 
@@ -60,7 +60,7 @@ def test_each_of_5000_clients_gets_a_close_after_its_last_echo(serve: Serve, wor
             writer.write(HANDSHAKE + client_frame(TEXT, b"last message"))
             assert await reader.readexactly(len(SWITCHED)) == SWITCHED
         opened.release()
-        heard = await reader.readexactly(len(last) + len(GOODBYE))
+        heard = await reader.readexactly(len(last) + len(SHUTDOWN_CLOSE))
         writer.write(client_frame(CLOSE, b"\x03\xe9"))
         heard += await reader.read()
         writer.close()
@@ -75,6 +75,6 @@ def test_each_of_5000_clients_gets_a_close_after_its_last_echo(serve: Serve, wor
         return await asyncio.gather(*running)
 
     heard = asyncio.run(asyncio.wait_for(all_clients(), 60))
-    assert heard == [last + GOODBYE] * count
+    assert heard == [last + SHUTDOWN_CLOSE] * count
     assert server.wait() == 0
     assert sum(server.wait_for_log("stopped")["cut_off"] for _ in range(workers)) == 0

@@ -10,7 +10,7 @@ from tests.shared.processes import client_ports
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 
-GOODBYE = server_close(1001, "server is shutting down")
+SHUTDOWN_CLOSE = server_close(1001, "server is shutting down")
 
 
 @contextmanager
@@ -29,9 +29,9 @@ def echoes(connection: RawConnection, text: bytes = b"hello") -> bool:
         return False
 
 
-def part(connection: RawConnection) -> None:
+def leave(connection: RawConnection) -> None:
     """Read the server's Close frame, answer it, and wait for the end of the stream."""
-    assert connection.receive(len(GOODBYE)) == GOODBYE
+    assert connection.receive(len(SHUTDOWN_CLOSE)) == SHUTDOWN_CLOSE
     connection.send(client_frame(CLOSE, b"\x03\xe9"))
     assert connection.receive_all() == b""
     connection.socket.close()
