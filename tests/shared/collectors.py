@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import os
 import re
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -145,13 +147,22 @@ class OtelTap:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(PATIENCE)
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(PATIENCE)
+        except BaseException:
+            self._end_loop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE)
+        try:
+            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE)
+        finally:
+            self._end_loop()
+
+    def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
@@ -245,21 +256,40 @@ class Rotel:
             f"--pid-file={folder / 'rotel.pid'}",
             f"--log-file={folder / 'rotel.log'}",
         ]
+        # It is linked to the library of the Python that its wheel is for, which the loader finds by itself only where
+        # the system has that Python too. Ours knows where its own library is.
+        folders = [sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH")]
+        self._environment = os.environ | {"LD_LIBRARY_PATH": ":".join(filter(None, folders))}
         self._printed: list[str] = []
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=subprocess.PIPE, stderr=sys.stderr, text=True
+        )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
-        for endpoint in (self.endpoint, self.grpc_endpoint):
-            wait_until(lambda endpoint=endpoint: _is_open(int(endpoint.rpartition(":")[2])), lambda: self._printed)
+        try:
+            for endpoint in (self.endpoint, self.grpc_endpoint):
+                port = int(endpoint.rpartition(":")[2])
+                wait_until(lambda port=port: self._has_ended() or _is_open(port), lambda: self._printed)
+            assert not self._has_ended(), f"rotel ended with {self._process.returncode}: {self._printed}"
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait(PATIENCE)
+        self._end()
+
+    def _has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def _end(self) -> None:
+        # What it has received has been printed, and it has nothing to save.
+        self._process.kill()
+        self._process.wait()
         self._thread.join(PATIENCE)
 
     def _read(self) -> None:
