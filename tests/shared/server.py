@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 # Servers get equally long limits, unless a test sets them, and no pings, so that a slow machine changes nothing.
 UNHURRIED = {"WSECHO_PING_INTERVAL": "0", "WSECHO_HANDSHAKE_TIMEOUT": "1m", "WSECHO_STALL_TIMEOUT": "1m"}
+# For requests without TLS: without a context a handler loads all authorities of the system, since Python 3.12.
+_NO_AUTHORITIES = ssl._create_unverified_context()
 
 
 class RunningServer:
@@ -100,7 +102,8 @@ class RunningServer:
     def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers (names in lower case) and body of a GET request."""
         request = urllib.request.Request(self.http_url + path, headers=headers)
-        opener = urllib.request.build_opener(_AnyStatus, urllib.request.HTTPSHandler(context=self.client_tls))
+        tls = urllib.request.HTTPSHandler(context=self.client_tls or _NO_AUTHORITIES)
+        opener = urllib.request.build_opener(_AnyStatus, tls)
         with opener.open(request, timeout=PATIENCE) as response:
             return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
 
