@@ -1,5 +1,6 @@
 """CPU time, memory and file descriptors of all processes of the server, read from /proc. Linux only."""
 
+import contextlib
 import os
 import resource
 from collections.abc import Iterable
@@ -25,26 +26,42 @@ class Usage:
 
 
 def usage(root: int, others: Iterable[int]) -> Usage | None:
-    """Return what process `root` and its children `others` use; None if the system has no /proc.
-
-    The CPU time includes that of the children of `root` that have ended, so the sum never decreases.
-    """
-    cpu, memory, descriptors = 0.0, 0, 0
-    for pid in {root, *others}:
+    """Return what process `root` and its children `others` use; None if the system has no /proc."""
+    pids = {root, *others}
+    memory, descriptors = 0, 0
+    for pid in pids:
         folder = _PROC / str(pid)
-        try:
-            times = (folder / "stat").read_text().rpartition(")")[2].split()
+        # The process may have just ended, or the system has no /proc.
+        with contextlib.suppress(OSError):
             memory += int((folder / "statm").read_text().split()[1]) * _PAGE
             descriptors += _descriptors(folder / "fd")
-        except OSError:
-            # The process has just ended, or the system has no /proc.
-            continue
-        cpu += (int(times[_USER]) + int(times[_SYSTEM])) / _TICKS
-        if pid == root:
-            cpu += (int(times[_CHILDRENS_USER]) + int(times[_CHILDRENS_SYSTEM])) / _TICKS
     if not memory:
         return None
-    return Usage(cpu, memory, descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    return Usage(_cpu_seconds(root, pids), memory, descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _cpu_seconds(root: int, pids: Iterable[int]) -> float:
+    """Return the CPU time of processes and of the children of `root` that have ended. The sum never decreases.
+
+    When `root` waits for a child that has ended, the kernel adds the child's CPU time to that of `root`. A sum that is
+    interrupted by this lacks the time or contains it twice, so it is calculated again.
+    """
+    before, after = -1, _ticks(root, _CHILDRENS_USER, _CHILDRENS_SYSTEM)
+    ticks = 0
+    while before != after:
+        before = after
+        ticks = sum(_ticks(pid, _USER, _SYSTEM) for pid in pids)
+        after = _ticks(root, _CHILDRENS_USER, _CHILDRENS_SYSTEM)
+    return (ticks + after) / _TICKS
+
+
+def _ticks(pid: int, user: int, system: int) -> int:
+    """Return the sum of two CPU times of a process; 0 if the process no longer exists."""
+    try:
+        times = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(times[user]) + int(times[system])
 
 
 def _descriptors(folder: Path) -> int:
