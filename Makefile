@@ -14,7 +14,7 @@ SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inf
 # Most tests spend their time waiting, so two run at a time. A whole file goes to one process, because its tests share
 # servers and images. Files run in the order of their names, in which no long file happens to start last.
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
-COVERING := access/origins access/policy counting/connection_counters http/addresses http/credentials \
+COVERING := access/origins access/policy http/addresses http/credentials \
 	$(addprefix proxies/,client connections_per_address forwarded proxy_header trusted_proxies) \
 	$(addprefix websocket/,deflate echo handshake inflate_state inflater message_counters receive_buffer)
 

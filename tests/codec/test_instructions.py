@@ -1,4 +1,4 @@
-"""The compiled codec gets no dearer unnoticed: instructions per message against committed figures."""
+"""The cost of the compiled codec: instructions for each message, compared with committed figures."""
 
 import json
 

@@ -22,11 +22,11 @@ import websockets
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from tests.conftest import Serve
+from tests.shared.compression import Compressor, compressed_frame, compressed_reply
 from tests.shared.frames import BINARY, CLOSE, client_frame, server_close
 from tests.shared.memory import peak_memory, resident_memory
 from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import PATIENCE, ROOT, RunningServer
-from tests.websocket.test_inflater import Compressor, compressed_frame, compressed_reply
 
 CLIENTS = ROOT / "tests" / "clients"
 COUNT = 1000

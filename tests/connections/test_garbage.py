@@ -14,12 +14,12 @@ import pytest
 
 from tests.faults.patched import patched
 from tests.shared.certificates import Authority, Certificate
+from tests.shared.compression import Compressor, compressed_frame
 from tests.shared.frames import CLOSE, TEXT, client_frame
 from tests.shared.processes import descriptors, wait_until
 from tests.shared.raw import HANDSHAKE, OFFER, RawConnection
 from tests.shared.server import PATIENCE, RunningServer
 from tests.shared.tls_clients import first_record
-from tests.websocket.test_inflater import Compressor, compressed_frame
 
 # The garbage collector never runs by itself. `/ready` on the admin port returns the types of what it would have found.
 TELLING = """

@@ -9,10 +9,10 @@ import random
 import pytest
 
 from tests.conftest import Serve
+from tests.shared.compression import Compressor, compressed_frame
 from tests.shared.frames import BINARY, CONTINUATION, TEXT, client_frame, server_close, server_frame
 from tests.shared.raw import HANDSHAKE, OFFER, RawConnection
 from tests.shared.server import RunningServer
-from tests.websocket.test_inflater import Compressor, compressed_frame
 
 # Random bytes cannot be compressed.
 PAYLOAD = random.Random(4).randbytes(1 << 20)

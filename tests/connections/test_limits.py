@@ -11,11 +11,11 @@ import pytest
 
 from tests.conftest import Serve
 from tests.faults.patched import patched
+from tests.shared.compression import EMPTY_TABLES, Compressor, compressed_frame, compressed_reply
 from tests.shared.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.shared.processes import used_seconds, wait_until
 from tests.shared.raw import HANDSHAKE, OFFER, SWITCHED, RawConnection
 from tests.shared.server import RunningServer
-from tests.websocket.test_inflater import EMPTY_TABLES, Compressor, compressed_frame, compressed_reply
 
 TOO_FAST = "more frames or bytes a second than the limit"
 TOO_MANY_FRAGMENTS = "message has more fragments than the limit"

@@ -1,4 +1,7 @@
-"""The metrics against clients that count for themselves: while traffic flows, and to the last byte when it is over."""
+"""The metrics of a running server compared with what its clients count, during traffic and after it, to the last byte.
+
+Modules: `shared_page`, `row`, `connection_counters`, `worker_table`.
+"""
 
 import asyncio
 import contextlib
@@ -34,29 +37,29 @@ from tests.shared.server import PATIENCE, RunningServer
 
 NOT_TEXT = "text is not valid UTF-8"
 UNMASKED = "frame from a client is not masked"
-# Of a frame's header and mask, and of a Close with a code.
+# Bytes of a masked Close frame with a code: header, mask and code.
 MASKED_CLOSE = 8
 SIZES = (0, 1, 64, 65, 125, 126, 1000, 70_000)
-# On a slow machine some would come, and be in no book.
+# On a slow machine the server would send some pings, which the clients do not count.
 NO_PINGS = ("--ping-interval", "0")
 
 
-class Books:
-    """What the clients did: by the name of each metric, what it has to show."""
+class Counted:
+    """Counts what the clients did: for each metric by its name, the value that it must have."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def add(self, **counts: int) -> None:
-        """Add to metrics by name, labelled ones in one of the forms below."""
+        """Add to metrics by name. Metrics with labels are named as below."""
         with self._lock:
             self._counts.update(counts)
 
     def echoed(
         self, opcode: str, size: int, *, frames: int = 1, wire_header: int = 0, inflated: int | None = None
     ) -> None:
-        """Count a message that came back, with `size` payload bytes on the wire."""
+        """Count an echoed message with `size` payload bytes on the wire."""
         header = wire_header or len(encoded_length(size)) + 1
         self.add(
             **{
@@ -75,7 +78,7 @@ class Books:
             self.add(**{'websocket_frames_received_total{opcode="continuation"}': frames - 1})
 
     def ended(self, code: int | str, initiator: str, *, wire_received: int, wire_sent: int) -> None:
-        """Count a connection that is over, and the bytes of its last frames."""
+        """Count a connection that has ended, and the bytes of its last frames."""
         self.add(
             **{
                 "websocket_connections_total": 1,
@@ -88,11 +91,11 @@ class Books:
         )
 
     def differences(self, seen: dict[str, float]) -> dict[str, tuple[float, int]]:
-        """Return what `seen` has otherwise: of every metric that was ever added to."""
+        """Return the metrics that differ in `seen`, of all metrics that were counted."""
         return {name: (seen[name], count) for name, count in self._counts.items() if seen[name] != count}
 
 
-async def with_websockets(server: RunningServer, books: Books, chance: random.Random) -> None:
+async def with_websockets(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     url = f"ws://127.0.0.1:{server.port}/"
     settings = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": PATIENCE}
     async with websockets.connect(url, **settings) as client:
@@ -101,27 +104,27 @@ async def with_websockets(server: RunningServer, books: Books, chance: random.Ra
             message = "x" * size if chance.random() < 0.5 else bytes(size)
             await client.send(message)
             assert await client.recv() == message
-            books.echoed("text" if isinstance(message, str) else "binary", size)
+            counted.echoed("text" if isinstance(message, str) else "binary", size)
         parts = [b"a" * 10, b"b" * 20, b"c" * 30]
         await client.send(parts)
         assert await client.recv() == b"".join(parts)
-        # websockets marks the end of a message in parts by an empty frame.
-        books.echoed("binary", 60, frames=4, wire_header=8)
-    books.ended(1000, "client", wire_received=MASKED_CLOSE, wire_sent=MASKED_CLOSE - 4)
+        # websockets marks the end of a fragmented message by an empty frame.
+        counted.echoed("binary", 60, frames=4, wire_header=8)
+    counted.ended(1000, "client", wire_received=MASKED_CLOSE, wire_sent=MASKED_CLOSE - 4)
 
 
-async def with_aiohttp(server: RunningServer, books: Books, chance: random.Random) -> None:
+async def with_aiohttp(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     url = f"http://127.0.0.1:{server.port}/"
     async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as client:
         for _ in range(60):
             size = chance.choice(SIZES)
             await client.send_bytes(bytes(size))
             assert (await client.receive(PATIENCE)).data == bytes(size)
-            books.echoed("binary", size)
-    books.ended(1000, "client", wire_received=MASKED_CLOSE, wire_sent=MASKED_CLOSE - 4)
+            counted.echoed("binary", size)
+    counted.ended(1000, "client", wire_received=MASKED_CLOSE, wire_sent=MASKED_CLOSE - 4)
 
 
-def in_fragments_with_pings(server: RunningServer, books: Books, chance: random.Random) -> None:
+def in_fragments_with_pings(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     frames = (
         client_frame(TEXT, b"12", fin=False)
         + client_frame(PING, b"between")
@@ -131,8 +134,8 @@ def in_fragments_with_pings(server: RunningServer, books: Books, chance: random.
     with RawConnection(server.port).open() as client:
         client.send(frames)
         client.receive(len(frames) - 4 * 4)
-        books.echoed("text", 5, frames=3, wire_header=6)
-        books.add(
+        counted.echoed("text", 5, frames=3, wire_header=6)
+        counted.add(
             **{
                 'websocket_frames_received_total{opcode="ping"}': 1,
                 "websocket_wire_received_bytes_total": 13,
@@ -141,11 +144,11 @@ def in_fragments_with_pings(server: RunningServer, books: Books, chance: random.
         )
         client.send(client_frame(CLOSE, (4321).to_bytes(2, "big")))
         client.receive_all()
-    books.add(**{'websocket_frames_received_total{opcode="close"}': 1})
-    books.ended("4xxx", "client", wire_received=MASKED_CLOSE, wire_sent=MASKED_CLOSE - 4)
+    counted.add(**{'websocket_frames_received_total{opcode="close"}': 1})
+    counted.ended("4xxx", "client", wire_received=MASKED_CLOSE, wire_sent=MASKED_CLOSE - 4)
 
 
-def compressed(server: RunningServer, books: Books, chance: random.Random) -> None:
+def compressed(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     compress = Compressor()
     offer = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
     with RawConnection(server.port) as client:
@@ -160,60 +163,60 @@ def compressed(server: RunningServer, books: Books, chance: random.Random) -> No
             client.send(compressed_frame(TEXT, payload))
             reply = compressed_reply(TEXT, payload)
             assert client.receive(len(reply)) == reply
-            books.echoed("text", len(payload), inflated=len(message))
-            books.add(websocket_compressed_bytes_total=len(payload), websocket_inflated_bytes_total=len(message))
+            counted.echoed("text", len(payload), inflated=len(message))
+            counted.add(websocket_compressed_bytes_total=len(payload), websocket_inflated_bytes_total=len(message))
         client.send(client_frame(CLOSE))
         client.receive_all()
-    books.add(**{'websocket_frames_received_total{opcode="close"}': 1})
-    books.ended(1005, "client", wire_received=6, wire_sent=2)
+    counted.add(**{'websocket_frames_received_total{opcode="close"}': 1})
+    counted.ended(1005, "client", wire_received=6, wire_sent=2)
 
 
-def cut_off_in_the_middle(server: RunningServer, books: Books, chance: random.Random) -> None:
+def cut_off_in_the_middle(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     frame = client_frame(BINARY, bytes(500_000))
     with RawConnection(server.port).open() as client:
         client.send(frame[:100_000])
         client.receive(100_000 - 4)
         client.reset()
-    books.add(websocket_received_bytes_total=100_000 - 14, websocket_sent_bytes_total=100_000 - 14)
-    books.ended(1006, "client", wire_received=100_000, wire_sent=100_000 - 4)
+    counted.add(websocket_received_bytes_total=100_000 - 14, websocket_sent_bytes_total=100_000 - 14)
+    counted.ended(1006, "client", wire_received=100_000, wire_sent=100_000 - 4)
 
 
-def breaking_a_rule(server: RunningServer, books: Books, chance: random.Random) -> None:
+def breaking_a_rule(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     with RawConnection(server.port).open() as client:
         client.send(client_frame(TEXT, b"good") + client_frame(TEXT, b"b\xff"))
         assert client.receive_all() == server_frame(TEXT, b"good") + server_close(1007, NOT_TEXT)
-    books.echoed("text", 4)
-    books.add(**{"websocket_received_bytes_total": 2, 'websocket_protocol_errors_total{reason="invalid_utf8"}': 1})
-    books.ended(1007, "server", wire_received=8, wire_sent=len(server_close(1007, NOT_TEXT)))
+    counted.echoed("text", 4)
+    counted.add(**{"websocket_received_bytes_total": 2, 'websocket_protocol_errors_total{reason="invalid_utf8"}': 1})
+    counted.ended(1007, "server", wire_received=8, wire_sent=len(server_close(1007, NOT_TEXT)))
     with RawConnection(server.port).open() as client:
         client.send(b"\x81\x01x")
         assert client.receive_all() == server_close(1002, UNMASKED)
-    books.add(**{'websocket_protocol_errors_total{reason="unmasked"}': 1})
-    books.ended(1002, "server", wire_received=3, wire_sent=len(server_close(1002, UNMASKED)))
+    counted.add(**{'websocket_protocol_errors_total{reason="unmasked"}': 1})
+    counted.ended(1002, "server", wire_received=3, wire_sent=len(server_close(1002, UNMASKED)))
 
 
-def refused(server: RunningServer, books: Books, chance: random.Random) -> None:
+def refused(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     with RawConnection(server.port) as client:
         client.send(HANDSHAKE.replace(b"Version: 13", b"Version: 12"))
         assert client.receive_all().startswith(b"HTTP/1.1 426 ")
-    books.add(**{'websocket_handshakes_total{outcome="refused",reason="websocket_version",status_class="4xx"}': 1})
+    counted.add(**{'websocket_handshakes_total{outcome="refused",reason="websocket_version",status_class="4xx"}': 1})
 
 
 BLOCKING = (in_fragments_with_pings, compressed, cut_off_in_the_middle, breaking_a_rule, refused)
 
 
-async def traffic(server: RunningServer, books: Books) -> None:
-    """Everything at once, several times over."""
+async def traffic(server: RunningServer, counted: Counted) -> None:
+    """Run all kinds of clients at once, four of each."""
     async with asyncio.TaskGroup() as clients:
         for seed in range(4):
-            clients.create_task(with_websockets(server, books, random.Random(seed)))
-            clients.create_task(with_aiohttp(server, books, random.Random(seed)))
+            clients.create_task(with_websockets(server, counted, random.Random(seed)))
+            clients.create_task(with_aiohttp(server, counted, random.Random(seed)))
             for client in BLOCKING:
-                clients.create_task(asyncio.to_thread(client, server, books, random.Random(seed)))
+                clients.create_task(asyncio.to_thread(client, server, counted, random.Random(seed)))
 
 
 def require_consistency(seen: dict[str, float], before: dict[str, float]) -> None:
-    """One scrape in itself, and against the one before it."""
+    """Require that a scrape is consistent, and that no counter is lower than in the scrape before."""
     for name, value in seen.items():
         if name.endswith(("_total", "_count", "_sum", '"}')) and "gauge" not in name and "up{" not in name:
             assert value >= before.get(name, 0), name
@@ -226,16 +229,16 @@ def require_consistency(seen: dict[str, float], before: dict[str, float]) -> Non
     for unit in ("messages_{}_total", "{}_bytes_total"):
         received, sent = (seen["websocket_" + unit.format(way)] for way in ("received", "sent"))
         assert received >= sent
-    # What is in flight is what some dozens of clients have on the way at most.
+    # Some dozens of clients have at most this number of messages in flight.
     assert seen["websocket_messages_received_total"] - seen["websocket_messages_sent_total"] <= 100
     assert seen["websocket_wire_sent_bytes_total"] >= seen["websocket_sent_bytes_total"]
 
 
 @contextlib.contextmanager
 def scraping(server: RunningServer, *, broken: int = 0) -> Iterator[Callable[[], list[dict[str, float]]]]:
-    """Scrape as fast as can be, and require each scrape to be consistent; `broken` of them may meet a dying worker.
+    """Scrape continuously, and require each scrape to be consistent. `broken` of them may fail with a dying worker.
 
-    The function that is yielded returns the scrapes so far, or raises what was wrong with the last one.
+    The function that is yielded returns the scrapes so far, or raises the error of the scrape that failed.
     """
     scrapes: list[dict[str, float]] = [{}]
     failures: list[BaseException] = []
@@ -275,38 +278,38 @@ def scraping(server: RunningServer, *, broken: int = 0) -> Iterator[Callable[[],
 @pytest.mark.parametrize("codec", ["compiled", "python"])
 def test_every_scrape_is_consistent_and_the_last_one_equals_what_the_clients_counted(serve: Serve, codec: str) -> None:
     server = serve("--codec", codec, *NO_PINGS)
-    books = Books()
+    counted = Counted()
     with scraping(server) as so_far:
-        # There is traffic for as long as ten scrapes take, whatever that is.
+        # The traffic goes on until there were ten scrapes, however long they take.
         while len(so_far()) <= 10:
-            asyncio.run(traffic(server, books))
-            # Of the clients from libraries, which send their own Close.
-            books.add(**{'websocket_frames_received_total{opcode="close"}': 8})
+            asyncio.run(traffic(server, counted))
+            # The Close frames of the clients from libraries.
+            counted.add(**{'websocket_frames_received_total{opcode="close"}': 8})
     seen = server.wait_for_metrics(websocket_active_connections=0)
     require_consistency(seen, so_far()[-1])
-    assert books.differences(seen) == {}
+    assert counted.differences(seen) == {}
 
 
-def test_the_books_go_on_over_a_worker_that_is_killed_and_replaced() -> None:
+def test_counting_continues_when_a_worker_is_killed_and_replaced() -> None:
     server = RunningServer("--workers", "2", *NO_PINGS)
-    books = Books()
+    counted = Counted()
     with contextlib.ExitStack() as stack:
         stack.callback(server.close)
         stack.enter_context(scraping(server, broken=1))
-        asyncio.run(traffic(server, books))
+        asyncio.run(traffic(server, counted))
         server.wait_for_metrics(websocket_active_connections=0)
         held = [stack.enter_context(RawConnection(server.port).open()) for _ in range(30)]
-        books.add(websocket_connections_total=len(held))
+        counted.add(websocket_connections_total=len(held))
         victim = children(server.pid)[0]
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: victim not in children(server.pid))
         lost = server.wait_for_metrics(wsecho_worker_restarts_total=1)["websocket_lost_connections_total"]
         assert 0 < lost < len(held)
-        asyncio.run(traffic(server, books))
+        asyncio.run(traffic(server, counted))
         for connection in held:
             connection.socket.close()
         seen = server.wait_for_metrics(websocket_active_connections=0)
-        books.add(
+        counted.add(
             **{
                 'websocket_frames_received_total{opcode="close"}': 16,
                 'websocket_handshakes_total{outcome="accepted",reason="accepted",status_class="1xx"}': len(held),
@@ -314,4 +317,4 @@ def test_the_books_go_on_over_a_worker_that_is_killed_and_replaced() -> None:
                 'websocket_closes_total{code="1006",initiator="client"}': len(held) - int(lost),
             }
         )
-        assert books.differences(seen) == {}
+        assert counted.differences(seen) == {}

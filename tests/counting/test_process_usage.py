@@ -1,7 +1,4 @@
-"""CPU time, memory and file descriptors of processes that end while they are read.
-
-Modules: `process_usage`.
-"""
+"""CPU time, memory and file descriptors of a process and its children, which may end while they are read."""
 
 import os
 import subprocess
@@ -11,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.shared.processes import is_running, wait_until
+from wsecho.counting import process_usage
 from wsecho.counting.process_usage import usage
 
 
@@ -42,3 +40,19 @@ def cpu_seconds(child: int) -> float:
     used = usage(os.getpid(), [child])
     assert used
     return used.cpu_seconds
+
+
+def test_children_are_included() -> None:
+    alone = usage(os.getpid(), ())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        both = usage(os.getpid(), [child.pid])
+        child.communicate(b"\n")
+    assert alone
+    assert both
+    assert both.open_descriptors > alone.open_descriptors > 0
+    assert both.resident_memory > 0
+
+
+def test_without_proc_there_is_no_usage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(process_usage, "_PROC", tmp_path)
+    assert usage(os.getpid(), ()) is None

@@ -9,10 +9,10 @@ from tests.conftest import Serve
 from tests.faults.bystander import take_out, undisturbed
 from tests.faults.patched import patched
 from tests.shared.clients import send_until_cut_off
+from tests.shared.compression import Compressor, compressed_frame
 from tests.shared.frames import BINARY, TEXT, client_frame, long_client_frame, server_frame
 from tests.shared.memory import virtual_memory
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.websocket.test_inflater import Compressor, compressed_frame
 from wsecho.counting.row import PLACES
 
 DEFLATE_HANDSHAKE = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\nX-Out-Of-Memory: 1\r\n\r\n"

@@ -1,4 +1,7 @@
-"""HTTP/1.1 heads: limits at every segmentation, strictness, and what is read out of them."""
+"""HTTP/1.1: limits of request heads however they are cut, strictness, what a request contains, and responses.
+
+Modules: `http1`, `request`, `response`.
+"""
 
 import gc
 import weakref
@@ -6,6 +9,7 @@ import weakref
 import pytest
 
 from tests.shared.echoing import bytewise, cut
+from tests.shared.heads import head, read
 from wsecho.http.http1 import (
     MAX_EMPTY_LINES,
     MAX_FIELDS,
@@ -20,23 +24,6 @@ from wsecho.http.request import Request
 from wsecho.http.response import Response
 from wsecho.proxies.proxy_header import LOCAL_HEADER
 from wsecho.websocket.upgrade import Upgrade
-
-
-def head(*lines: str) -> bytes:
-    return "\r\n".join((*lines, "", "")).encode("latin-1")
-
-
-def read(pieces: list[bytes]) -> Request | int | None:
-    """Return the request, the status of its refusal, or None when more is needed."""
-    reader = RequestReader()
-    for piece in pieces:
-        try:
-            request = reader.feed(piece)
-        except RequestError as error:
-            return error.status
-        if request is not None:
-            return request
-    return None
 
 
 def read_every_way(data: bytes) -> Request | int | None:
@@ -107,7 +94,7 @@ def test_bytes_of_a_header_value_survive_as_latin_1() -> None:
         ("1.0", "Keep-Alive, close", False),
     ],
 )
-def test_who_keeps_the_connection(version: str, connection: str | None, keeps: bool) -> None:
+def test_which_requests_keep_the_connection_open(version: str, connection: str | None, keeps: bool) -> None:
     lines = [f"Connection: {connection}"] if connection else []
     assert request_of(head(f"GET / HTTP/{version}", "Host: a", *lines)).keep_alive is keeps
 
@@ -122,7 +109,7 @@ def test_targets(target: str, path: str, query: str) -> None:
 
 
 def sized_head(line: int = 14, fields: int = 1, size: int = 7) -> bytes:
-    """A head whose request line has `line` bytes, with `fields` fields of `size` bytes in all."""
+    """Return a head whose request line has `line` bytes, with `fields` fields of `size` bytes in all."""
     names = ["Host: a"] + [f"X{number}: y" for number in range(fields - 1)]
     names[-1] += "z" * (size - sum(map(len, names)))
     return head("GET /" + "p" * (line - 14) + " HTTP/1.1", *names)

@@ -1,6 +1,7 @@
-"""The request head, read by us and by h11: whoever accepts what the other refuses has its reason written down here.
+"""Request heads, read by wsecho and by h11. Each difference between the two is listed here with its reason.
 
-The lists below are complete: a difference that no entry explains fails, and so does an entry that explains nothing.
+The lists are complete: a test fails for a difference that no entry explains, and for an entry that explains nothing.
+Modules: `http1`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What a request's head may cost: every field that is read anywhere, full of what lists are made of."""
+"""Header fields that are lists have bounds, and no header field makes a request expensive, whatever it contains."""
 
 import ast
 import importlib
@@ -12,9 +12,9 @@ from opentelemetry import propagate
 
 from tests.conftest import Serve
 from tests.faults.patched import patched
-from tests.http.test_http1 import head, read
 from tests.shared.collectors import OtelTap
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
+from tests.shared.heads import head, read
 from tests.shared.json_web_keys import public_pem
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, ROOT, RunningServer
@@ -23,19 +23,20 @@ from wsecho.http.http1 import MAX_FIELDS_SIZE, MAX_REQUEST_LINE
 from wsecho.http.list_fields import BOUNDS
 from wsecho.http.request import Request
 
-# What one head may cost more than one with nothing in it, in seconds of CPU: of a machine on which the yardstick takes
-# as long as this. Others, and those whose cores are lent to somebody else, are slower.
+# The CPU time that a head may cost more than one with empty fields, on a machine on which `slowness` measures
+# YARDSTICK_SECONDS. Slower machines, and virtual ones that share their cores, get more time.
 MOST_SECONDS = 5e-3
 YARDSTICK_SECONDS = 5e-3
-# The least of so many counts: what else the machine does can only add to one.
+# The lowest of this number of measurements counts, because other work on the machine can only add to a measurement.
 ATTEMPTS = 10
 TOKEN = "open-sesame"
 
 READS = ("values", "value", "tokens", "has_token")
-# Where the name of a field is computed, and how it is written there: it is one of BOUNDS, or of a propagator.
+# The modules that compute the name of a field, and their expression for it. The names are those in BOUNDS or those of
+# a propagator.
 COMPUTED = {"list_fields": "name", "traces": "key.lower()"}
 
-# What lists are made of, and what is looked for in them.
+# The parts of lists, and the words that the server looks for in them.
 UNITS = (
     *(",", ";", "&", "=", " ", '"', "-", "?", "a", "1"),
     *("a,", "a;", "a&", "a=b,", "a=b;", "%61=%62&", "a%2c=%41,", 'a;b="c",', "W/\"a\",", "{},"),
@@ -46,7 +47,7 @@ UNITS = (
 
 
 def asked_for() -> Iterator[tuple[str, str]]:
-    """Yield how and for which field the server's own code asks a request, as (method, field)."""
+    """Yield each method that wsecho's code calls to read a field of a request, with the name of the field."""
     for file in sorted((ROOT / "wsecho").rglob("*.py")):
         for call in ast.walk(ast.parse(file.read_text())):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
@@ -72,7 +73,7 @@ def test_every_field_that_is_read_as_a_list_has_its_bound() -> None:
     lists = {field for method, field in asked_for() if method in ("tokens", "has_token")}
     assert lists
     assert lists <= BOUNDS.keys()
-    # What is known to be asked for, so that the look into the sources finds what there is.
+    # These are known to be read. They show that the search in the sources works.
     assert {"accept", "authorization", "baggage", "forwarded", "host", "traceparent", "x-forwarded-for"} <= set(FIELDS)
 
 
@@ -101,7 +102,7 @@ def test_a_list_that_is_too_long_is_refused_in_words(server: RunningServer) -> N
 
 
 def values(field: str) -> Iterator[list[str]]:
-    """Yield what a field may be full of: as much of it as a head can have, and as much as its bound lets through."""
+    """Yield values of a field: as long as a head can be, and as long as the field's bound allows."""
     for unit in UNITS:
         yield [(unit * MAX_FIELDS_SIZE)[: MAX_FIELDS_SIZE - 1000]]
         if field in propagate.get_global_textmap().fields or "forwarded" in field:
@@ -119,7 +120,7 @@ def values(field: str) -> Iterator[list[str]]:
 
 
 def heads(field: str) -> Iterator[bytes]:
-    """Yield requests of each kind that reads fields, with nothing in the field first."""
+    """Yield requests of each kind that reads fields: first without the field, then with each of its values."""
     page = {"accept": "/metrics", "if-none-match": "/"}.get(field, "/info")
     for value in [[], *values(field)]:
         lines = [f"{field}: {one}" for one in value]
@@ -138,7 +139,7 @@ def queries() -> Iterator[bytes]:
 
 
 class Meter:
-    """Counts the CPU time of a server's loop."""
+    """Measures the CPU time of a server's event loop."""
 
     def __init__(self, server: RunningServer) -> None:
         self._server = server
@@ -146,7 +147,7 @@ class Meter:
         self._counted = self._settled()
 
     def seconds(self, request: bytes) -> float:
-        """Return what it costs to answer a request, to take its connection, and to hear that it has ended."""
+        """Return the CPU time for one request: accepting its connection, answering, and closing."""
         before = self._counted
         with RawConnection(self._server.port) as client:
             client.send(request)
@@ -155,7 +156,7 @@ class Meter:
         return self._counted - before
 
     def least(self, request: bytes, wanted: float) -> float:
-        """Return the least of some counts, of which no more are made once one is as low as wanted."""
+        """Return the lowest of several measurements. Stop at the first one that is not above `wanted`."""
         least = float("inf")
         for _ in range(ATTEMPTS):
             least = min(least, self.seconds(request))
@@ -164,7 +165,7 @@ class Meter:
         return least
 
     def _settled(self) -> float:
-        """Return what is counted once the loop has nothing to do."""
+        """Return the CPU time in seconds once it does not change any more."""
         deadline = monotonic() + PATIENCE
         counted = -1
         while monotonic() < deadline:
@@ -176,7 +177,7 @@ class Meter:
 
 
 def slowness() -> float:
-    """Return how many times slower than that machine this one is now; 1 if it is faster."""
+    """Return how many times slower this machine is now than the one of YARDSTICK_SECONDS; 1 if it is faster."""
     counts = []
     for _ in range(ATTEMPTS):
         before = process_time()
@@ -186,13 +187,13 @@ def slowness() -> float:
 
 
 def too_dear(server: RunningServer, requests: Iterable[bytes]) -> list[tuple[bytes, float]]:
-    """Return the requests that cost too much, with their costs."""
+    """Return the requests that cost too much, with the CPU time of each."""
     meter = Meter(server)
     by_line: dict[bytes, float] = {}
     found = []
     for request in requests:
         line = request.split(b"?")[0].split(b"\r\n")[0][:12]
-        # The first of each kind has nothing in it.
+        # The first request of each kind has an empty field.
         base = by_line.setdefault(line, 0.0) or meter.least(request, 0.0)
         by_line[line] = base
         cost = meter.least(request, base + MOST_SECONDS) - base
@@ -224,7 +225,7 @@ def test_no_field_makes_a_head_cost_more_than_a_few_milliseconds(
 
 
 @pytest.mark.parametrize("options", [[], ["--tls-self-signed"]], ids=["plain", "TLS"])
-def test_heads_that_wait_for_a_later_turn_are_all_answered(serve: Serve, options: list[str]) -> None:
+def test_heads_that_wait_for_a_later_iteration_are_all_answered(serve: Serve, options: list[str]) -> None:
     server = serve(
         *options, command=patched("from wsecho.connections import fair_queues; fair_queues._HEADS_SECONDS = 0")
     )

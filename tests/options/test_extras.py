@@ -1,4 +1,4 @@
-"""What is said where an option needs an extra that is not installed."""
+"""The error line for an option that needs an extra that is not installed."""
 
 import shlex
 import sys
@@ -18,7 +18,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 
 
 def brings(extra: str) -> str:
-    """Return the command that we must be shown."""
+    """Return the command that the error line must contain."""
     return f"{sys.executable} -m pip install {shlex.join(EXTRAS[extra])}"
 
 
@@ -51,7 +51,7 @@ def test_where_nothing_can_be_installed_into_it_is_said_how_else(monkeypatch: py
 
 
 class Log:
-    """Keeps what it is told."""
+    """Keeps the log lines that it gets."""
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ class Log:
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what hides the entry points of some names."""
+    """Return a function that hides the entry points with some names."""
     found = environment.entry_points
 
     def hide(*names: str) -> None:

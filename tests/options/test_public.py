@@ -1,4 +1,4 @@
-"""`--public`: limits for a server that anybody may reach, each of which can still be chosen."""
+"""`--public`: limits for a server on the internet, each of which can be overridden. Modules: `config`, `option`."""
 
 import pytest
 from websockets.exceptions import ConnectionClosed

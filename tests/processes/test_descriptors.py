@@ -13,6 +13,8 @@ from tests.faults.bystander import take_out, undisturbed
 from tests.faults.patched import counting_accepts
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import PATIENCE, ROOT, RunningServer
+from wsecho.options.option import OptionError
+from wsecho.processes import descriptors
 
 FEW = 64
 CROWD = 200
@@ -70,3 +72,12 @@ def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
     server.stop()
     # Logged at most once a second.
     assert 1 <= take_out(server, "out of resources for new connections") <= 30
+
+
+def test_no_more_connections_are_promised_than_there_are_descriptors_for() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = hard - 256
+    descriptors.raise_limit()
+    descriptors.check_capacity(most)
+    with pytest.raises(OptionError, match=f"at most {most} can be held"):
+        descriptors.check_capacity(most + 1)

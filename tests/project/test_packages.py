@@ -1,12 +1,11 @@
-"""The plan of the packages: which packages there are, which may import which, and the two codecs."""
+"""The plan of the packages: which packages there are, which may import which, and where the tests of a module are."""
 
 import ast
 import re
-from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 
 import pytest
 
-from tests.shared.echoing import CODECS
 from tests.shared.server import ROOT
 
 PACKAGE = ROOT / "wsecho"
@@ -22,6 +21,8 @@ PURE = ("http", "websocket", "proxies")
 IMPURE = {"asyncio", "socket", "ssl", "os", "time", "logging", "structlog", "opentelemetry", "uvloop", "aiofastnet"}
 # The smallest and largest number of files in a package.
 FEWEST, MOST = 4, 14
+# The packages whose modules all have tests that are found by name.
+TESTED_BY_NAME = ("http", "websocket", "proxies", "counting", "codec", "options", "access")
 
 MODULES = sorted(
     ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in PACKAGE.rglob("*.py") if file.stem != "__init__"
@@ -93,39 +94,14 @@ def test_inside_a_package_there_is_no_circle(package: str) -> None:
     assert not imported
 
 
-@pytest.mark.parametrize("name", ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "InflateBudget", "Wire"])
-def test_the_compiled_twin_offers_what_the_plain_one_does(name: str) -> None:
-    plain, compiled = (getattr(CODECS[codec], name) for codec in ("python", "compiled"))
-    offered = {name for name, member in vars(plain).items() if callable(member) and not name.startswith("_")}
-    assert offered <= set(dir(compiled))
+def modules_named_in(file: Path) -> set[str]:
+    """Return the modules that the docstring of a test file names after `Modules:`, in backticks."""
+    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    return set(re.findall(r"`(\w+)`", docstring.partition("Modules:")[2]))
 
 
-def test_the_compiled_codec_is_not_older_than_its_sources() -> None:
-    plain = [PACKAGE / "websocket/echo.py", PACKAGE / "websocket/inflater.py"]
-    sources = [
-        *(PACKAGE / "codec").glob("native/*.p[xy][xd]"),
-        *(PACKAGE / "codec").glob("native/*.h"),
-        *plain,
-        ROOT / "setup.py",
-    ]
-    built = list((PACKAGE / "codec").glob(f"native/*{EXTENSION_SUFFIXES[0]}"))
-    assert len(built) == 5
-    assert min(file.stat().st_mtime for file in built) >= max(file.stat().st_mtime for file in sources)
-
-
-@pytest.mark.parametrize(
-    ("module", "untyped"),
-    [("echo", {"may_be_sent"}), ("inflater", {"has_room", "_size", "_window_bits", "_new_stream"})],
-)
-def test_every_method_named_in_the_c_types_is_in_the_source(module: str, untyped: set[str]) -> None:
-    declared = {
-        word.split("(")[0].split()[-1]
-        for word in (PACKAGE / f"codec/native/{module}.pxd").read_text().splitlines()
-        if "(self" in word
-    }
-    defined = {
-        node.name
-        for node in ast.walk(ast.parse((PACKAGE / f"websocket/{module}.py").read_text()))
-        if isinstance(node, ast.FunctionDef)
-    }
-    assert declared == defined - {"__init__"} - untyped
+@pytest.mark.parametrize("module", [module for module in MODULES if package_of(module) in TESTED_BY_NAME])
+def test_the_tests_of_a_module_are_found_by_its_name(module: str) -> None:
+    """They are in a file of its name, or other files in the same folder name it in their docstrings."""
+    folder, name = ROOT / "tests" / package_of(module), module.split(".")[-1]
+    assert (folder / f"test_{name}.py").exists() or any(name in modules_named_in(file) for file in folder.glob("*.py"))

@@ -1,0 +1,49 @@
+"""The compiled codec is current and has the interface of the Python codec. Modules: `selection`, `wire`."""
+
+import ast
+from importlib.machinery import EXTENSION_SUFFIXES
+
+import pytest
+
+from tests.shared.echoing import CODECS
+from tests.shared.server import ROOT
+
+PACKAGE = ROOT / "wsecho"
+
+
+@pytest.mark.parametrize("name", ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "InflateBudget", "Wire"])
+def test_the_compiled_codec_has_the_interface_of_the_python_codec(name: str) -> None:
+    python, compiled = (getattr(CODECS[codec], name) for codec in ("python", "compiled"))
+    offered = {name for name, member in vars(python).items() if callable(member) and not name.startswith("_")}
+    assert offered <= set(dir(compiled))
+
+
+def test_the_compiled_codec_is_not_older_than_its_sources() -> None:
+    plain = [PACKAGE / "websocket/echo.py", PACKAGE / "websocket/inflater.py"]
+    sources = [
+        *(PACKAGE / "codec").glob("native/*.p[xy][xd]"),
+        *(PACKAGE / "codec").glob("native/*.h"),
+        *plain,
+        ROOT / "setup.py",
+    ]
+    built = list((PACKAGE / "codec").glob(f"native/*{EXTENSION_SUFFIXES[0]}"))
+    assert len(built) == 5
+    assert min(file.stat().st_mtime for file in built) >= max(file.stat().st_mtime for file in sources)
+
+
+@pytest.mark.parametrize(
+    ("module", "untyped"),
+    [("echo", {"may_be_sent"}), ("inflater", {"has_room", "_size", "_window_bits", "_new_stream"})],
+)
+def test_every_method_named_in_the_c_types_is_in_the_source(module: str, untyped: set[str]) -> None:
+    declared = {
+        word.split("(")[0].split()[-1]
+        for word in (PACKAGE / f"codec/native/{module}.pxd").read_text().splitlines()
+        if "(self" in word
+    }
+    defined = {
+        node.name
+        for node in ast.walk(ast.parse((PACKAGE / f"websocket/{module}.py").read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert declared == defined - {"__init__"} - untyped
