@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsecho.http.addresses import client_key
+from wsecho.http.addresses import client_key, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ from wsecho.http.addresses import client_key
 )
 def test_what_an_address_is_counted_under(host: str, counted: str) -> None:
     assert client_key(host) == counted
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("192.0.2.1", False), ("a", False)],
+)
+def test_which_hosts_are_on_this_machine(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
