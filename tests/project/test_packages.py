@@ -21,8 +21,6 @@ PURE = ("http", "websocket", "proxies")
 IMPURE = {"asyncio", "socket", "ssl", "os", "time", "logging", "structlog", "opentelemetry", "uvloop", "aiofastnet"}
 # The smallest and largest number of files in a package.
 FEWEST, MOST = 4, 14
-# The packages whose modules all have tests that are found by name.
-TESTED_BY_NAME = ("http", "websocket", "proxies", "counting", "codec", "options", "access")
 
 MODULES = sorted(
     ".".join(file.relative_to(ROOT).with_suffix("").parts) for file in PACKAGE.rglob("*.py") if file.stem != "__init__"
@@ -100,7 +98,7 @@ def modules_named_in(file: Path) -> set[str]:
     return set(re.findall(r"`(\w+)`", docstring.partition("Modules:")[2]))
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if package_of(module) in TESTED_BY_NAME])
+@pytest.mark.parametrize("module", MODULES)
 def test_the_tests_of_a_module_are_found_by_its_name(module: str) -> None:
     """They are in a file of its name, or other files in the same folder name it in their docstrings."""
     folder, name = ROOT / "tests" / package_of(module), module.split(".")[-1]
