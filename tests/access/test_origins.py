@@ -8,7 +8,7 @@ from wsecho.http.origin import parse_origin
 
 
 @pytest.mark.parametrize(
-    ("allowed", "guarded", "origin", "verdict"),
+    ("allowed", "needs_credentials", "origin", "verdict"),
     [
         ((), False, None, True),
         ((), False, "https://evil.example", True),
@@ -42,9 +42,9 @@ from wsecho.http.origin import parse_origin
     ],
 )
 def test_who_may_come_from_where(
-    allowed: tuple[str, ...], guarded: bool, origin: str | list[str] | None, verdict: bool
+    allowed: tuple[str, ...], needs_credentials: bool, origin: str | list[str] | None, verdict: bool
 ) -> None:
-    assert (not Origins(allowed, guarded=guarded).refusal(request_with(Origin=origin))) is verdict
+    assert (not Origins(allowed, needs_credentials=needs_credentials).refusal(request_with(Origin=origin))) is verdict
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,7 @@ def test_who_may_come_from_where(
         ("https://example.com", "example.com:", True),
         ("https://example.com:80", "example.com:80", True),
         ("https://example.com:80", "example.com", False),
+        ("https://example.com:0", "example.com:443", False),
         ("https://example.com:8443", "example.com:443", False),
         ("https://example.com", "example.com:8443", False),
         ("https://example.com:8443", "EXAMPLE.com:8443", True),
@@ -76,7 +77,7 @@ def test_who_may_come_from_where(
     ],
 )
 def test_a_page_is_ours_however_a_proxy_writes_our_host(origin: str, host: str | None, verdict: bool) -> None:
-    assert (not Origins((), guarded=True).refusal(request_with(Host=host, Origin=origin))) is verdict
+    assert (not Origins((), needs_credentials=True).refusal(request_with(Host=host, Origin=origin))) is verdict
 
 
 @pytest.mark.parametrize(
@@ -94,11 +95,11 @@ def test_a_name_that_somebody_may_own_can_be_rebound(authority: str, verdict: bo
 
 @pytest.mark.parametrize("origin", ["null", "file://"])
 def test_pages_without_an_origin_come_in_by_name_alone(origin: str) -> None:
-    named = Origins((parse_origin(origin), "https://good.example"), guarded=True)
+    named = Origins((parse_origin(origin), "https://good.example"), needs_credentials=True)
     assert not named.refusal(request_with(Origin=origin))
     assert not named.refusal(request_with(Origin="https://good.example"))
     assert named.refusal(request_with(Origin="https://evil.example"))
-    assert Origins(("https://good.example",), guarded=True).refusal(request_with(Origin=origin))
+    assert Origins(("https://good.example",), needs_credentials=True).refusal(request_with(Origin=origin))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,6 @@ def test_pages_without_an_origin_come_in_by_name_alone(origin: str) -> None:
 )
 def test_the_403_names_what_did_not_match(allowed: tuple[str, ...], fields: dict[str, str], line: str) -> None:
     assert (
-        Origins(allowed, guarded=True).refusal(request_with(**fields))
+        Origins(allowed, needs_credentials=True).refusal(request_with(**fields))
         == f"pages of this origin may not connect: {line}"
     )

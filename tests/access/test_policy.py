@@ -32,7 +32,7 @@ def make_policy(*, origins: tuple[str, ...] = (), metrics: str = "") -> AccessPo
         BASIC: [Secrets([digest(USER.encode())])],
     })  # fmt: skip
     for_metrics = Authentication({BEARER: [Secrets([digest(metrics.encode())])]}) if metrics else None
-    return AccessPolicy(Origins(origins, guarded=True), clients, for_metrics or clients, for_metrics)
+    return AccessPolicy(Origins(origins, needs_credentials=True), clients, for_metrics or clients, for_metrics)
 
 
 def refused(request: Request) -> Response:
@@ -151,7 +151,9 @@ def test_two_credentials_are_one_too_many(two: Request) -> None:
 
 
 def test_only_what_is_configured_is_asked_for() -> None:
-    only_basic = AccessPolicy(Origins((), guarded=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]}))
+    only_basic = AccessPolicy(
+        Origins((), needs_credentials=True), Authentication({BASIC: [Secrets([digest(USER.encode())])]})
+    )
     refusal = only_basic.refuse_handshake(request_with(Authorization=f"Bearer {TOKEN}"))
     assert refusal
     assert [value[:5] for name, value in refusal.headers if name == "WWW-Authenticate"] == ["Basic"]

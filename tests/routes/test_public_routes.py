@@ -11,7 +11,7 @@ from wsecho.http.credentials import BEARER, digest
 
 def test_a_slash_at_the_end_does_not_bypass_authentication() -> None:
     door = Authentication({BEARER: [Secrets([digest(b"token")])]})
-    routes = make_routes(AccessPolicy(Origins((), guarded=True), clients=door, metrics=door, admin=door))
+    routes = make_routes(AccessPolicy(Origins((), needs_credentials=True), clients=door, metrics=door, admin=door))
     assert [status_of(routes, get(path)) for path in ("/metrics/", "/info/")] == [401, 401]
 
 

@@ -90,7 +90,7 @@ def _policy(config: Config, bearers: list[Verifier], basics: list[Verifier]) -> 
     if isinstance(config.metrics_auth, bytes):
         metrics = _authentication({BEARER: [Secrets([config.metrics_auth])]})
     return AccessPolicy(
-        origins=Origins(config.allow_origin, guarded=clients is not None),
+        origins=Origins(config.allow_origin, needs_credentials=clients is not None),
         clients=clients,
         metrics=None if config.metrics_auth == "off" else metrics or clients,
         admin=metrics,

@@ -12,13 +12,13 @@ _MAX_SHOWN = 100
 class Origins:
     """The origins of web pages that may connect. A client that sends no Origin is not a browser and is accepted."""
 
-    def __init__(self, allowed: tuple[str, ...], *, guarded: bool) -> None:
-        """`allowed` are origins as `parse_origin` returns them. `guarded`: the server requires credentials.
+    def __init__(self, allowed: tuple[str, ...], *, needs_credentials: bool) -> None:
+        """`allowed` are origins as `parse_origin` returns them. `needs_credentials`: the server requires them.
 
         If `allowed` is empty, all pages may connect, or, if the server requires credentials, only its own pages.
         """
         self._allowed = frozenset(allowed)
-        self._needs_credentials = guarded
+        self._needs_credentials = needs_credentials
 
     def refusal(self, request: Request) -> str:
         """Return one line that says why the origin of a handshake is refused; empty if it is accepted."""
@@ -49,7 +49,7 @@ def _is_own(origin: str, authority: str) -> bool:
     if not page or not requested or page[0] not in DEFAULT_PORTS:
         return False
     default = DEFAULT_PORTS[page[0]]
-    page_port, requested_port = page[2] or default, requested[1] or 0
+    page_port, requested_port = default if page[2] is None else page[2], requested[1] or 0
     is_same_port = requested_port == page_port or (
         page_port == default and requested_port in (0, *DEFAULT_PORTS.values())
     )

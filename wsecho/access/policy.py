@@ -145,4 +145,4 @@ class AccessPolicy:
         return refusal.handshake_response() if refusal else None
 
 
-OPEN = AccessPolicy(Origins((), guarded=False))
+OPEN = AccessPolicy(Origins((), needs_credentials=False))
