@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.shared.echoing import CODECS
-from wsecho.connections.fair_queues import InflateQueue, RequestQueue
+from wsecho.connections.fair_queues import EchoQueue, RequestQueue
 
 MILLISECOND = 1_000_000
 
@@ -15,7 +15,7 @@ MILLISECOND = 1_000_000
 @pytest.mark.parametrize("codec_name", CODECS)
 def test_room_is_little_for_the_rest_of_a_turn_that_inflating_took_much_of(codec_name: str) -> None:
     async def go_round() -> None:
-        budget = InflateQueue(asyncio.get_running_loop(), CODECS[codec_name]).budget
+        budget = EchoQueue(asyncio.get_running_loop(), CODECS[codec_name]).budget
         budget.spend(24 * MILLISECOND)
         assert (budget.is_full(), budget.room()) == (False, 16 << 10)
         budget.spend(MILLISECOND)
@@ -30,10 +30,10 @@ def test_room_is_little_for_the_rest_of_a_turn_that_inflating_took_much_of(codec
 
 def test_waiting_connections_continue_one_per_iteration_in_order() -> None:
     async def go_round() -> None:
-        inflate_queue = InflateQueue(asyncio.get_running_loop(), CODECS["python"])
+        echo_queue = EchoQueue(asyncio.get_running_loop(), CODECS["python"])
         seen: list[str] = []
         for name in "abc":
-            inflate_queue.wait(lambda name=name: seen.append(name))  # type: ignore[misc]
+            echo_queue.wait(lambda name=name: seen.append(name))  # type: ignore[misc]
         for count in (1, 2, 3, 3):
             await asyncio.sleep(0)
             assert len(seen) == count
@@ -94,20 +94,18 @@ def test_a_head_that_fails_keeps_no_other_waiting() -> None:
     asyncio.run(go_round())
 
 
-@pytest.mark.parametrize(
-    "make", [lambda loop: InflateQueue(loop, CODECS["python"]), RequestQueue], ids=["turns", "heads"]
-)
+@pytest.mark.parametrize("make", [lambda loop: EchoQueue(loop, CODECS["python"]), RequestQueue], ids=["turns", "heads"])
 def test_an_iteration_that_failed_for_lack_of_memory_is_made_up_for_by_the_next_wait(
-    make: Callable[[asyncio.AbstractEventLoop], InflateQueue | RequestQueue],
+    make: Callable[[asyncio.AbstractEventLoop], EchoQueue | RequestQueue],
 ) -> None:
     async def go_round() -> None:
-        inflate_queue = make(asyncio.get_running_loop())
+        echo_queue = make(asyncio.get_running_loop())
         seen: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(inflate_queue, "_loop", None)
+            patch.setattr(echo_queue, "_loop", None)
             with pytest.raises(AttributeError):
-                inflate_queue.wait(lambda: seen.append("a"))
-        inflate_queue.wait(lambda: seen.append("b"))
+                echo_queue.wait(lambda: seen.append("a"))
+        echo_queue.wait(lambda: seen.append("b"))
         for _ in range(3):
             await asyncio.sleep(0)
         assert seen == ["a", "b"]

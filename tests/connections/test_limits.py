@@ -163,7 +163,7 @@ def test_messages_that_wait_behind_a_handshake_come_back_complete_and_in_order(s
 
 # A server in which no connection that has to wait is ever served again: everything that was read until then was read in
 # one iteration of the event loop.
-TURNLESS = "from wsecho.connections import fair_queues; fair_queues.InflateQueue.wait = lambda self, go_on: None"
+TURNLESS = "from wsecho.connections import fair_queues; fair_queues.EchoQueue.wait = lambda self, go_on: None"
 # A server whose clock advances by a millisecond each time that it is read.
 SLOW = "from itertools import count; fair_queues.monotonic_ns = count(0, 1_000_000).__next__"
 

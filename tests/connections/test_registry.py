@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.shared.server import PATIENCE
-from wsecho.connections.registry import LEAST_RATE, Connections
+from wsecho.connections.registry import MIN_RATE, Connections
 
 
 class Peer:
@@ -54,7 +54,7 @@ def test_time_is_over_at_the_deadline_and_not_before(connections: Connections) -
 def test_reading_gives_new_time(connections: Connections) -> None:
     peer = Peer(unsent=100_000)
     connections.watch(peer, 10, now=100)
-    peer.read(10 * LEAST_RATE)
+    peer.read(10 * MIN_RATE)
     assert connections.expired(109) == []
     assert connections.expired(118.9) == []
     assert connections.expired(119) == [peer]
@@ -64,7 +64,7 @@ def test_reading_too_little_gives_none(connections: Connections) -> None:
     peer = Peer(unsent=100_000)
     connections.watch(peer, 10, now=100)
     for second in range(101, 110):
-        peer.read(LEAST_RATE - 1)
+        peer.read(MIN_RATE - 1)
         assert connections.expired(second) == []
     assert connections.expired(110) == [peer]
 

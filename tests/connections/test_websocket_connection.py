@@ -296,7 +296,7 @@ def test_single_bytes_that_wait_are_few(serve: Serve, codec_name: str) -> None:
     change = (
         "from wsecho.codec import wire; from wsecho.connections import websocket_connection; wire.MANY_PIECES = 16\n"
     )
-    change += "websocket_connection._MOST_FOR_PIECES = 260 * websocket_connection._PIECE_COST"
+    change += "websocket_connection._MAX_OVERHEAD = 260 * websocket_connection._PIECE_OVERHEAD"
     options = ("--codec", codec_name, "--write-buffer-limit", "1GiB", "--stall-timeout", "1s")
     server = serve(*options, command=patched(change))
     with RawConnection(server.port, receive_buffer=4096).open() as lazy:

@@ -22,7 +22,7 @@ from tests.shared.server import PATIENCE, ROOT, started
 
 
 def test_no_worker_is_killed_over_its_last_exports(serve: Serve) -> None:
-    command = patched("from wsecho.telemetry import exports; exports._LEAST_SECONDS = 3.0")
+    command = patched("from wsecho.telemetry import exports; exports._MIN_SECONDS = 3.0")
     with FaultyCollector(None) as tarpit:
         variables = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "50"}
         environment = {**variables, "OTEL_EXPORTER_OTLP_ENDPOINT": tarpit.endpoint}
@@ -93,7 +93,7 @@ def test_what_is_not_asked_for_is_not_imported() -> None:
     program = (
         "import sys, wsecho.processes.worker, wsecho.logs.structured_log, wsecho.telemetry.exports\n"
         "exports = wsecho.telemetry.exports.Exports('here', wsecho.logs.structured_log.configure('info', 'json'))\n"
-        "exports.log_lines(); exports.push(None); exports.traces(); exports.shutdown(1)\n"
+        "exports.export_log(); exports.push(None); exports.traces(); exports.shutdown(1)\n"
         "heavy = 'requests', 'urllib3', 'google', 'grpc', 'opentelemetry.sdk.trace', 'opentelemetry.sdk._logs',\\\n"
         "    'opentelemetry.exporter.otlp', 'opentelemetry.propagate'\n"
         "print([name for name in sys.modules if name.startswith(tuple(heavy))])"

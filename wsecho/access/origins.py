@@ -40,7 +40,7 @@ class Origins:
 
 
 def _is_own(origin: str, authority: str) -> bool:
-    """Tell whether a page was loaded from `authority`, the host and port that its request is for.
+    """Return whether a page was loaded from `authority`, the host and port that its request is for.
 
     The scheme is not compared, because the server does not know it behind a proxy that terminates TLS. For the same
     reason, if the port in `origin` is the default of its scheme, `authority` may have port 80, port 443 or no port.
@@ -57,7 +57,7 @@ def _is_own(origin: str, authority: str) -> bool:
 
 
 def may_be_rebound(authority: str, own_name: str = "localhost") -> bool:
-    """Tell whether the host that a request is for could be a name in an attacker's DNS zone (DNS rebinding).
+    """Return whether the host that a request is for could be a name in an attacker's DNS zone (DNS rebinding).
 
     The owner of a name can let it point to any address after a page was loaded from it. Browsers then treat the server
     at that address as the page's own. An IP address cannot be changed like this, nor can localhost (RFC 6761 section

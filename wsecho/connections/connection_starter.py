@@ -17,7 +17,7 @@ from wsecho.proxies import proxy_header
 from wsecho.proxies.client import Client
 from wsecho.proxies.proxy_header import ProxyHeader, ProxyHeaderError
 from wsecho.proxies.trusted_proxies import TrustedProxies
-from wsecho.tls.certificates import reason
+from wsecho.tls.certificates import failure_reason
 from wsecho.tls.peek import Peek
 from wsecho.tls.server import MakeProtocol, Tls
 
@@ -133,7 +133,7 @@ class ConnectionStarter:
         except ConnectionError as error:
             self._close_lost(accepted, error)
         except OSError as error:
-            self._log.info("TLS handshake failed", peer=peer, reason=reason(error))
+            self._log.info("TLS handshake failed", peer=peer, reason=failure_reason(error))
             accepted.close()
         except asyncio.CancelledError:
             accepted.close()

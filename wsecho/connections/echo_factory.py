@@ -5,7 +5,7 @@ from functools import partial
 
 from wsecho.codec.selection import Codec
 from wsecho.codec.wire import Connection, Wire
-from wsecho.connections.fair_queues import InflateQueue
+from wsecho.connections.fair_queues import EchoQueue
 from wsecho.options.config import Config
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.echo import Echo
@@ -16,17 +16,17 @@ from wsecho.websocket.message_counters import EchoRow
 class EchoFactory:
     """All echoes use one receive buffer and count in one row. One limit bounds the memory of all their inflaters."""
 
-    def __init__(self, codec: Codec, config: Config, row: EchoRow, inflate_queue: InflateQueue) -> None:
-        """`row` is the worker's row of counters in the shared page. `inflate_queue` has the budget for inflating."""
+    def __init__(self, codec: Codec, config: Config, row: EchoRow, echo_queue: EchoQueue) -> None:
+        """`row` is the worker's row of counters in the shared page. `echo_queue` has the budget for inflating."""
         self._codec = codec
         self._config = config
         self._receive_buffer = codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit)
         self._counters = codec.MessageCounters(row)
         self._memory = InflaterMemory(config.inflater_memory)
-        self._budget = inflate_queue.budget
+        self._budget = echo_queue.budget
 
     def may_deflate(self) -> bool:
-        """Tell whether permessage-deflate may be negotiated for another connection."""
+        """Return whether permessage-deflate may be negotiated for another connection."""
         return not self._config.no_deflate and self._memory.has_room()
 
     def make(

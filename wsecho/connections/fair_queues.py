@@ -55,13 +55,13 @@ class _Queue(ABC):
 
     @abstractmethod
     def _has_time(self) -> bool:
-        """Tell whether another callback may run in this iteration."""
+        """Return whether another callback may run in this iteration."""
 
 
-class InflateQueue(_Queue):
-    """Connections of which one read took too much time, because it inflated to much or held very many frames.
+class EchoQueue(_Queue):
+    """WebSockets whose last read took too much time, because it inflated to many bytes or contained very many frames.
 
-    `budget` counts how long all connections of the worker have inflated in the present iteration.
+    `budget` counts how long all connections of the worker have inflated in the current iteration.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, codec: Codec) -> None:
@@ -84,7 +84,7 @@ class RequestQueue(_Queue):
         self._spent = 0.0
 
     def must_wait(self) -> bool:
-        """Tell whether the time of this iteration is used up, or other requests are waiting already."""
+        """Return whether the time of this iteration is used up, or other requests are waiting already."""
         return bool(self._waiting) or not self._has_time()
 
     def spend(self, seconds: float) -> None:

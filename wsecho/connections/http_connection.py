@@ -41,14 +41,14 @@ class Routes(Protocol):
         """Return the route that a request is counted under."""
 
     def keeps_connections(self) -> bool:
-        """Tell whether connections stay open for another request."""
+        """Return whether connections stay open for another request."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpContext:
     """What the HTTP connections of one port share.
 
-    `request_buffer` is the buffer that they read into. `open_websocket` makes the WebSocket that takes over the
+    `request_buffer` is the buffer that they read into. `make_websocket` makes the WebSocket that takes over the
     transport of an upgraded connection.
     """
 
@@ -60,7 +60,7 @@ class HttpContext:
     traces: Traces
     log: FilteringBoundLogger
     request_buffer: memoryview
-    open_websocket: Callable[
+    make_websocket: Callable[
         [asyncio.Transport, Agreement | None, FilteringBoundLogger, Span, str], WebSocketConnection
     ]
 
@@ -253,7 +253,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         try:
             answer = self._context.routes.answer(request)
         except Exception:
-            structured_log.about(self._context.log, request).exception(
+            structured_log.for_request(self._context.log, request).exception(
                 "request failed", peer=request.peer, path=request.path
             )
             answer = plain(500, "the server failed to answer", close=True)
@@ -270,7 +270,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         try:
             response = await answer.make()
         except Exception:
-            structured_log.about(self._context.log, request).exception(
+            structured_log.for_request(self._context.log, request).exception(
                 "request failed", peer=request.peer, path=request.path
             )
             response = plain(500, "the server failed to answer", close=True)
@@ -355,7 +355,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_NO_ADDRESS_REMEDY)
         log.debug("websocket opened", peer=request.peer, path=request.path)
         client_key = self._client.client_key
-        connection = self._context.open_websocket(self._transport, upgrade.deflate, log, span, client_key)
+        connection = self._context.make_websocket(self._transport, upgrade.deflate, log, span, client_key)
         connection.open(encode_upgrade(upgrade.headers))
         # Only now: until the WebSocket has taken over the transport, its end is reported to this object, whose
         # `connection_lost` then has to release the client.
@@ -364,7 +364,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:
         """Return a logger that adds the fields of the request, and those of its trace, to each line."""
-        log = structured_log.about(self._context.log, request)
+        log = structured_log.for_request(self._context.log, request)
         return log.bind(**span.log_fields) if span.log_fields else log
 
     def _watch(self, limit: float) -> None:

@@ -30,7 +30,7 @@ class Limits:
         return cls(*(getattr(config, limit.name) for limit in fields(cls)))
 
     def exceeds_burst(self, size: int) -> bool:
-        """Tell whether `size` bytes are more than the byte rate limit allows in one burst."""
+        """Return whether `size` bytes are more than the byte rate limit allows in one burst."""
         return 0 < self.max_byte_rate * _BURST_SECONDS < size
 
 

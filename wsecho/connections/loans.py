@@ -20,11 +20,11 @@ _INTERVAL = 0.25
 # clients do read, the time is longer: the client may be one of many in a busy process that serves the others first.
 _STUCK_SECONDS = 2.0
 _STUCK_SECONDS_AMONG_READERS = 5.0
-_LEAST_LOAN = 4 << 20
+_MIN_LOAN = 4 << 20
 # A loan is in use while so many bytes a second of its message arrive or are taken by the peer, averaged over
 # `_IDLE_SECONDS`. If another client needs the memory, a loan that is not in use is called in, and after that the
 # slowest of the loans that are at least `_LENT_SECONDS` old.
-_LEAST_RATE = 16 << 10
+_MIN_RATE = 16 << 10
 _IDLE_SECONDS = 5.0
 _LENT_SECONDS = 15.0
 # Unfilled memory, in bytes, that is too little to take back.
@@ -127,7 +127,7 @@ class Loans:
                 del self._lent[borrower]
                 if not loan.ended:
                     borrower.lend(0)
-            elif borrower.moved() - loan.moved >= _LEAST_RATE * max(_IDLE_SECONDS, now - loan.used_at):
+            elif borrower.moved() - loan.moved >= _MIN_RATE * max(_IDLE_SECONDS, now - loan.used_at):
                 loan.used_at, loan.moved = now, borrower.moved()
                 if not loan.ended:
                     borrower.restart_stall_timeout()
@@ -171,7 +171,7 @@ class Loans:
         held = borrower.held()
         left = self._limit - sum(other.room for other in self._lent.values()) + (loan.room if loan else 0)
         # As much again as it holds, whatever message size the peer has announced: to get more, it must have sent data.
-        room = min(held + max(held, _LEAST_LOAN), left)
+        room = min(held + max(held, _MIN_LOAN), left)
         if room <= held:
             return False
         del self._blocked[borrower]

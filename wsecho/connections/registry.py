@@ -12,11 +12,11 @@ from wsecho.connections.internal_errors import run_guarded
 # Connections that are drained in one iteration of the event loop. A batch delays all others for some milliseconds.
 _DRAIN_BATCH = 100
 _PAUSE_BETWEEN_BATCHES = 0.01
-_MOST_SECONDS_OF_BATCHES = 2.0
+_MAX_SECONDS_OF_BATCHES = 2.0
 # Iterations of the event loop in which aborted connections may report their end. One or two are enough.
 _ITERATIONS_TO_END = 100
 # Bytes a second, averaged over its time limit, that a peer must take to count as reading. Kestrel demands as much.
-LEAST_RATE = 240
+MIN_RATE = 240
 
 
 class Connection(Protocol):
@@ -78,7 +78,7 @@ class Connections:
     def watch(self, connection: Connection, limit: float, now: float, *, is_fixed: bool = False) -> None:
         """Let `connection` expire `limit` seconds from now, or from the last time its peer made progress.
 
-        Progress means that the peer took `LEAST_RATE` bytes for each second of the limit, or all bytes that waited.
+        Progress means that the peer took `MIN_RATE` bytes for each second of the limit, or all bytes that waited.
         Nothing moves a deadline that `is_fixed`.
         """
         self._watched[connection] = _Watch(
@@ -86,7 +86,7 @@ class Connections:
         )
 
     def is_watched(self, connection: Connection) -> bool:
-        """Tell whether the connection has a deadline."""
+        """Return whether the connection has a deadline."""
         return connection in self._watched
 
     def unwatch(self, connection: Connection) -> None:
@@ -125,7 +125,7 @@ class Connections:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        await self._drain_in_batches(min(_MOST_SECONDS_OF_BATCHES, seconds / 2))
+        await self._drain_in_batches(min(_MAX_SECONDS_OF_BATCHES, seconds / 2))
         await _wait(self._drained, deadline - loop.time())
         aborted = len(self._open)
         for connection in list(self._open):
@@ -162,10 +162,10 @@ def _drain_one(connection: Connection) -> None:
 
 
 def _note_progress(connection: Connection, watch: _Watch) -> bool:
-    """Tell whether the peer has made progress. If it has, progress is measured from now on."""
+    """Return whether the peer has made progress. If it has, progress is measured from now on."""
     taken = connection.taken()
     has_caught_up = watch.is_behind and not connection.unsent()
-    if has_caught_up or taken - watch.taken >= watch.limit * LEAST_RATE:
+    if has_caught_up or taken - watch.taken >= watch.limit * MIN_RATE:
         watch.taken = taken
         watch.is_behind = watch.is_behind and not has_caught_up
         return True

@@ -23,7 +23,7 @@ _LATE = 1.0
 async def sweep(connections: Connections, timers: Timers, counters: ConnectionCounters, interval: float) -> None:
     """Check the connections that are due, every `interval` seconds, for ever. An error does not stop later sweeps."""
     loop = asyncio.get_running_loop()
-    was_late = False
+    is_skipped = False
     while True:
         try:
             lag = await _sleep(interval)
@@ -31,8 +31,8 @@ async def sweep(connections: Connections, timers: Timers, counters: ConnectionCo
             # The process was stopped or got no CPU time. What the peers sent meanwhile has not been read yet; by the
             # next sweep it has been. The next sweep checks even if it is late too: a client that keeps the server busy
             # must not benefit from it.
-            was_late = lag > _LATE and not was_late
-            if not was_late:
+            is_skipped = lag > _LATE and not is_skipped
+            if not is_skipped:
                 await _check_all(connections, timers, loop)
                 structured_log.log_suppressed()
         except Exception as error:

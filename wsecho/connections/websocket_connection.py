@@ -9,7 +9,7 @@ from time import monotonic
 import structlog
 
 from wsecho.connections.echo_factory import EchoFactory
-from wsecho.connections.fair_queues import InflateQueue
+from wsecho.connections.fair_queues import EchoQueue
 from wsecho.connections.keepalive import Keepalive, Limits
 from wsecho.connections.loans import Loans
 from wsecho.connections.registry import Connections
@@ -25,9 +25,9 @@ from wsecho.websocket.violations import TOO_FAST, Violation
 
 _PING_SIZE = 8
 # Overhead of each piece that waits in the transport, in bytes: two objects and their place in a queue, some 120 bytes.
-_PIECE_COST = 128
-# The most overhead, in bytes, without a loan: a client can make every piece a single byte.
-_MOST_FOR_PIECES = 256 << 10
+_PIECE_OVERHEAD = 128
+# The most overhead of all pieces that wait, in bytes, without a loan: a client can make each piece a single byte.
+_MAX_OVERHEAD = 256 << 10
 _CLOSE_REASONS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
 
 
@@ -41,7 +41,7 @@ class WebSocketContext:
     connections: Connections
     timers: Timers
     loans: Loans
-    inflate_queue: InflateQueue
+    echo_queue: EchoQueue
     connections_per_address: ConnectionsPerAddress
     counters: ConnectionCounters
 
@@ -62,10 +62,10 @@ class WebSocketConnection:
             "_limit_is_lowered",
             "_loan",
             "_log",
-            "_opened",
-            "_paused",
+            "_opened_at",
+            "_paused_at",
             "_pieces_before",
-            "_pinged",
+            "_pinged_at",
             "_reached_limit",
             "_span",
             "_transport",
@@ -90,13 +90,13 @@ class WebSocketConnection:
         self._log = log
         self._span = span
         self._transport = transport
-        # Whether the connection waits in the inflate queue, because a read took too much time; and the bytes behind
+        # Whether the connection waits in the echo queue, because a read took too much time; and the bytes behind
         # the handshake that are still to be echoed.
         self._is_queued = False
         self._unread = b""
         self._echo, self._wire = context.echoes.make(transport, self, agreement)
-        self._opened = monotonic()
-        self._keepalive = Keepalive(context.limits, self._opened, random())
+        self._opened_at = monotonic()
+        self._keepalive = Keepalive(context.limits, self._opened_at, random())
         self.sweep: int | None = None
         # The room of its loan in bytes, 0 without a loan.
         self._loan = 0
@@ -104,16 +104,16 @@ class WebSocketConnection:
         # pieces had been written when none was waiting.
         self._limit_is_lowered = False
         self._pieces_before = 0
-        # Whether the server closes the connection; whether its Close frame is delayed until the end of the frame that
-        # is being forwarded; and which time limit the connection has reached, if any.
+        # Whether the server has begun to close the connection; whether its Close frame is delayed until the end of the
+        # frame that is being forwarded; and which time limit the connection has reached, if any.
         self._closing = False
         self._close_is_pending = False
         self._reached_limit: str | None = None
         # Whether the server aborted the connection; since when reading is paused, because the peer does not read; and
         # when the last ping was sent.
         self._aborted = False
-        self._paused: float | None = None
-        self._pinged = 0.0
+        self._paused_at: float | None = None
+        self._pinged_at = 0.0
 
     def open(self, answer: bytes) -> None:
         """Take over the transport. Write `answer`, the 101 response, and the greeting if one is configured."""
@@ -128,10 +128,10 @@ class WebSocketConnection:
         if context.config.greeting:
             self._echo.greet(context.config.greeting)
             self._wire.send()
-        self._schedule_check(self._opened)
+        self._schedule_check(self._opened_at)
 
     def take(self, unread: bytes) -> None:
-        """Echo the bytes that arrived behind the handshake. If the connection has to wait in the inflate queue, the
+        """Echo the bytes that arrived behind the handshake. If the connection has to wait in the echo queue, the
         rest is kept for later.
         """
         while unread and not self._is_queued and not self._transport.is_closing():
@@ -162,7 +162,7 @@ class WebSocketConnection:
     def pong_received(self) -> None:
         """The peer has answered the last ping: count its round-trip time."""
         self._echo.ping_answered = False
-        self._context.counters.round_trip(monotonic() - self._pinged)
+        self._context.counters.round_trip(monotonic() - self._pinged_at)
 
     def nothing_to_send(self) -> None:
         """The last read needs no answer: check for a reset, because no write will find it."""
@@ -193,7 +193,7 @@ class WebSocketConnection:
             self._echo.inflater.close()
         now = monotonic()
         self._end_pause(now)
-        seconds = now - self._opened
+        seconds = now - self._opened_at
         code = self._echo.close_code or ABNORMAL_CLOSURE
         initiator = self._initiator()
         context.counters.connection_ended(seconds, code, initiator)
@@ -210,7 +210,7 @@ class WebSocketConnection:
     def pause_writing(self) -> None:
         """The peer does not read: stop reading from it."""
         self._transport.pause_reading()
-        self._paused = monotonic()
+        self._paused_at = monotonic()
         self._context.loans.block(self)
         if not self._context.connections.is_watched(self):
             self._watch(self._context.config.stall_timeout)
@@ -229,11 +229,11 @@ class WebSocketConnection:
             self._unwatch()
 
     def wait(self) -> None:
-        """The last read took too much time: pause reading, and wait in the inflate queue."""
+        """The last read took too much time: pause reading, and wait in the echo queue."""
         if not self._is_queued:
             self._is_queued = True
             self._transport.pause_reading()
-            self._context.inflate_queue.wait(self._resume)
+            self._context.echo_queue.wait(self._resume)
 
     def _resume(self) -> None:
         self._is_queued = False
@@ -245,13 +245,13 @@ class WebSocketConnection:
             # As the transport does when reading fails. The event loop reports the error.
             self.abort()
             raise
-        if self._paused is None and not self._is_queued and not self._transport.is_closing():
+        if self._paused_at is None and not self._is_queued and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _end_pause(self, now: float) -> None:
-        if self._paused is not None:
-            self._context.counters.backpressure(now - self._paused)
-            self._paused = None
+        if self._paused_at is not None:
+            self._context.counters.backpressure(now - self._paused_at)
+            self._paused_at = None
 
     def message_in_progress(self) -> int | None:
         """Return the number of the message of which only a part has arrived, or None between messages."""
@@ -289,7 +289,7 @@ class WebSocketConnection:
     def many_pieces_written(self) -> None:
         """Stop reading if the pieces that wait have too much overhead, even if they hold few bytes."""
         overhead = self._overhead_of_pieces()
-        if overhead > (self._loan - self.unsent() if self._loan else _MOST_FOR_PIECES):
+        if overhead > (self._loan - self.unsent() if self._loan else _MAX_OVERHEAD):
             self._limit_is_lowered = True
             self._transport.set_write_buffer_limits(high=self.unsent() - 1)
 
@@ -298,7 +298,7 @@ class WebSocketConnection:
         unsent = self.unsent()
         if not unsent:
             self._pieces_before = self._wire.pieces
-        return min(self._wire.pieces - self._pieces_before, unsent) * _PIECE_COST
+        return min(self._wire.pieces - self._pieces_before, unsent) * _PIECE_OVERHEAD
 
     def unsent(self) -> int:
         """Return the bytes that wait for the peer to read."""
@@ -335,7 +335,7 @@ class WebSocketConnection:
             bytes_received=echo.bytes_received + (echo.inflater.cost if echo.inflater else 0),
             frames=echo.frames,
             messages=echo.messages,
-            blocked=self._is_queued or self._paused is not None,
+            blocked=self._is_queued or self._paused_at is not None,
         )
         if due == "ping":
             self._ping(now)
@@ -355,7 +355,7 @@ class WebSocketConnection:
         self._schedule_check(now)
 
     def _is_open(self) -> bool:
-        """Tell whether the connection is open and the server has not begun to close it."""
+        """Return whether the connection is open and the server has not begun to close it."""
         return self._echo.state == OPEN and not self._closing and not self._transport.is_closing()
 
     def _schedule_check(self, now: float) -> None:
@@ -369,7 +369,7 @@ class WebSocketConnection:
         self._echo.ping(payload)
         # The echo sends no ping while it is forwarding a frame.
         if self._echo.unanswered_ping == payload:
-            self._pinged = now
+            self._pinged_at = now
         self._wire.send()
 
     def abort(self) -> None:

@@ -52,7 +52,7 @@ class ConnectionCounters:
         self._requests = [list(routes) for routes in row.requests]
 
     def connection_opened(self) -> None:
-        """Count a connection whose 101 response has been sent."""
+        """Count an accepted handshake. Call it before the 101 response is sent."""
         self.handshake("accepted")
 
     def connection_ended(self, seconds: float, code: int, initiator: str) -> None:

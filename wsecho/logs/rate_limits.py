@@ -26,7 +26,7 @@ class LogLimits:
         self._kinds: dict[tuple[str, str], _Kind] = {}
 
     def admits(self, severity: str, event: str, now: float) -> bool:
-        """Tell whether this line may be written; count it as suppressed if not."""
+        """Return whether this line may be written; count it as suppressed if not."""
         kind = self._kinds.get((severity, event))
         if kind is None:
             kind = self._kinds[severity, event] = _Kind(now)

@@ -102,7 +102,7 @@ def configure(level: str, style: str) -> FilteringBoundLogger:
     return _output.log
 
 
-def about(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
+def for_request(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
     """Return a logger for `request`: its lines name the client behind a proxy and, on Cloud Run, the trace."""
     fields: dict[str, Any] = {} if request.client is request.peer else {"client": request.client}
     if _output and _output.cloud_run:
@@ -195,7 +195,7 @@ def _renderers(as_text: bool, descriptor: int, cloud_run: CloudRun | None) -> li
 
 
 def _has_colors(descriptor: int, environment: Mapping[str, str]) -> bool:
-    """Tell whether text may be coloured: on a terminal that can do it, unless NO_COLOR is set (no-color.org)."""
+    """Return whether text may be coloured: on a terminal that can do it, unless NO_COLOR is set (no-color.org)."""
     return (
         os.isatty(descriptor) and not environment.get("NO_COLOR") and environment.get("TERM") not in ("dumb", "unknown")
     )

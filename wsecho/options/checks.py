@@ -49,7 +49,7 @@ def _check_addresses(config: Config) -> None:
 
 
 def _overlap(host: str, other: str) -> bool:
-    """Tell whether both include the same address, as far as this is known without resolving names."""
+    """Return whether both include the same address, as far as this is known without resolving names."""
     pair = {host, other}
     return host == other or ALL in pair or (ALL_OF_IPV4 in pair and not any(":" in name for name in pair))
 

@@ -9,7 +9,7 @@ from time import monotonic
 from wsecho.connections.capacity import Capacity
 from wsecho.connections.connection_starter import ConnectionStarter
 from wsecho.connections.echo_factory import EchoFactory
-from wsecho.connections.fair_queues import InflateQueue, RequestQueue
+from wsecho.connections.fair_queues import EchoQueue, RequestQueue
 from wsecho.connections.http_connection import HttpConnection, HttpContext
 from wsecho.connections.keepalive import Limits
 from wsecho.connections.listener import Listener
@@ -61,27 +61,33 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
     capacity = descriptors.capacity(connections, config.max_connections)
     health = Health(capacity.is_full)
     connections_per_address = ConnectionsPerAddress(config.max_connections_per_address)
-    inflate_queue = InflateQueue(loop, inherited.codec)
-    echoes = EchoFactory(inherited.codec, config, inherited.shared_page.rows[number].echo, inflate_queue)
-    loans = Loans(config.loan_limit, loop)
-    limits = Limits.of(config)
+    echo_queue = EchoQueue(loop, inherited.codec)
+    echoes = EchoFactory(inherited.codec, config, inherited.shared_page.rows[number].echo, echo_queue)
     websockets = WebSocketContext(
-        config, limits, echoes, connections, timers, loans, inflate_queue, connections_per_address, counters
+        config=config,
+        limits=Limits.of(config),
+        echoes=echoes,
+        connections=connections,
+        timers=timers,
+        loans=Loans(config.loan_limit, loop),
+        echo_queue=echo_queue,
+        connections_per_address=connections_per_address,
+        counters=counters,
     )
     admission = Admission(
         health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
     )
     public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(
-        config,
-        public,
-        connections,
-        RequestQueue(loop),
-        counters,
-        exports.traces(),
-        inherited.log,
-        memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
-        partial(WebSocketConnection, websockets),
+        config=config,
+        routes=public,
+        connections=connections,
+        request_queue=RequestQueue(loop),
+        counters=counters,
+        traces=exports.traces(),
+        log=inherited.log,
+        request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
+        make_websocket=partial(WebSocketConnection, websockets),
     )
     listeners = [_public_listener(inherited, sockets, http, connections_per_address, capacity)]
     if sockets.admin:
@@ -135,5 +141,5 @@ def _admin_listener(inherited: Prefork, sockets: Sockets, http: HttpContext, cap
 
 
 def _are_local(listening: list[socket.socket]) -> bool:
-    """Tell whether all sockets listen on loopback addresses, so that only this machine can connect."""
+    """Return whether all sockets listen on loopback addresses, so that only this machine can connect."""
     return all(is_loopback(str(one.getsockname()[0])) for one in listening)

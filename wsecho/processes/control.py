@@ -19,6 +19,8 @@ from wsecho.processes.terminal import Terminal, ignores_hangups
 
 # The signals that a supervisor sends to its workers. A new worker blocks them until it has installed its handlers.
 SUPERVISOR_SIGNALS = {signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP}
+# Bytes of a report that a worker sends to its supervisor: the process id of a worker that accepts connections.
+REPORT_SIZE = 8
 
 
 class Shutdown:
@@ -120,10 +122,6 @@ class SupervisorControl:
     def report_accepting(self, sockets: Sockets) -> None:
         """Send the process id of this worker to the supervisor."""
         self._supervisor.send(os.getpid().to_bytes(REPORT_SIZE, "big"))
-
-
-# Bytes of a report: the process id of a worker that accepts connections.
-REPORT_SIZE = 8
 
 
 def log_listening(inherited: Prefork, sockets: Sockets, **fields: Any) -> None:

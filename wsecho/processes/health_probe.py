@@ -19,7 +19,7 @@ _CERTIFICATE_REQUIRED = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
 def is_healthy(host: str, port: int, *, encrypted: bool, proxy_protocol: bool) -> bool:
-    """Tell whether the server that listens on `host` and `port` answers `/health` with 200.
+    """Return whether the server that listens on `host` and `port` answers `/health` with 200.
 
     If the server is not known to be `encrypted` (TLS), the first request is plain HTTP. If it expects connections to
     begin with a PROXY header (`proxy_protocol`), it gets one. Raises OSError or HTTPException if there is no answer.

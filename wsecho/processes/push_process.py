@@ -62,7 +62,7 @@ class PushProcess:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
         exports = Exports(self._inherited.instance_id, self._inherited.log)
-        exports.log_lines()
+        exports.export_log()
         exports.push(self._inherited.shared_page, self._exported)
         message = self._stop_receiver.recv(_STOP.size)
         exports.shutdown(_STOP.unpack(message)[0] if message else 0.0)

@@ -13,10 +13,10 @@ class Terminal:
         self._descriptors = [stream.fileno() for stream in streams if stream is not None and stream.isatty()]
 
     def has_hung_up(self) -> bool:
-        """Tell whether the server was started from a terminal that has hung up since."""
+        """Return whether the server was started from a terminal that has hung up since."""
         return not all(os.isatty(descriptor) for descriptor in self._descriptors)
 
 
 def ignores_hangups() -> bool:
-    """Tell whether SIGHUP is ignored: the process was started to outlive its terminal, for example with `nohup`."""
+    """Return whether SIGHUP is ignored: the process was started to outlive its terminal, for example with `nohup`."""
     return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

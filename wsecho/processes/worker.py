@@ -77,7 +77,7 @@ async def _serve(inherited: Prefork, number: int, sockets: Sockets, control: Con
 
 def _start_exports(inherited: Prefork, control: Control) -> Exports:
     exports = Exports(inherited.instance_id, inherited.log)
-    exports.log_lines()
+    exports.export_log()
     if control.is_only_worker:
         exports.push(inherited.shared_page)
     return exports

@@ -20,7 +20,7 @@ class Health:
         return {**dict.fromkeys(HEALTH_PATHS, self._health), **dict.fromkeys(READY_PATHS, self._ready)}
 
     def keeps_connections(self) -> bool:
-        """Tell whether connections stay open for another request."""
+        """Return whether connections stay open for another request."""
         return not (self.draining or self.is_full())
 
     def _health(self, request: Request) -> Response:

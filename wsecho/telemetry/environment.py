@@ -24,7 +24,7 @@ _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
 def is_disabled() -> bool:
-    """Tell whether OTEL_SDK_DISABLED switches the SDK off."""
+    """Return whether OTEL_SDK_DISABLED switches the SDK off."""
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 

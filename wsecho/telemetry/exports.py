@@ -13,7 +13,7 @@ from wsecho.telemetry.sdk_log import SdkLog
 from wsecho.telemetry.spans import NoTraces, Traces
 
 # Bounds of the time for the last exports, in seconds, however much of the drain timeout is left.
-_LEAST_SECONDS, _MOST_SECONDS = 0.5, 3.0
+_MIN_SECONDS, _MAX_SECONDS = 0.5, 3.0
 
 
 class Exports:
@@ -59,7 +59,7 @@ class Exports:
                     return traces
         return NoTraces()
 
-    def log_lines(self) -> None:
+    def export_log(self) -> None:
         """Export the log lines of this process from now on."""
         with self._sdk_log.unlimited():
             if exporters := environment.exporters("logs", self._log):
@@ -94,7 +94,7 @@ class Exports:
 
 def last_export_seconds(left: float) -> float:
     """Return how many seconds the last exports may take if `left` seconds of the drain timeout are left."""
-    return max(_LEAST_SECONDS, min(_MOST_SECONDS, left))
+    return max(_MIN_SECONDS, min(_MAX_SECONDS, left))
 
 
 def _ignore_errors(shutdown: Callable[[], object]) -> None:

@@ -224,7 +224,7 @@ def _callback(metric: Metric, snapshot: Snapshot) -> Callable[[CallbackOptions],
 
 
 def _prefers_openmetrics(accept: str) -> bool:
-    """Tell whether an Accept value asks for OpenMetrics rather than text (RFC 9110 section 12.5.1).
+    """Return whether an Accept value asks for OpenMetrics rather than text (RFC 9110 section 12.5.1).
 
     The library does not get the value itself, because it would repeat parts of it in the content type.
     """

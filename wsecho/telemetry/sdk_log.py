@@ -9,7 +9,7 @@ import structlog
 
 # The event of all these lines.
 EVENT = "opentelemetry"
-# Seconds between two lines: a collector that is down shall not cause a line for each attempt to export.
+# Seconds between two lines: a collector that is down must not cause a line for each attempt to export.
 _INTERVAL = 60.0
 _LOGGERS = ("opentelemetry", "requests", "urllib3", "google", "grpc")
 

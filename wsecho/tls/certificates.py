@@ -16,7 +16,7 @@ PROTOCOL = "http/1.1"
 _TLS_1_2_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
-def reason(error: OSError) -> str:
+def failure_reason(error: OSError) -> str:
     """Return why a handshake failed; for an error of OpenSSL, in OpenSSL's words."""
     if isinstance(error, ssl.SSLError):
         return str(getattr(error, "reason", None) or error).lower().replace("_", " ")
@@ -58,7 +58,7 @@ def load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> Non
         if error.reason is None:
             remedy = "" if key else ", and no --tls-key names another file"
             raise OptionError(f"{key_source}: there is no private key in PEM format in it{remedy}") from None
-        raise OptionError(f"--tls-cert {certificate}: {reason(error)}") from None
+        raise OptionError(f"--tls-cert {certificate}: {failure_reason(error)}") from None
 
 
 def load_self_signed(context: ssl.SSLContext) -> None:

@@ -19,12 +19,12 @@ from wsecho.options.option import OptionError
 from wsecho.tls import client_hello
 from wsecho.tls.certificates import (
     PROTOCOL,
+    failure_reason,
     handshake_in_memory,
     load_certificate,
     load_client_authority,
     load_self_signed,
     new_context,
-    reason,
 )
 from wsecho.tls.message_limit import MessageLimit
 from wsecho.tls.peek import Peek
@@ -128,7 +128,9 @@ class Tls:
                 "certificate not acceptable to clients", file=self._config.tls_cert, reason=error.verify_message
             )
         except ssl.SSLError as error:
-            raise OptionError(f"--tls-cert {self._config.tls_cert}: no handshake works: {reason(error)}") from None
+            raise OptionError(
+                f"--tls-cert {self._config.tls_cert}: no handshake works: {failure_reason(error)}"
+            ) from None
         else:
             self._log.info("certificate loaded", file=self._config.tls_cert, expires=expires.isoformat())
 

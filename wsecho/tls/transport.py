@@ -70,7 +70,7 @@ class EncryptedTransport(SSLTransport_Socket):  # type: ignore[misc]  # it comes
 
 
 def is_caused_by_peer(error: object) -> bool:
-    """Tell whether a peer caused this error, which aiofastnet reports to the event loop as if the server had."""
+    """Return whether a peer caused this error, which aiofastnet reports to the event loop as if the server had."""
     # The class, instead of an instance, if a peer closes in the middle of the handshake. The RuntimeError if a peer
     # requests key updates again and again and does not read the responses.
     return error is ConnectionResetError or (isinstance(error, RuntimeError) and "no writable capacity" in str(error))
