@@ -73,7 +73,7 @@ def is_sampled(case: str) -> bool:
 class _Patient:
     """The connection of a case, with longer time limits.
 
-    A case drops or closes the connection about half a second after it has begun, and judges what has arrived until then.
+    A case drops or closes the connection about half a second after it has begun, and judges what arrived until then.
     On a busy machine that would judge the machine. Delays that are part of a case stay as they are.
     """
 
