@@ -23,7 +23,7 @@ from tests.shared.server import RunningServer
 from tests.shared.trace_context import NOT_SAMPLED, PARENT_ID, SAMPLED, TRACE_ID
 from wsecho.counting.shared_page import SharedPage
 from wsecho.http.request import Request
-from wsecho.telemetry.traces import Traces
+from wsecho.telemetry.traces import SdkTraces
 
 Tracing = Callable[..., RunningServer]
 
@@ -268,7 +268,7 @@ def test_spans_that_are_open_end_when_the_server_stops(tracing: Tracing, collect
 def test_a_failure_of_the_server_is_an_error(collector: OtelTap) -> None:
     """No peer can cause such a failure, so it cannot be tested through the wire."""
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-    traces = Traces([OTLPSpanExporter(f"{collector.endpoint}/v1/traces")], Resource({}), log)
+    traces = SdkTraces([OTLPSpanExporter(f"{collector.endpoint}/v1/traces")], Resource({}), log)
     request = Request("GET", "/", "/", "", "1.1", (), keep_alive=True, has_body=False)
     traces.answered(request, "/", 500, perf_counter())
     connection = traces.opened(request, "/{websocket}", None, perf_counter())

@@ -19,8 +19,8 @@ MANY_FRAMES = 1024
 _READ_SIZE = 8 << 10
 
 
-class Connection(Protocol):
-    """What a wire needs of its connection: a method for each event that the wire reports."""
+class WireEvents(Protocol):
+    """The events that a wire reports to its connection, one method for each."""
 
     def echo_closes(self) -> None:
         """The echo is no longer OPEN: the server has sent a Close frame or can no longer send one."""
@@ -55,7 +55,7 @@ class Wire(asyncio.BufferedProtocol):
 
     __slots__ = ("_connection", "_echo", "_memory", "_transport", "pieces", "written")
 
-    def __init__(self, echo: Echo, transport: asyncio.Transport, connection: Connection) -> None:
+    def __init__(self, echo: Echo, transport: asyncio.Transport, connection: WireEvents) -> None:
         self._echo = echo
         self._transport = transport
         self._connection = connection

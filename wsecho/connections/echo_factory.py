@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 from wsecho.codec.selection import Codec
-from wsecho.codec.wire import Connection, Wire
+from wsecho.codec.wire import Wire, WireEvents
 from wsecho.connections.fair_queues import EchoQueue
 from wsecho.options.config import Config
 from wsecho.websocket.deflate import Agreement
@@ -30,7 +30,7 @@ class EchoFactory:
         return not self._config.no_deflate and self._memory.has_room()
 
     def make(
-        self, transport: asyncio.Transport, connection: Connection, agreement: Agreement | None
+        self, transport: asyncio.Transport, connection: WireEvents, agreement: Agreement | None
     ) -> tuple[Echo, Wire]:
         """Return a connection's echo and its wire. `agreement` is the negotiated permessage-deflate, or None."""
         codec, budget = self._codec, self._budget

@@ -1,3 +1,3 @@
-"""HTTP and what stands in a request, whichever HTTP version carries it: bytes and `now` in, bytes out; it imports
+"""HTTP: requests, responses, HTTP/1.1, addresses, credentials and origins; bytes and `now` in, bytes out; it imports
 nothing of wsecho.
 """

@@ -22,7 +22,7 @@ _LINE_END = b"\r\n"  # llhttp refuses a bare LF
 # RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
 _HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 
-# For each other protocol: how it begins, up to the byte at which the parser refuses it, and what the client is told.
+# For each other protocol: how it begins, up to the byte at which the parser refuses it, and the text for the client.
 _OTHER_PROTOCOLS = {
     b"\x16": "this is TLS, which is not spoken here: connect with http:// or ws://",
     b"PRI * HTTP/2": "this is HTTP/2, which is not spoken here: connect with HTTP/1.1",

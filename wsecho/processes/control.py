@@ -1,6 +1,6 @@
-"""How a worker is told to shut down or to reload its files: by signals and, if it has a supervisor, by the supervisor.
+"""Makes a worker shut down or reload its files, when a signal or its supervisor demands it.
 
-Also writes the log lines `listening` and `reloaded`, for a single worker as well as for a supervisor.
+The log lines `listening` and `reloaded`, of a single worker and of a supervisor, are written here too.
 """
 
 import asyncio

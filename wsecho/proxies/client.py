@@ -35,8 +35,8 @@ class Client:
     ) -> None:
         """`peer` is the other end of the connection. `header` is given if connections begin with a PROXY header.
 
-        The header says who has connected to the peer, the `source`. If it does not, nobody knows who has written the
-        header fields of the requests that follow, so they are not trusted.
+        The header names the `source`, which has connected to the peer. If it names none, it is not known who has
+        written the header fields of the requests that follow, so they are not trusted.
         """
         self._proxies = proxies
         self._connections_per_address = connections_per_address
@@ -89,5 +89,5 @@ class Client:
         self.client_key = ""
 
     def hand_over(self) -> None:
-        """Forget `client_key`: whoever took over the connection releases it."""
+        """Forget `client_key`: the WebSocket that took over the connection releases it."""
         self.client_key = ""

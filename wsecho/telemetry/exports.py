@@ -48,7 +48,7 @@ class Exports:
         """Return what records the spans of this process, `NoTraces` if traces are not exported."""
         with self._sdk_log.unlimited():
             if exporters := environment.exporters("traces", self._log):
-                from wsecho.telemetry.traces import Traces as SdkTraces
+                from wsecho.telemetry.traces import SdkTraces
 
                 try:
                     traces = SdkTraces(exporters, self.resource, self._log)

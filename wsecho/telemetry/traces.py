@@ -90,7 +90,7 @@ class _OpenSpan:
         self._span.end()
 
 
-class Traces:
+class SdkTraces:
     """Records spans, with the settings of OTEL_TRACES_SAMPLER, OTEL_PROPAGATORS and OTEL_BSP_*."""
 
     def __init__(self, exporters: Iterable[object], resource: Resource, log: Log) -> None:

@@ -27,7 +27,7 @@ Parameters = list[tuple[str, str | None]]
 class Agreement:
     """The parameters of both directions of a connection. `header` is the Sec-WebSocket-Extensions value of the answer.
 
-    `window_bits` is the window that the client reads with. A client that was told to write with a smaller window, and
+    `window_bits` is the window that the client reads with. A client that must write with a smaller window, and
     does not, can read its echo nevertheless: Java's libraries cannot write with fewer than 15 bits.
     """
 
