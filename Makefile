@@ -130,7 +130,7 @@ $(VENV)/pyvenv.cfg: always
 	@$(PYTHON) -B -c 'from wsecho.__main__ import require_python; require_python()'
 	@version=$$($(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'); \
 	grep -qsxF "version = $$version" $@ || { \
-		echo "$(VENV) is made for Python $$version, and what is needed is installed there."; \
+		echo "$(VENV) is made for Python $$version, and all dependencies are installed in it."; \
 		{ $(PYTHON) -m venv --clear --without-pip $(VENV) \
 			&& $(PYTHON) -m pip --python $(BIN)/python install --quiet --no-compile pip 2>/dev/null; } \
 			|| $(PYTHON) -m venv --clear $(VENV); \
@@ -153,4 +153,4 @@ $(VENV)/.dev: $(VENV)/.installed tests/clients/package.json
 $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@$(BIN)/python -c 'from wsecho.codec.selection import load; load("compiled")' 2>/dev/null \
-		&& touch $@ || echo "The plain codec serves: echoes cost more."
+		&& touch $@ || echo "The server will use the Python codec, which takes more CPU time per message."

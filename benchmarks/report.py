@@ -1,13 +1,13 @@
-"""Writes all results of a run as Markdown: the machine, the servers, a table for each workload, the bars."""
+"""Writes all results of a run as Markdown: the machine, the servers, a table for each workload, the targets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.bars import verdicts
 from benchmarks.markdown import header, row
 from benchmarks.quantities import kibibytes, mebibytes, microseconds, per_second, seconds, share, times
 from benchmarks.results import FIGURES, FLOOR, WSECHO, Results, Series
+from benchmarks.targets import verdicts
 from benchmarks.workloads import Workload
 
 UNQUIET_SPREAD = 1.25
@@ -56,7 +56,7 @@ COLUMNS = {
     ),
     "turns": (
         Column("not scraped", "quiet_late_us", microseconds),
-        Column("longest turn, scraped", "longest_us", microseconds),
+        Column("longest iteration, scraped", "longest_us", microseconds),
         Column("not scraped", "quiet_longest_us", microseconds),
         Column("CPU of a scrape", "cpu_us", microseconds),
     ),
@@ -65,8 +65,8 @@ COLUMNS = {
 OTHERS = {kind: (FLOOR, WSECHO) if key == "cpu_us" else (WSECHO,) for kind, key in FIGURES.items()} | {"turns": ()}
 
 MULTIPLES = (
-    "A multiple (x floor, x wsecho) is the median of those within each round, not the quotient of the medians in the "
-    "table: a machine that changes its speed moves both sides of a round."
+    "A multiple (x floor, x wsecho) is calculated within each round, and the table shows the median of these multiples,"
+    " not the quotient of its medians: if the machine changes its speed, both servers of a round change."
 )
 
 
@@ -74,19 +74,22 @@ def report(results: Results) -> str:
     """Return the whole report."""
     lines = [f"# Benchmark of {results.date}", ""]
     if results.quick:
-        lines += ["A quick run: fewer servers, workloads and rounds, shorter windows. Its figures are indications.", ""]
+        lines += [
+            "This was a quick run: fewer servers, workloads and rounds, shorter windows. Its figures are only rough.",
+            "",
+        ]
     lines += [f"`{results.command}`, wsecho at commit {results.commit}", ""]
     lines += [f"- {name}: {fact}" for name, fact in results.machine.items()]
-    lines += [f"- {name} meanwhile: {value:.1%}" for name, value in results.disturbance.items()]
+    lines += [f"- {name} during the run: {value:.1%}" for name, value in results.disturbance.items()]
     lines += [f"- time taken: {results.minutes:.0f} minutes", *disturbed(results)]
     lines += ["", "## Servers", ""]
     lines += [f"- {facts['title']}: {facts['version']}" for facts in results.servers.values()]
-    lines += [f"- {name}: not there: {reason}" for name, reason in results.missing.items()]
+    lines += [f"- {name}: not installed: {reason}" for name, reason in results.missing.items()]
     lines += ["", MULTIPLES]
     for workload in results.workloads:
         lines += ["", f"## {workload.title}", "", conditions(workload), "", *workload_table(results, workload)]
     if judged := verdicts(results):
-        lines += ["", "## Bars", "", *(f"- {verdict}" for verdict in judged)]
+        lines += ["", "## Targets", "", *(f"- {verdict}" for verdict in judged)]
     return "\n".join(lines) + "\n"
 
 
@@ -114,7 +117,7 @@ def workload_table(results: Results, workload: Workload) -> list[str]:
     titles = ["server", title, "lowest - highest", *(f"x {other}" for other in others)]
     titles += [column.title for column in columns]
     negotiates = workload.deflate
-    lines = header(titles + ["agreed on"] * negotiates)
+    lines = header(titles + ["negotiated"] * negotiates)
     series = [one for one in results.series if one.workload == workload.name]
     for one in series:
         name = results.servers[one.server]["title"]
@@ -153,7 +156,7 @@ def disturbed(results: Results) -> list[str]:
         return []
     return [
         "",
-        f"The machine was not quiet: others had {share_of_others:.0%} of it. Figures and ratios are unreliable.",
+        f"The machine was not quiet: others used {share_of_others:.0%} of it. Figures and ratios are unreliable.",
     ]
 
 

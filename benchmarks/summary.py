@@ -2,12 +2,12 @@
 
 import textwrap
 
-from benchmarks.bars import verdicts
 from benchmarks.markdown import header, row
 from benchmarks.peers import BY_NAME
 from benchmarks.quantities import microseconds, per_second, times
 from benchmarks.report import FIGURE_TITLES, disturbed
 from benchmarks.results import FLOOR, WSECHO, Results
+from benchmarks.targets import verdicts
 
 ROWS = {
     "ping-20": "ping-pong, 20 B",
@@ -67,13 +67,16 @@ def multiples(results: Results) -> list[str]:
     if not examples:
         return []
     _, workload, ours, floor, ratio = max(examples)
-    basis = "Figures are medians over the rounds. A multiple is the median of those within each round"
+    basis = (
+        "Each figure is the median over the rounds. A multiple is calculated within each round, because a slow spell "
+        "of the machine then slows both servers, and the table shows the median of these multiples."
+    )
     if times(ours / floor) == times(ratio):
-        return [f"{basis}.", ""]
+        return [basis, ""]
     figures = [figure_text(results, workload, value) for value in (ours, floor)]
     return [
-        f"{basis}, because a slow spell of the machine slows both sides of a round. So it may differ from the quotient "
-        f"of the medians: {figures[0]} beside {figures[1]} is {times(ratio)}, not {times(ours / floor)}.",
+        f"{basis} It may differ from the quotient of the two figures: for {figures[0]} and {figures[1]} it is "
+        f"{times(ratio)}, not {times(ours / floor)}.",
         "",
     ]
 
@@ -113,7 +116,7 @@ def figure_text(results: Results, workload: str, value: float) -> str:
 
 
 def legend(results: Results, name: str) -> list[str]:
-    """Return the date, the machine and the versions, warnings, and the bars that wsecho did not reach."""
+    """Return the date, the machine and the versions, warnings, and the targets that wsecho missed."""
     machine = results.machine
     where = f"{machine['CPU']}, {machine['cores']} cores{', virtual' if machine['virtual'] == 'yes' else ''}"
     lines = [
@@ -121,17 +124,17 @@ def legend(results: Results, name: str) -> list[str]:
         f"[everything measured, with versions and spread](benchmarks/results/{name}.md).",
         *single_round(results),
         *filter(None, disturbed(results)),
-        *(f"Not there: {server} ({reason})." for server, reason in results.missing.items()),
+        *(f"Not installed: {server} ({reason})." for server, reason in results.missing.items()),
         *latency_line(results),
     ]
-    short = [f"{verdict.bar} ({verdict.measured})" for verdict in verdicts(results) if verdict.holds is False]
-    return [*lines, f"Short of its own bars: {'; '.join(short) if short else 'none'}."]
+    missed = [f"{verdict.target} ({verdict.measured})" for verdict in verdicts(results) if verdict.holds is False]
+    return [*lines, f"Targets that wsecho missed: {'; '.join(missed) if missed else 'none'}."]
 
 
 def single_round(results: Results) -> list[str]:
     """Return a warning if every workload had only one round."""
     repeated = any(len(series.samples) > 1 for series in results.series)
-    return [] if repeated else ["One round of each: a tenth more or less means nothing."]
+    return [] if repeated else ["There was only one round: a difference of a tenth means nothing."]
 
 
 def latency_line(results: Results) -> list[str]:
@@ -140,7 +143,7 @@ def latency_line(results: Results) -> list[str]:
     if series is None or len(series.samples) < ROUNDS_OF_PERCENTILES:
         return []
     return [
-        f"At {per_second(series.median('rate'))} messages a second, half of what it can, its latency is "
-        f"{microseconds(series.median('p50_us'))} at the median and {microseconds(series.median('p99_9_us'))} at "
-        "p99.9."
+        f"At {per_second(series.median('rate'))} messages of 1 KiB a second, half of the throughput that wsecho and "
+        f"the client reached together, the median latency of wsecho is {microseconds(series.median('p50_us'))} and its "
+        f"99.9th percentile {microseconds(series.median('p99_9_us'))}."
     ]

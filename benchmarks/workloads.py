@@ -66,7 +66,7 @@ WORKLOADS = (
     Workload("handshakes", "handshake", "handshakes", connections=50),
     Workload("handshakes-wss", "wss handshake", "handshakes", connections=50, tls=True),
     Workload("idle", "idle connection", "idle", rounds=1, connections=10_000),
-    Workload("idle-deflate", "idle connection, deflate agreed on", "idle", rounds=1, connections=10_000, deflate=True),
+    Workload("idle-deflate", "idle connection, deflate negotiated", "idle", rounds=1, connections=10_000, deflate=True),
     Workload(
         "idle-deflate-used",
         "idle connection, deflate used once",

@@ -151,7 +151,7 @@ def test_a_checkout_that_hides_what_was_installed_says_so(serve: Serve, tmp_path
     alone = serve(command=[sys.executable, "-m", "wsecho"], cwd=tmp_path, environment=installed)
     for server, is_told in ((hiding, True), (alone, False)):
         (warning,) = [line for line in server.logs if line["severity"] == "WARNING"]
-        assert (f"{tmp_path}/site/wsecho is hidden by this folder" in warning["remedy"]) is is_told
+        assert (f"this folder hides the installed {tmp_path}/site/wsecho" in warning["remedy"]) is is_told
 
 
 def test_ctrl_c_during_the_start_is_no_error() -> None:
@@ -196,7 +196,7 @@ def test_a_flag_beats_its_variable_and_its_variable_an_alias(serve: Serve) -> No
         (["--jwt-leeway", "2h"], {}, "at most 3600s is allowed"),
         (["--workers", "1025"], {}, "at most 1024 is allowed"),
         (["--max-fragments", "0"], {}, "at least 1 is needed"),
-        (["--admin-host", "0.0.0.0"], {}, "--admin-host is of no use without --admin-port"),
+        (["--admin-host", "0.0.0.0"], {}, "--admin-host has no effect without --admin-port"),
         (["--backlog", "99999999999"], {}, "--backlog"),
         (["--log-level", "loud"], {}, "--log-level"),
         (["--subprotocol", "a b"], {}, "--subprotocol"),

@@ -42,7 +42,7 @@ class _Value(click.ParamType[Any]):
             if value in _FLAGS:
                 # The value is missing, for example because a shell variable was empty, so the next flag stands in its
                 # place. Without this check it could be accepted as a token.
-                raise ValueError(f"it has no value: {value} is an option itself")
+                raise ValueError(f"its value is missing: it is followed by the option {value}")
             return option.value(value if option.parse in _FILE_NAME_PARSERS else _utf8(value))
         except ValueError as error:
             raise OptionError(f"{_named(option, ctx)}: {error}") from None
@@ -186,9 +186,7 @@ def _unexpected_argument(argument: str) -> str:
     suggestion = nearest(name, _NAMES)
     if argument.isascii() and argument.isdigit():
         suggestion, equals, value = "port", "=", argument
-    return _with_suggestion(
-        f"there is no argument {argument!r}", f"{suggestion}{equals}{value}" if suggestion else None
-    )
+    return _with_suggestion(f"unexpected argument {argument!r}", f"{suggestion}{equals}{value}" if suggestion else None)
 
 
 def _unknown_option(option: str, arguments: Sequence[str]) -> str:
@@ -198,7 +196,7 @@ def _unknown_option(option: str, arguments: Sequence[str]) -> str:
     name = given.strip("-")
     of_letter = (suggestion for suggestion in _NAMES if suggestion.startswith(name.lower()))
     suggestion = next(of_letter, None) if len(name) == 1 else nearest(name, _NAMES)
-    return _with_suggestion(f"there is no option {given}", suggestion)
+    return _with_suggestion(f"unknown option {given}", suggestion)
 
 
 def _misused_option(option: str) -> str:

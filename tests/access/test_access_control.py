@@ -343,7 +343,7 @@ def test_an_admin_port_of_this_machine_is_for_no_page_whose_name_leads_here(serv
     for path in ("/metrics", "/info", "/health"):
         for host in ("evil.example", "evil.example:9000", "localhost.evil.example"):
             status, _, body = server.get(path, Host=host)
-            assert (status, body.decode().partition(",")[0]) == (403, "this port answers to addresses")
+            assert (status, body.decode().partition(",")[0]) == (403, "the Host of this port must be an IP address")
         for host in ("127.0.0.1", "[::1]:9000", "10.1.2.3:9000", "localhost:1", "wsecho.localhost"):
             assert server.get(path, Host=host)[0] == 200
 
@@ -463,19 +463,23 @@ def test_a_secret_verifies_where_it_was_asked_to(serve: Serve, tmp_path: Path) -
         ([], {"WSECHO_BASIC_AUTH": "secret"}, "--basic-auth"),
         (["--basic-auth", ":secret"], {}, "--basic-auth"),
         (["--auth-token-file", "/does/not/exist"], {}, "--auth-token-file /does/not/exist: No such file or directory"),
-        (["--auth-token-file", "/dev/null"], {}, "--auth-token-file /dev/null: there is nothing in it"),
+        (["--auth-token-file", "/dev/null"], {}, "--auth-token-file /dev/null: the file has no entry"),
         (["--basic-auth-file", "/dev/zero"], {}, "--basic-auth-file /dev/zero: it is longer than 1048576"),
-        (["--jwt-key-file", "/dev/null"], {}, "--jwt-key-file /dev/null: it holds no public key in PEM format"),
+        (["--jwt-key-file", "/dev/null"], {}, "--jwt-key-file /dev/null: it contains no public key in PEM format"),
         (["--jwt-jwks", "/dev/null"], {}, "--jwt-jwks /dev/null: it is not a JSON Web Key Set"),
         (["--jwt-jwks", "http://example.com/"], {}, "--jwt-jwks"),
         (["--jwt-jwks", "ftp://127.0.0.1/"], {}, "--jwt-jwks"),
         (["--jwt-jwks", "https://user:secret@a/"], {}, "--jwt-jwks"),
-        (["--jwt-jwks", "/dev/null", "--jwt-key-file", "x"], {}, "--jwt-key-file and --jwt-jwks cannot go together"),
-        (["--jwt-jwks", "/dev/null", "--jwt-algorithms", "HS256"], {}, "--jwt-algorithms for a secret cannot go with"),
+        (["--jwt-jwks", "/dev/null", "--jwt-key-file", "x"], {}, "--jwt-key-file and --jwt-jwks exclude each other"),
+        (
+            ["--jwt-jwks", "/dev/null", "--jwt-algorithms", "HS256"],
+            {},
+            "--jwt-algorithms names algorithms that need a shared secret",
+        ),
         (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "HS256,RS256"], {}, "--jwt-algorithms names some for"),
         (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "none"], {}, "--jwt-algorithms"),
-        (["--jwt-algorithms", "ES256"], {}, "--jwt-algorithms is of no use without --jwt-key-file or --jwt-jwks"),
-        (["--jwt-audience", "x"], {}, "--jwt-audience is of no use without --jwt-key-file or --jwt-jwks"),
+        (["--jwt-algorithms", "ES256"], {}, "--jwt-algorithms has no effect without --jwt-key-file or --jwt-jwks"),
+        (["--jwt-audience", "x"], {}, "--jwt-audience has no effect without --jwt-key-file or --jwt-jwks"),
         (["--allow-origin", "https://a/"], {}, "--allow-origin"),
     ],
 )
@@ -493,4 +497,4 @@ def test_a_private_key_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(private_pem("rsa"))
     result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", str(tmp_path / "key"))
     assert result.returncode == 2
-    assert "something else than public keys" in result.stderr
+    assert "something other than public keys" in result.stderr

@@ -31,6 +31,6 @@ def test_a_fetch_has_one_deadline_which_bytes_do_not_extend(drip: str, monkeypat
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = threading.Thread(target=answer, args=(listening,))
         server.start()
-        with pytest.raises(OSError, match="it took too long"):
+        with pytest.raises(OSError, match="the fetch took too long"):
             RemoteKeys(f"http://127.0.0.1:{listening.getsockname()[1]}/", ["EdDSA"], structlog.get_logger())
         server.join()

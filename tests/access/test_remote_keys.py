@@ -96,8 +96,8 @@ def test_an_unknown_key_is_looked_up_once_and_nobody_waits_for_it(serve: Serve) 
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (500, b"", "it was answered with status 500"),
-        (302, b"", "it was answered with status 302"),
+        (500, b"", "the response has status 500"),
+        (302, b"", "the response has status 302"),
         (200, b"{}", "it is not a JSON Web Key Set"),
         (200, b"[" * 300_000, "it is longer than 262144 bytes"),
     ],
@@ -164,4 +164,4 @@ def test_a_key_set_that_cannot_be_fetched_is_said_at_the_start() -> None:
         keys.status = 404
         result = run("-m", "wsecho", "--port", "0", "--jwt-jwks", keys.url)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "wsecho: --jwt-jwks: it was answered with status 404\n"
+    assert result.stderr == "wsecho: --jwt-jwks: the response has status 404\n"

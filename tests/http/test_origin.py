@@ -49,7 +49,7 @@ def test_origins(text: str, origin: str) -> None:
     ],
 )
 def test_what_is_no_origin(text: str) -> None:
-    with pytest.raises(ValueError, match="neither an origin"):
+    with pytest.raises(ValueError, match="is not an origin"):
         parse_origin(text)
 
 
@@ -61,5 +61,5 @@ def test_what_is_no_origin(text: str) -> None:
     ],
 )
 def test_an_origin_that_no_browser_sends_is_refused_with_the_reason(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no origin that a browser sends: ."):
+    with pytest.raises(ValueError, match=r"is not an origin that a browser can send: ."):
         parse_origin(text)

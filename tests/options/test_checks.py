@@ -18,16 +18,16 @@ from wsecho.options.option import OptionError
         (["--ping-timeout", "0.1ms"], "at least 0.001s is needed, or 0"),
         (["--idle-timeout", "0.1ms"], "at least 0.001s is needed, or 0"),
         (["--max-lifetime", "0.1ms"], "at least 0.001s is needed, or 0"),
-        (["--ping-interval", "0", "--ping-timeout", "5s"], "--ping-timeout is of no use without --ping-interval"),
-        (["--jwt-leeway", "5s"], "--jwt-leeway is of no use without --jwt-key-file or --jwt-jwks"),
-        (["--port", "1", "--admin-port", "1"], "--admin-port is that of --port"),
+        (["--ping-interval", "0", "--ping-timeout", "5s"], "--ping-timeout has no effect if --ping-interval is 0"),
+        (["--jwt-leeway", "5s"], "--jwt-leeway has no effect without --jwt-key-file or --jwt-jwks"),
+        (["--port", "1", "--admin-port", "1"], "--admin-port must differ from --port"),
         (
             ["--host", "::1", "--port", "1", "--admin-host", "::1", "--admin-port", "1"],
-            "--admin-port is that of --port",
+            "--admin-port must differ from --port",
         ),
-        (["--allow-origin", "*,https://example.com"], "--allow-origin has others beside *"),
-        (["--subprotocol", "first,chat"], "'first,chat' has 'first' or 'none' among names"),
-        (["--max-connections", "9999999999"], "--max-connections: 9999999999 need as many descriptors and"),
+        (["--allow-origin", "*,https://example.com"], "--allow-origin lists other origins beside *"),
+        (["--subprotocol", "first,chat"], "'first,chat' mixes 'first' or 'none' with names"),
+        (["--max-connections", "9999999999"], "--max-connections: 9999999999 connections need 10000"),
     ],
 )
 def test_an_option_that_cannot_mean_what_it_says_is_refused(
@@ -49,5 +49,5 @@ def test_an_option_that_cannot_mean_what_it_says_is_refused(
 )
 def test_one_port_is_enough_where_the_addresses_differ(host: str, admin_host: str, *, overlap: bool) -> None:
     config = Config(host=host, admin_host=admin_host, port=8080, admin_port=8080)
-    with pytest.raises(OptionError, match="--admin-port is that of --port") if overlap else nullcontext():
+    with pytest.raises(OptionError, match="--admin-port must differ from --port") if overlap else nullcontext():
         check(config)

@@ -83,8 +83,8 @@ def test_a_host_that_others_have_set_is_told_from_one_that_was_meant() -> None:
     result = run("-m", "wsecho", "--port", "0", HOST="x86_64-conda-linux-gnu", WSECHO_HOST="")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        "wsecho: cannot listen on x86_64-conda-linux-gnu port 0, as --host (from the variable HOST, which WSECHO_HOST "
-        "overrides) and --port say: "
+        "wsecho: cannot listen on x86_64-conda-linux-gnu port 0, as set by --host (from the variable HOST, which "
+        "WSECHO_HOST overrides) and --port: "
     )
 
 

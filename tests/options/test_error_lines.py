@@ -42,20 +42,20 @@ from wsecho.tls import server
         (
             [],
             {"WSECHO_DRAIN_DELAY": "20s"},
-            "--drain-delay (from the variable WSECHO_DRAIN_DELAY) leaves no time of --drain-timeout (by default) to say"
-            " goodbye in",
+            "--drain-delay (from the variable WSECHO_DRAIN_DELAY) must be shorter than --drain-timeout (by default),"
+            " which includes it",
         ),
         (
             ["--tls-key", "x"],
             {"WSECHO_TLS_SELF_SIGNED": "on"},
-            "--tls-self-signed (from the variable WSECHO_TLS_SELF_SIGNED) makes its own certificate: it cannot go with"
-            " --tls-cert or --tls-key",
+            "--tls-self-signed (from the variable WSECHO_TLS_SELF_SIGNED) makes its own certificate, so it excludes"
+            " --tls-cert and --tls-key",
         ),
         (
             ["--admin-port", "8080"],
             {},
-            "--admin-port is that of --port (by default), on an address of --host (by default): it needs one of its"
-            " own",
+            "--admin-port must differ from --port (by default), because --admin-host (by default) and --host (by"
+            " default) have an address in common",
         ),
     ],
 )
@@ -83,7 +83,9 @@ def test_a_remedy_that_names_an_option_reads_well_with_the_source_behind_it(tmp_
     secret = tmp_path / "secret"
     secret.write_text("x" * 32)
     result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", str(secret))
-    lacks = "it holds no public key in PEM format, and --jwt-algorithms (by default) names none for a secret"
+    lacks = (
+        "it contains no public key in PEM format; for a shared secret, set HS256, HS384 or HS512 in --jwt-algorithms"
+    )
     assert (result.returncode, result.stderr) == (2, f"wsecho: --jwt-key-file {secret}: {lacks}\n")
 
 
@@ -98,7 +100,7 @@ def test_a_library_that_is_not_openssl_is_named(monkeypatch: pytest.MonkeyPatch)
     # Some shared library that has nothing of the kind.
     another = utils.__file__
     monkeypatch.setattr("wsecho.tls.message_limit.OPENSSL_DYN_LIBS", OpenSSLDynLibs(another, another))
-    with pytest.raises(OptionError, match=r"^--tls-self-signed needs OpenSSL, and this Python has .*SSL_get_ex_data"):
+    with pytest.raises(OptionError, match=r"^--tls-self-signed needs OpenSSL, but this Python has .*SSL_get_ex_data"):
         server.configured(Config(tls_self_signed=True), structlog.get_logger())
 
 
@@ -111,16 +113,16 @@ def test_an_error_names_public_as_the_source_of_a_value() -> None:
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
-        ("--prot", "there is no option --prot: did you mean --port?"),
-        ("--max-conections=3", "there is no option --max-conections: did you mean --max-connections?"),
-        ("-p", "there is no option -p: did you mean --port?"),
-        ("-port", "there is no option -port: did you mean --port?"),
-        ("-V", "there is no option -V: did you mean --version?"),
-        ("--qqqqqqq", "there is no option --qqqqqqq."),
-        ("9000", "there is no argument '9000': did you mean --port=9000?"),
-        ("port=9000", "there is no argument 'port=9000': did you mean --port=9000?"),
-        ("help", "there is no argument 'help': did you mean --help?"),
-        ("serve", "there is no argument 'serve'."),
+        ("--prot", "unknown option --prot: did you mean --port?"),
+        ("--max-conections=3", "unknown option --max-conections: did you mean --max-connections?"),
+        ("-p", "unknown option -p: did you mean --port?"),
+        ("-port", "unknown option -port: did you mean --port?"),
+        ("-V", "unknown option -V: did you mean --version?"),
+        ("--qqqqqqq", "unknown option --qqqqqqq."),
+        ("9000", "unexpected argument '9000': did you mean --port=9000?"),
+        ("port=9000", "unexpected argument 'port=9000': did you mean --port=9000?"),
+        ("help", "unexpected argument 'help': did you mean --help?"),
+        ("serve", "unexpected argument 'serve'."),
     ],
 )
 def test_an_unknown_argument_is_answered_with_the_nearest_option_and_the_help(

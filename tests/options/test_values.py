@@ -44,9 +44,9 @@ def test_a_greeting_is_short_and_text() -> None:
     assert parse_greeting("x" * 125) == b"x" * 125
     assert parse_greeting("ü") == "ü".encode()
     for text in ("", "x" * 126, "ü" * 63):
-        with pytest.raises(ValueError, match="1 to 125 can be sent"):
+        with pytest.raises(ValueError, match="but must have 1 to 125"):
             parse_greeting(text)
-    with pytest.raises(ValueError, match="not text in UTF-8"):
+    with pytest.raises(ValueError, match="not valid UTF-8"):
         parse_greeting("\udcff")
 
 

@@ -145,13 +145,13 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
         port = taken.getsockname()[1]
         result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(port))
     assert (result.returncode, result.stdout) == (1, "")
-    place = f"127.0.0.1 port {port}, as --host and --port say"
+    place = f"127.0.0.1 port {port}, as set by --host and --port"
     assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
 
 
 @pytest.mark.parametrize("host", ["a..b", "xn--.."])
 def test_an_invalid_host_name_is_named_as_such(host: str) -> None:
-    with pytest.raises(OSError, match=r"^cannot listen on .* say: it is no host name$"):
+    with pytest.raises(OSError, match=r"^cannot listen on .*: it is not a valid host name$"):
         binding.bind(host, 0, 5)
 
 
@@ -166,7 +166,7 @@ def test_a_port_in_use_is_one_line_also_where_ports_can_be_shared(serve: Serve) 
     for server in (serve("--workers", "2"), serve()):
         result = run("-m", "wsecho", "--host", "127.0.0.1", "--port", str(server.port), "--workers", "2")
         assert (result.returncode, result.stdout) == (1, "")
-        place = f"127.0.0.1 port {server.port}, as --host and --port say"
+        place = f"127.0.0.1 port {server.port}, as set by --host and --port"
         assert result.stderr == f"wsecho: cannot listen on {place}: Address already in use\n"
 
 

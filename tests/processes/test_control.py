@@ -123,7 +123,7 @@ def test_on_a_terminal_the_start_says_what_there_is_to_do(workers: str) -> None:
         ["test", f"client   http://{found[1]}"],
         ["WebSocket", f"ws://{found[1]}"],
         ["metrics", f"http://{found[1]}/metrics"],
-        ["stop", "Ctrl+C, and again to wait for nobody"],
+        ["stop", "Ctrl+C; a second time to stop at once"],
         ["connections", "--log-level debug shows each"],
     ]
 
@@ -135,7 +135,7 @@ def test_hints_at_the_start_are_right_with_tls_and_an_admin_port() -> None:
     assert f"client   https://127.0.0.1:{port}\n" in text
     assert f"WebSocket     wss://127.0.0.1:{port}\n" in text
     assert f"metrics       http://127.0.0.1:{admin_port}/metrics\n" in text
-    assert "connections   one line below as each comes and goes\n" in text
+    assert "connections   a line below when each opens or closes\n" in text
 
 
 def answers(port: int) -> bool:

@@ -31,7 +31,7 @@ def test_too_few_descriptors_to_serve_anybody_are_one_line_and_exit_code_1(worke
     command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', "12", *serve]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "wsecho: only 12 files may be open (ulimit -n): at least 32 are needed\n"
+    assert result.stderr == "wsecho: the limit of open files (ulimit -n) is 12, but the server needs at least 32\n"
 
 
 def served(server: RunningServer) -> bool:
@@ -79,5 +79,5 @@ def test_no_more_connections_are_promised_than_there_are_descriptors_for() -> No
     most = hard - 256
     descriptors.raise_limit()
     descriptors.check_capacity(most)
-    with pytest.raises(OptionError, match=f"at most {most} can be held"):
+    with pytest.raises(OptionError, match=f"at most {most} connections are possible"):
         descriptors.check_capacity(most + 1)

@@ -230,8 +230,8 @@ def refused(*sockets: Any, **variables: str) -> str:
     ("kind", "reason"),
     [
         ("file", "Socket operation on non-socket"),
-        ("datagrams", "it is of another family or type"),
-        ("unbound", "it is bound to no address"),
+        ("datagrams", "its family or type is not supported"),
+        ("unbound", "it is not bound to an address"),
         ("connected", "Invalid argument"),
     ],
 )
@@ -248,8 +248,8 @@ def test_a_socket_that_cannot_accept_is_one_line_and_exit_code_1(kind: str, reas
         if kind == "connected":
             bad.connect(good.getsockname())
         assert refused(good, bad, LISTEN_FDNAMES=f"http:{name}") == (
-            f"wsecho: descriptor 4, handed over as '{name}' (LISTEN_FDS, LISTEN_FDNAMES), "
-            f"is not a stream socket that could listen: {reason}\n"
+            f"wsecho: file descriptor 4, handed over as '{name}' (LISTEN_FDS, LISTEN_FDNAMES), "
+            f"cannot be used as a listening socket: {reason}\n"
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bars, peers, turns, workloads
+from benchmarks import peers, targets, turns, workloads
 from benchmarks.exchange import echo_once
 from benchmarks.machine import ALLOWED, share_out
 from benchmarks.peers import BY_NAME, PEERS
@@ -152,7 +152,7 @@ def test_an_open_loop_brings_along_the_workload_that_its_rate_comes_from() -> No
 def test_every_name_of_a_workload_or_server_is_one() -> None:
     named = {name for row in workloads.WORKLOADS for name in row.servers} | set(peers.QUICK) | set(peers.OURS)
     assert named <= BY_NAME.keys()
-    judged = {bar.workload for bar in bars.BARS}  # type: ignore[attr-defined]
+    judged = {target.workload for target in targets.TARGETS}  # type: ignore[attr-defined]
     assert judged | set(workloads.QUICK) <= workloads.BY_NAME.keys()
 
 
@@ -191,10 +191,10 @@ def test_a_multiple_that_is_no_quotient_of_the_figures_beside_it_is_explained() 
     slow_at_times = Series("ping-20", "wsecho", echoes(2.2, 2.2, 4.4, 4.4, 3.0))
     explained = summary(results(Series("ping-20", "floor", echoes(2.0, 2.0, 4.0, 4.0, 2.0)), slow_at_times), "name")
     assert rows(explained)["ping-pong, 20 B"] == ["2.00 µs", "3.00 µs (1.10x)"]
-    assert "3.00 µs beside 2.00 µs is 1.10x, not 1.50x." in " ".join(explained.splitlines())
+    assert "for 3.00 µs and 2.00 µs it is 1.10x, not 1.50x." in " ".join(explained.splitlines())
     steady = Series("ping-20", "wsecho", echoes(2.2))
     plain = summary(results(Series("ping-20", "floor", echoes(2.0)), steady), "name")
-    assert plain.splitlines()[0].endswith("is the median of those within each round.")
+    assert plain.partition("\n\n")[0].endswith("median of these multiples.")
     assert "quotient" in report(results(steady))
 
 
@@ -219,7 +219,7 @@ def test_what_failed_or_is_missing_is_named() -> None:
     for told in (
         "| wsecho | failed: connection 3: echo 9 is wrong |",
         "| floor (C) | not measured: knows no compression |",
-        "bun: not there: npm was not found",
+        "bun: not installed: npm was not found",
         "permessage-deflate; echoes are not compressed",
         "permessage-deflate; declined on 7 connections",
     ):
@@ -231,8 +231,8 @@ def test_a_machine_that_others_used_is_called_so() -> None:
     quiet, busy = ({"used by others": share, "stolen by the host": 0.01} for share in (0.01, 0.3))
     for disturbance, told in ((quiet, False), (busy, True)):
         found = results(series, disturbance=disturbance)
-        assert ("others had 31% of it" in report(found)) is told
-        assert ("others had 31% of it" in summary(found, "name")) is told
+        assert ("others used 31% of it" in report(found)) is told
+        assert ("others used 31% of it" in summary(found, "name")) is told
 
 
 @pytest.mark.parametrize(
@@ -243,21 +243,21 @@ def test_a_machine_that_others_used_is_called_so() -> None:
         (2.0, 2.2, 2.1, ["ping-pong, 20 B: cheaper than every peer (Bun 0.95x)"]),
     ],
 )
-def test_bars_that_do_not_hold_are_named(floor: float, wsecho: float, bun: float, short: list[str]) -> None:
+def test_targets_that_do_not_hold_are_named(floor: float, wsecho: float, bun: float, short: list[str]) -> None:
     found = results(
         Series("ping-20", "floor", echoes(floor)),
         Series("ping-20", "wsecho", echoes(wsecho)),
         Series("ping-20", "bun", echoes(bun)),
     )
-    assert summary(found, "name").splitlines()[-1] == f"Short of its own bars: {'; '.join(short) or 'none'}."
-    assert report(found).count("FELL SHORT") == len(short)
+    assert summary(found, "name").splitlines()[-1] == f"Targets that wsecho missed: {'; '.join(short) or 'none'}."
+    assert report(found).count("MISSED") == len(short)
 
 
-def test_the_bar_on_scrapes_is_one_on_the_difference() -> None:
+def test_the_target_on_scrapes_is_one_on_the_difference() -> None:
     for scraped, holds in ((1100.0, True), (1300.0, False)):
         sample = {"late_us": scraped, "quiet_late_us": 200.0, "longest_us": 1500.0}
         found = results(Series("scrape", "wsecho-watched", [sample]))
-        assert bars.UnmovedByScrapes("scrape", 1000.0).verdict(found).holds is holds
+        assert targets.UnmovedByScrapes("scrape", 1000.0).verdict(found).holds is holds
 
 
 def test_an_iteration_delays_what_is_due_during_it_and_after_it() -> None:

@@ -232,7 +232,7 @@ def test_arguments_are_options_of_the_server(config: dict[str, Any], folder: Pat
 def test_it_holds_what_json_web_tokens_need(config: dict[str, Any], folder: Path, log: Path) -> None:
     with Container(folder, config, log, arguments=["--jwt-key-file", "/dev/null"]) as server:
         assert server.wait(PATIENCE) == 2
-        assert "it holds no public key in PEM format" in server.output
+        assert "it contains no public key in PEM format" in server.output
 
 
 # What it is built from

@@ -91,7 +91,7 @@ def test_a_build_without_a_compiler_is_tried_again_by_the_next_make(source: Path
         result = make("build", cwd=source, CC="no-such-compiler")
         assert result.returncode == 0, result.stdout
         assert "a C compiler (no-such-compiler) is missing" in result.stdout
-        assert result.stdout.endswith("The plain codec serves: echoes cost more.\n")
+        assert result.stdout.endswith("The server will use the Python codec, which takes more CPU time per message.\n")
     assert not (environment / ".built").exists()
 
 

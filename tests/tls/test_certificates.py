@@ -98,19 +98,25 @@ def test_a_broken_file_leaves_the_certificate_as_it_was(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--tls-key", "{key}"], "--tls-key is of no use without --tls-cert"),
-        (["--tls-client-ca", "{authority}"], "--tls-client-ca is of no use without"),
+        (["--tls-key", "{key}"], "--tls-key has no effect without --tls-cert"),
+        (["--tls-client-ca", "{authority}"], "--tls-client-ca has no effect without"),
         (["--tls-self-signed", "--tls-cert", "{cert}"], "--tls-self-signed makes its own certificate"),
-        (["--tls-cert", "{cert}"], "--tls-cert {cert}: there is no private key in PEM format in it, and no --tls-key"),
+        (
+            ["--tls-cert", "{cert}"],
+            "--tls-cert {cert}: the file contains no private key in PEM format, and no --tls-key",
+        ),
         (["--tls-cert", "{folder}/none", "--tls-key", "{key}"], "--tls-cert {folder}/none: No such file or directory"),
         (["--tls-cert", "{cert}", "--tls-key", "{folder}/none"], "--tls-key {folder}/none: No such file or directory"),
         (["--tls-cert", "{folder}", "--tls-key", "{key}"], "--tls-cert {folder}: Is a directory"),
-        (["--tls-cert", "{rubbish}", "--tls-key", "{key}"], "--tls-cert {rubbish}: there is no certificate"),
-        (["--tls-cert", "{key}", "--tls-key", "{cert}"], "--tls-cert {key}: there is no certificate"),
-        (["--tls-cert", "{cert}", "--tls-key", "{rubbish}"], "--tls-key {rubbish}: there is no private key"),
-        (["--tls-cert", "{cert}", "--tls-key", "{other}"], "--tls-key {other}: the private key is not that of"),
+        (["--tls-cert", "{rubbish}", "--tls-key", "{key}"], "--tls-cert {rubbish}: the file contains no certificate"),
+        (["--tls-cert", "{key}", "--tls-key", "{cert}"], "--tls-cert {key}: the file contains no certificate"),
+        (["--tls-cert", "{cert}", "--tls-key", "{rubbish}"], "--tls-key {rubbish}: the file contains no private key"),
+        (["--tls-cert", "{cert}", "--tls-key", "{other}"], "--tls-key {other}: the private key does not belong to"),
         (["--tls-cert", "{cert}", "--tls-key", "{encrypted}"], "--tls-key {encrypted}: the private key is encrypted"),
-        (["--tls-cert", "{cert}", "--tls-key", "{key}", "--tls-client-ca", "{key}"], "--tls-client-ca {key}: there is"),
+        (
+            ["--tls-cert", "{cert}", "--tls-key", "{key}", "--tls-client-ca", "{key}"],
+            "--tls-client-ca {key}: the file contains no",
+        ),
     ],
 )
 def test_certificates_that_cannot_be_used_are_one_line(

@@ -68,7 +68,7 @@ def test_a_flood_of_what_is_no_data_is_the_end(
         witness.send(client_frame(TEXT, b"still there"))
         assert witness.receive(len(server_frame(TEXT, b"still there"))) == server_frame(TEXT, b"still there")
     if "new keys" in flood:
-        assert server.wait_for_log("connection cut")["reason"] == "too many messages of TLS that are no data"
+        assert server.wait_for_log("connection cut")["reason"] == "too many TLS messages without data"
 
 
 def test_a_client_may_change_its_keys_now_and_then(serve: Serve, context: ssl.SSLContext) -> None:

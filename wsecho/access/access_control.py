@@ -130,7 +130,7 @@ def _parse_lines(option: str, file: str | None, parse: Callable[[str], bytes]) -
             except ValueError as error:
                 raise OptionError(f"{option} {file}, line {number}: {error}") from None
     if not found:
-        raise OptionError(f"{option} {file}: there is nothing in it")
+        raise OptionError(f"{option} {file}: the file has no entry")
     return tuple(found)
 
 
@@ -154,7 +154,7 @@ def _text(option: str, file: str) -> str:
     try:
         return _read(option, file).decode()
     except UnicodeDecodeError:
-        raise OptionError(f"{option} {file}: it is not text in UTF-8") from None
+        raise OptionError(f"{option} {file}: it is not valid UTF-8") from None
 
 
 def _read(option: str, file: str) -> bytes:

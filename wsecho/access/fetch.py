@@ -119,13 +119,13 @@ def get(url: str, media_types: str) -> bytes:
             return _read(response)
     except urllib.error.HTTPError as error:
         error.close()
-        raise OSError(f"it was answered with status {error.code}") from None
+        raise OSError(f"the response has status {error.code}") from None
     except urllib.error.URLError as error:
-        raise OSError(f"it cannot be fetched: {error.reason}") from None
+        raise OSError(f"no response: {error.reason}") from None
     except TimeoutError:
-        raise OSError("it took too long") from None
+        raise OSError("the fetch took too long") from None
     except http.client.HTTPException as error:
-        raise OSError(f"it was not answered in HTTP: {type(error).__name__}") from None
+        raise OSError(f"the response is not valid HTTP: {type(error).__name__}") from None
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -150,10 +150,12 @@ def parse_key_file(data: bytes, allowed: Iterable[str]) -> FixedKeys:
     is_pem = _PEM_START in data
     if allowed <= SHARED_SECRET_ALGORITHMS:
         if is_pem:
-            raise ValueError("it holds a key in PEM format, but the algorithms want a secret")
+            raise ValueError("it contains a key in PEM format, but --jwt-algorithms needs a shared secret")
         return FixedKeys([_secret(data.strip(b"\r\n"), allowed)])
     if not is_pem:
-        raise ValueError("it holds no public key in PEM format, and --jwt-algorithms names none for a secret")
+        raise ValueError(
+            "it contains no public key in PEM format; a shared secret needs HS256, HS384 or HS512 in --jwt-algorithms"
+        )
     keys = [_public_key(block, allowed) for block in _pem_blocks(data)]
     return FixedKeys(keys)
 
@@ -170,7 +172,7 @@ def parse_key_set(data: bytes, allowed: Iterable[str]) -> KeySet:
         raise ValueError("it is not a JSON Web Key Set") from None
     keys = [key for entry in entries if isinstance(entry, dict) and (key := _set_key(entry, frozenset(allowed)))]
     if not keys:
-        raise ValueError("no key in it can be used")
+        raise ValueError("it contains no usable public key")
     return KeySet(keys)
 
 
@@ -178,7 +180,7 @@ def _secret(secret: bytes, allowed: frozenset[str]) -> Key:
     # RFC 7518 section 3.2: at least as long as the digest.
     least = max(int(algorithm.removeprefix("HS")) // 8 for algorithm in allowed)
     if len(secret) < least:
-        raise ValueError(f"the secret has {len(secret)} bytes, but {', '.join(sorted(allowed))} wants at least {least}")
+        raise ValueError(f"the secret has {len(secret)} bytes, but {', '.join(sorted(allowed))} needs at least {least}")
     return Key(secret, allowed)
 
 
@@ -193,10 +195,10 @@ def _public_key(block: bytes, allowed: frozenset[str]) -> Key:
         else:
             material = load_pem_public_key(block)
     except ValueError:
-        raise ValueError("it holds something else than public keys and certificates in PEM format") from None
+        raise ValueError("it contains something other than public keys and certificates in PEM format") from None
     algorithms = _algorithms_of(material) & allowed
     if not algorithms:
-        raise ValueError("it holds a key that is none for the algorithms, or too short")
+        raise ValueError("it contains a key that is too short or that fits none of --jwt-algorithms")
     return Key(material, algorithms)
 
 

@@ -28,7 +28,7 @@ from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.upgrade import Upgrade
 
 # A proxy that adds no address of its own passes on what clients claim in the header fields.
-_NO_ADDRESS_REMEDY = "a proxy that adds none must not be in --trusted-proxy: docs/proxies.md, Who the client is"
+_NO_ADDRESS_REMEDY = "remove a proxy that adds no address from --trusted-proxy: docs/proxies.md, Who the client is"
 
 
 class Routes(Protocol):

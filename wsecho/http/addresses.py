@@ -64,7 +64,7 @@ def parse_network(text: str) -> Network:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8: {error}") from None
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
-        raise ValueError(f"{text!r} is one of IPv4 addresses within IPv6: write it as IPv4")
+        raise ValueError(f"{text!r} is a network of IPv4-mapped IPv6 addresses: write it as an IPv4 network")
     return network
 
 

@@ -26,8 +26,8 @@ _HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 _OTHER_PROTOCOLS = {
     b"\x16": "this is TLS, which is not spoken here: connect with http:// or ws://",
     b"PRI * HTTP/2": "this is HTTP/2, which is not spoken here: connect with HTTP/1.1",
-    b"PROX": "this is a PROXY header, which only --proxy-protocol asks for",
-    b"\r\n\r\n\x00": "this is a PROXY header, which only --proxy-protocol asks for",
+    b"PROX": "this is a PROXY header, which is accepted only with --proxy-protocol",
+    b"\r\n\r\n\x00": "this is a PROXY header, which is accepted only with --proxy-protocol",
 }
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}

@@ -20,12 +20,12 @@ def parse_origin(text: str) -> str:
         return text.lower()
     match = _ORIGIN.fullmatch(text.lower())
     if not match or int(match[3] or 0) > _MAX_PORT:
-        raise ValueError(f"{text!r} is neither an origin, such as https://example.com, nor null, file:// or *")
+        raise ValueError(f"{text!r} is not an origin such as https://example.com, and not null, file:// or *")
     scheme, host, port = match.groups()
     try:
         host = _serialized_host(scheme, host)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no origin that a browser sends: {error}") from None
+        raise ValueError(f"{text!r} is not an origin that a browser can send: {error}") from None
     if port is None or int(port) == DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"
     return f"{scheme}://{host}:{int(port)}"
@@ -37,7 +37,7 @@ def _serialized_host(scheme: str, host: str) -> str:
         return _serialized_ipv6(host)
     if scheme not in DEFAULT_PORTS:
         if not host.isascii():
-            raise ValueError("only names of http and https may be other than ASCII")
+            raise ValueError("only host names after http:// and https:// may contain characters other than ASCII")
         return host
     host = host if host.isascii() else _punycode(host)
     if _ENDS_IN_NUMBER.fullmatch(host):
@@ -56,7 +56,7 @@ def _punycode(host: str) -> str:
         raise ValueError(str(error)) from None
     name = ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
     if not _ORIGIN.fullmatch(f"http://{name}"):
-        raise ValueError(f"{name!r} is no host")
+        raise ValueError(f"{name!r} is not a host")
     return name
 
 

@@ -21,31 +21,35 @@ def check(config: Config) -> None:
 
 def _check_limits(config: Config) -> None:
     if config.ping_timeout not in (DEFAULTS["ping_timeout"], 0) and not config.ping_interval:
-        raise ValueError("--ping-timeout is of no use without --ping-interval: no ping is sent")
+        raise ValueError("--ping-timeout has no effect if --ping-interval is 0, because no ping is sent")
     if config.drain_delay >= config.drain_timeout:
-        raise ValueError("--drain-delay leaves no time of --drain-timeout to say goodbye in")
+        raise ValueError("--drain-delay must be shorter than --drain-timeout, which includes it")
 
 
 def _check_encryption(config: Config) -> None:
     if config.tls_self_signed and (config.tls_cert or config.tls_key):
-        raise ValueError("--tls-self-signed makes its own certificate: it cannot go with --tls-cert or --tls-key")
+        raise ValueError("--tls-self-signed makes its own certificate, so it excludes --tls-cert and --tls-key")
     if config.tls_key and not config.tls_cert:
-        raise ValueError("--tls-key is of no use without --tls-cert")
+        raise ValueError("--tls-key has no effect without --tls-cert")
     if config.tls_client_ca and not (config.tls_cert or config.tls_self_signed):
-        raise ValueError("--tls-client-ca is of no use without --tls-cert or --tls-self-signed")
+        raise ValueError("--tls-client-ca has no effect without --tls-cert or --tls-self-signed")
 
 
 def _check_addresses(config: Config) -> None:
     if config.admin_port and config.admin_port == config.port and _overlap(config.host, config.admin_host):
-        raise ValueError("--admin-port is that of --port, on an address of --host: it needs one of its own")
+        raise ValueError(
+            "--admin-port must differ from --port, because --admin-host and --host have an address in common"
+        )
     if ANY in config.allow_origin and len(config.allow_origin) > 1:
-        raise ValueError("--allow-origin has others beside *, which lets every page in")
+        raise ValueError("--allow-origin lists other origins beside *, but * already allows every origin")
     if config.forwarded_header != X_FORWARDED_FOR and not config.trusted_proxy:
-        raise ValueError("--forwarded-header is of no use without --trusted-proxy")
+        raise ValueError("--forwarded-header has no effect without --trusted-proxy")
     if config.proxy_protocol and not config.trusted_proxy:
-        raise ValueError("--proxy-protocol needs --trusted-proxy: else everybody could say to be anybody")
+        raise ValueError(
+            "--proxy-protocol needs --trusted-proxy, because otherwise every client could forge its address"
+        )
     if config.admin_host != DEFAULT_ADMIN_HOST and config.admin_port is None:
-        raise ValueError("--admin-host is of no use without --admin-port")
+        raise ValueError("--admin-host has no effect without --admin-port")
 
 
 def _overlap(host: str, other: str) -> bool:
@@ -56,7 +60,7 @@ def _overlap(host: str, other: str) -> bool:
 
 def _check_json_web_tokens(config: Config) -> None:
     if config.jwt_key_file and config.jwt_jwks:
-        raise ValueError("--jwt-key-file and --jwt-jwks cannot go together: a key set may hold all keys")
+        raise ValueError("--jwt-key-file and --jwt-jwks exclude each other: put all keys into one key set")
     if not (config.jwt_key_file or config.jwt_jwks):
         for option, value, default in (
             ("--jwt-algorithms", config.jwt_algorithms, PUBLIC_KEY_ALGORITHMS),
@@ -65,9 +69,11 @@ def _check_json_web_tokens(config: Config) -> None:
             ("--jwt-leeway", config.jwt_leeway, DEFAULTS["jwt_leeway"]),
         ):
             if value != default:
-                raise ValueError(f"{option} is of no use without --jwt-key-file or --jwt-jwks")
+                raise ValueError(f"{option} has no effect without --jwt-key-file or --jwt-jwks")
     shared = SHARED_SECRET_ALGORITHMS & set(config.jwt_algorithms)
     if shared and shared != set(config.jwt_algorithms):
-        raise ValueError("--jwt-algorithms names some for public keys and some for a secret: one key cannot be both")
+        raise ValueError(
+            "--jwt-algorithms must not mix HS256, HS384 and HS512, which need a shared secret, with others"
+        )
     if shared and config.jwt_jwks:
-        raise ValueError("--jwt-algorithms for a secret cannot go with --jwt-jwks: a set that others read has none")
+        raise ValueError("--jwt-algorithms names algorithms that need a shared secret, which --jwt-jwks cannot contain")

@@ -141,7 +141,7 @@ class Config:
         parse_metrics_auth,
         "TOKEN",
         "Bearer token for the metrics only; 'off': anyone may read them. If unset, they need the same credentials as "
-        "everything else.",
+        "a WebSocket, or none on the admin port. The admin port requires this token for /info, too.",
     )
     public: bool = option(
         "off",

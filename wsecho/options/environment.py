@@ -46,12 +46,12 @@ def ignored(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for variable, text in environment.items():
         option = known.get(variable)
         if option and _is_service(option, text):
-            reason = "it is the address of a Kubernetes Service, and no port"
+            reason = "it is the address of a Kubernetes Service, not a port"
             yield {"variable": variable, "reason": reason, "remedy": "enableServiceLinks: false in the pod"}
         elif not option and text and _looks_like_option(variable, text):
             # The names are compared without the prefix, which would make all of them similar.
             similar = nearest(variable.upper().removeprefix(_PREFIX), (option.name.upper() for option in OPTIONS))
-            line = {"variable": variable, "reason": "no option is called that"}
+            line = {"variable": variable, "reason": "no option has this name"}
             yield line | ({"nearest": f"{_PREFIX}{similar}"} if similar else {})
 
 

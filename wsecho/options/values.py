@@ -73,7 +73,7 @@ def parse_subprotocol_policy(text: str) -> str:
     if not is_subprotocol_policy(text):
         raise ValueError(f"{text!r} is not 'first', 'none' or a comma-separated list of subprotocols")
     if "," in text and not {FIRST_OFFERED, NONE}.isdisjoint(text.split(",")):
-        raise ValueError(f"{text!r} has 'first' or 'none' among names: each of them stands alone")
+        raise ValueError(f"{text!r} mixes 'first' or 'none' with names: give one of these two words, or only names")
     return text
 
 
@@ -93,7 +93,7 @@ def parse_user(text: str) -> bytes:
     Raises ValueError; its text does not contain the password.
     """
     if text.find(":") < 1 or not text.isprintable():
-        raise ValueError("a user is written as NAME:PASSWORD, in printable characters")
+        raise ValueError("a user must be written as NAME:PASSWORD, in printable characters")
     return digest(text.encode())
 
 
@@ -114,9 +114,9 @@ def parse_greeting(text: str) -> bytes:
     try:
         message = text.encode()
     except UnicodeEncodeError:
-        raise ValueError("it is not text in UTF-8") from None
+        raise ValueError("it is not valid UTF-8") from None
     if not 0 < len(message) <= _MAX_GREETING:
-        raise ValueError(f"it is {len(message)} bytes long: 1 to {_MAX_GREETING} can be sent")
+        raise ValueError(f"it is {len(message)} bytes long, but must have 1 to {_MAX_GREETING}")
     return message
 
 
@@ -136,7 +136,9 @@ def parse_key_set_source(text: str) -> str:
     if not url.hostname or url.username is not None or url.fragment or url.port == 0:
         raise ValueError("it is not a URL such as https://example.com/.well-known/jwks.json")
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
-        raise ValueError("a key set could be changed on its way: the URL needs https, except for this machine")
+        raise ValueError(
+            "the URL must use https, because a key set could be changed in transit; only this machine may use http"
+        )
     return text
 
 

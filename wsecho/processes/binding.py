@@ -79,8 +79,8 @@ def bind(
     except (OSError, UnicodeError) as error:
         close([Sockets(sockets) for sockets in bound])
         # The message of the IDNA codec means nothing to a user.
-        reason = "it is no host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
-        raise OSError(f"cannot listen on {host} port {port}, as {options} say: {reason}") from None
+        reason = "it is not a valid host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
+        raise OSError(f"cannot listen on {host} port {port}, as set by {options}: {reason}") from None
     return bound
 
 

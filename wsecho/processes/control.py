@@ -130,7 +130,7 @@ def log_listening(inherited: Prefork, sockets: Sockets, **fields: Any) -> None:
     If the log goes to a terminal, also print the URLs to try and how to stop the server.
     """
     if inherited.config.public and not sockets.admin and inherited.access.policy.metrics is None:
-        inherited.log.warning("anybody can read the metrics", remedy="--admin-port, or --metrics-auth with a token")
+        inherited.log.warning("anybody can read the metrics", remedy="set --admin-port, or --metrics-auth with a token")
     secure = "s" if inherited.encryption else ""
     public = sockets.public[0].getsockname()
     admin = sockets.admin[0].getsockname() if sockets.admin else None
@@ -144,8 +144,8 @@ def log_listening(inherited: Prefork, sockets: Sockets, **fields: Any) -> None:
         f"    test client   {url}",
         f"    WebSocket     {_url(f'ws{secure}', public)}",
         f"    metrics       {_url('http', admin) if admin else url}/metrics",
-        "    stop          Ctrl+C, and again to wait for nobody",
-        f"    connections   {'one line below as each comes and goes' if is_debug else '--log-level debug shows each'}",
+        "    stop          Ctrl+C; a second time to stop at once",
+        f"    connections   {'a line below when each opens or closes' if is_debug else '--log-level debug shows each'}",
     )
 
 

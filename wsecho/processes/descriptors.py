@@ -27,7 +27,9 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     if soft < _MIN_DESCRIPTORS:
-        raise OSError(f"only {soft} files may be open (ulimit -n): at least {_MIN_DESCRIPTORS} are needed")
+        raise OSError(
+            f"the limit of open files (ulimit -n) is {soft}, but the server needs at least {_MIN_DESCRIPTORS}"
+        )
 
 
 def check_capacity(max_connections: int) -> None:
@@ -35,8 +37,8 @@ def check_capacity(max_connections: int) -> None:
     most, spare = _descriptors()
     if max_connections > most:
         raise OptionError(
-            f"--max-connections: {max_connections} need as many descriptors and {spare} more, "
-            f"and the limit (ulimit -n) is {most + spare}: at most {most} can be held"
+            f"--max-connections: {max_connections} connections need {max_connections + spare} file descriptors, "
+            f"but the limit (ulimit -n) is {most + spare}: at most {most} connections are possible"
         )
 
 

@@ -55,9 +55,9 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
     if codec.name == "python" and config.codec == "auto":
         hidden = selection.hidden_installation()
         remedy = (
-            f"run 'wsecho': {hidden} is hidden by this folder"
+            f"run 'wsecho' instead: this folder hides the installed {hidden}"
             if hidden
-            else "with a C compiler: make build, or pip install ."
+            else "install a C compiler, then run 'make build' or 'pip install .'"
         )
         log.warning("the codec is not compiled: echoes cost more", remedy=remedy)
     encryption = server.configured(config, log)

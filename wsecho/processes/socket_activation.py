@@ -38,7 +38,7 @@ def take(environment: MutableMapping[str, str], backlog: int) -> HandedOver:
     if pid != str(os.getpid()) or not count:
         return handed  # the variables, if any, are meant for a parent process, which did not remove them
     if not count.isascii() or not count.isdecimal() or len(count) > _MAX_DIGITS:
-        raise OSError(f"LISTEN_FDS is {count!r}, not the number of sockets that were handed over")
+        raise OSError(f"LISTEN_FDS is {count!r}, but must be the number of sockets that were handed over")
     named = names.split(":")
     for number in range(int(count)):
         name = named[number] if number < len(named) else ""
@@ -58,10 +58,10 @@ def _adopted(descriptor: int, name: str, backlog: int) -> ListeningSocket:
         raise _unusable(descriptor, name, error.strerror or str(error)) from None
     try:
         if adopted.family not in _FAMILIES or adopted.type != socket.SOCK_STREAM:
-            raise _unusable(descriptor, name, "it is of another family or type")
+            raise _unusable(descriptor, name, "its family or type is not supported")
         address = adopted.getsockname()
         if not (address[1] if isinstance(address, tuple) else address):
-            raise _unusable(descriptor, name, "it is bound to no address")
+            raise _unusable(descriptor, name, "it is not bound to an address")
         if not adopted.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             try:
                 adopted.listen(backlog)
@@ -79,6 +79,6 @@ def _adopted(descriptor: int, name: str, backlog: int) -> ListeningSocket:
 
 def _unusable(descriptor: int, name: str, reason: str) -> OSError:
     return OSError(
-        f"descriptor {descriptor}, handed over as {name!r} (LISTEN_FDS, LISTEN_FDNAMES), "
-        f"is not a stream socket that could listen: {reason}"
+        f"file descriptor {descriptor}, handed over as {name!r} (LISTEN_FDS, LISTEN_FDNAMES), "
+        f"cannot be used as a listening socket: {reason}"
     )

@@ -33,7 +33,7 @@ class AdminRoutes:
             **health.pages(),
             "/info": authenticated(authentication, info),
         }
-        self._pages = Pages(with_slashes(pages), assets, f"nothing is here: there are {listed(pages)}")
+        self._pages = Pages(with_slashes(pages), assets, f"nothing is at this path: there are {listed(pages)}")
         self.route_of = self._pages.route_of
 
     def answer(self, request: Request) -> Response | Deferred:
@@ -41,6 +41,6 @@ class AdminRoutes:
         if handshake.is_attempted(request):
             return plain(404, "no WebSocket is served on this port", close=True)
         if self._own_name is not None and may_be_rebound(request.authority, self._own_name):
-            line = "this port answers to addresses, localhost and the name in --admin-host, not to other names"
+            line = "the Host of this port must be an IP address, localhost or the name in --admin-host"
             return plain(403, line, close=True)
         return self._pages.answer(request)

@@ -36,7 +36,7 @@ class PublicRoutes:
                 **dict.fromkeys(assets.paths(), assets.answer),
             },
             assets,
-            f"nothing is here: {here}",
+            f"nothing is at this path: {here}",
         )
         self.route_of = self._pages.route_of
 

@@ -75,7 +75,7 @@ def _exporter(signal: Signal, name: str, log: Log) -> Any:
 def _missing(entry: str) -> Exception:
     if entry == _OTLP["grpc"]:
         return MissingExtraError("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "grpc")
-    return LookupError("there is no such exporter here")
+    return LookupError("no installed package has an exporter of this name")
 
 
 def _require_credential_provider(signal: Signal, entry: str) -> None:

@@ -58,7 +58,7 @@ class LogRecords:
 
 def _batched(exporter: object) -> LogRecordProcessor:
     if not isinstance(exporter, LogRecordExporter):
-        raise ValueError("it is not one to push to")
+        raise ValueError("it is not an exporter that data can be pushed to")
     return BatchLogRecordProcessor(exporter)
 
 

@@ -54,7 +54,7 @@ def start(
     Deltas begin at `exported`, by default at the present totals. Raises ValueError if `exporter` cannot be pushed to.
     """
     if not isinstance(exporter, MetricExporter):
-        raise ValueError("it is not one to push to")
+        raise ValueError("it is not an exporter that data can be pushed to")
     snapshot = Snapshot(shared_page)
     reader = _PushReader(
         exporter,

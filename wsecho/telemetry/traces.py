@@ -154,7 +154,7 @@ _HEADERS = _Headers()
 
 def _batched(exporter: object) -> SpanProcessor:
     if not isinstance(exporter, SpanExporter):
-        raise ValueError("it is not one to push to")
+        raise ValueError("it is not an exporter that data can be pushed to")
     return BatchSpanProcessor(exporter)
 
 

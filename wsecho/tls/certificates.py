@@ -47,17 +47,15 @@ def load_certificate(context: ssl.SSLContext, certificate: str, key: str) -> Non
         # Without this callback OpenSSL would ask for a password on the terminal.
         context.load_cert_chain(certificate, key or None, password=_refuse_password)
     except _EncryptedKeyError:
-        raise OptionError(
-            f"{key_source}: the private key is encrypted, and there is nobody to ask for its password"
-        ) from None
+        raise OptionError(f"{key_source}: the private key is encrypted, but the server needs it unencrypted") from None
     except ssl.SSLError as error:
         if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             raise OptionError(
-                f"{key_source}: the private key is not that of the certificate in {certificate}"
+                f"{key_source}: the private key does not belong to the certificate in {certificate}"
             ) from None
         if error.reason is None:
             remedy = "" if key else ", and no --tls-key names another file"
-            raise OptionError(f"{key_source}: there is no private key in PEM format in it{remedy}") from None
+            raise OptionError(f"{key_source}: the file contains no private key in PEM format{remedy}") from None
         raise OptionError(f"--tls-cert {certificate}: {failure_reason(error)}") from None
 
 
@@ -72,7 +70,7 @@ def load_self_signed(context: ssl.SSLContext) -> None:
             file.flush()
             context.load_cert_chain(file.name)
     except OSError as error:
-        raise OptionError(f"--tls-self-signed needs a folder for temporary files: {error.strerror}") from None
+        raise OptionError(f"--tls-self-signed cannot write a temporary file: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -97,7 +95,7 @@ def load_client_authority(context: ssl.SSLContext, authority: str) -> None:
         # aiofastnet writes each client's certificate to a temporary file, because the ssl module decodes only files.
         tempfile.TemporaryFile().close()
     except OSError as error:
-        raise OptionError(f"--tls-client-ca needs a folder for temporary files: {error.strerror}") from None
+        raise OptionError(f"--tls-client-ca cannot write a temporary file: {error.strerror}") from None
 
 
 def _check_readable(option: str, file: str) -> None:
@@ -112,7 +110,7 @@ def _check_certificates(option: str, file: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except (ssl.SSLError, OSError):
-        raise OptionError(f"{option} {file}: there is no certificate in PEM format in it") from None
+        raise OptionError(f"{option} {file}: the file contains no certificate in PEM format") from None
 
 
 class _EncryptedKeyError(ValueError):

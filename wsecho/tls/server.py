@@ -91,7 +91,7 @@ class Tls:
         """Log the end of a connection if the message limit has ended it."""
         if self._message_limit.has_ended:
             self._message_limit.has_ended = False
-            self._log.info("connection cut", peer=peer, reason="too many messages of TLS that are no data")
+            self._log.info("connection cut", peer=peer, reason="too many TLS messages without data")
 
     async def _refuse(self, accepted: socket.socket, answer: bytes, loop: asyncio.AbstractEventLoop) -> None:
         """Send `answer`, shut down writing, and read until the client closes, so that no reset destroys the answer."""
@@ -129,7 +129,7 @@ class Tls:
             )
         except ssl.SSLError as error:
             raise OptionError(
-                f"--tls-cert {self._config.tls_cert}: no handshake works: {failure_reason(error)}"
+                f"--tls-cert {self._config.tls_cert}: a test handshake with it failed: {failure_reason(error)}"
             ) from None
         else:
             self._log.info("certificate loaded", file=self._config.tls_cert, expires=expires.isoformat())
@@ -144,11 +144,11 @@ def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tl
         return None
     option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"
     if openssl_compat.OPENSSL_DYN_LIBS is None:
-        raise OptionError(f"{option} needs a Python that is linked dynamically against OpenSSL, and this one is not")
+        raise OptionError(f"{option} needs a Python that is linked dynamically against OpenSSL, but this one is not")
     try:
         message_limit = MessageLimit()
     except AttributeError as error:
-        raise OptionError(f"{option} needs OpenSSL, and this Python has {ssl.OPENSSL_VERSION}: {error}") from None
+        raise OptionError(f"{option} needs OpenSSL, but this Python has {ssl.OPENSSL_VERSION}: {error}") from None
     return Tls(config, log, message_limit)
 
 

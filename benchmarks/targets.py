@@ -1,4 +1,4 @@
-"""The bars: limits for wsecho's figures, and whether the figures of a run are within them."""
+"""The targets for wsecho's figures, and whether the figures of a run are within them."""
 
 from dataclasses import dataclass
 from statistics import median
@@ -12,18 +12,18 @@ ALL_PEERS = tuple(peer.name for peer in PEERS if peer.name not in OURS)
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome for one bar. `holds` is None if nothing was measured for it."""
+    """The outcome for one target. `holds` is None if nothing was measured for it."""
 
-    bar: str
+    target: str
     measured: str
     holds: bool | None
 
     def __str__(self) -> str:
-        word = {True: "holds", False: "FELL SHORT", None: "not measured"}[self.holds]
-        return f"{word}: {self.bar}{f' ({self.measured})' if self.measured else ''}"
+        word = {True: "met", False: "MISSED", None: "not measured"}[self.holds]
+        return f"{word}: {self.target}{f' ({self.measured})' if self.measured else ''}"
 
 
-class Bar(Protocol):
+class Target(Protocol):
     """A limit for figures of a run."""
 
     def verdict(self, results: Results) -> Verdict: ...
@@ -38,8 +38,8 @@ class NearTheFloor:
 
     def verdict(self, results: Results) -> Verdict:
         ratio = results.ratio(self.workload, WSECHO, FLOOR)
-        bar = f"{title(results, self.workload)}: at most {self.bound:g}x the floor"
-        return Verdict(bar, "" if ratio is None else f"{ratio:.2f}x", None if ratio is None else ratio <= self.bound)
+        target = f"{title(results, self.workload)}: at most {self.bound:g}x the floor"
+        return Verdict(target, "" if ratio is None else f"{ratio:.2f}x", None if ratio is None else ratio <= self.bound)
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Cheaper:
 
     def verdict(self, results: Results) -> Verdict:
         than = "cheaper than" if self.factor == 1 else f"at least {self.factor:g}x cheaper than"
-        bar = f"{title(results, self.workload)}: {than} {self.who}"
+        target = f"{title(results, self.workload)}: {than} {self.who}"
         ratios = {peer: ratio for peer in self.peers if (ratio := results.ratio(self.workload, peer, WSECHO))}
         if not ratios:
-            return Verdict(bar, "", None)
+            return Verdict(target, "", None)
         nearest = min(ratios, key=lambda peer: ratios[peer])
         holds = ratios[nearest] > 1 if self.factor == 1 else ratios[nearest] >= self.factor
-        return Verdict(bar, f"{BY_NAME[nearest].title} {ratios[nearest]:.2f}x", holds)
+        return Verdict(target, f"{BY_NAME[nearest].title} {ratios[nearest]:.2f}x", holds)
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class AtMost:
 
     def verdict(self, results: Results) -> Verdict:
         measured = results.median(self.workload, WSECHO)
-        bar = f"{title(results, self.workload)}: at most {self.bound:g} {self.unit}"
+        target = f"{title(results, self.workload)}: at most {self.bound:g} {self.unit}"
         if measured is None:
-            return Verdict(bar, "", None)
-        return Verdict(bar, f"{measured:.3g} {self.unit}", measured <= self.bound)
+            return Verdict(target, "", None)
+        return Verdict(target, f"{measured:.3g} {self.unit}", measured <= self.bound)
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ class UnmovedByScrapes:
     bound_us: float
 
     def verdict(self, results: Results) -> Verdict:
-        bar = f"a scrape each second: at most {self.bound_us / 1000:g} ms more for one message in 1000"
+        target = f"a scrape each second: at most {self.bound_us / 1000:g} ms more for one message in 1000"
         found = results.find(self.workload, "wsecho-watched")
         if found is None:
-            return Verdict(bar, "", None)
+            return Verdict(target, "", None)
         more = median(sample["late_us"] - sample["quiet_late_us"] for sample in found.samples)
         longest = found.median("longest_us")
-        measured = f"{more / 1000:.2f} ms; the loop's longest turn {longest / 1000:.2f} ms"
-        return Verdict(bar, measured, more <= self.bound_us)
+        measured = f"{more / 1000:.2f} ms; the event loop's longest iteration {longest / 1000:.2f} ms"
+        return Verdict(target, measured, more <= self.bound_us)
 
 
 def title(results: Results, name: str) -> str:
@@ -109,7 +109,7 @@ def title(results: Results, name: str) -> str:
 
 PING_PONG = ("ping-20", "ping-1k", "ping-16k")
 IN_FLIGHT = ("flight-16", "flight-100")
-BARS: tuple[Bar, ...] = (
+TARGETS: tuple[Target, ...] = (
     *(NearTheFloor(workload, 1.15) for workload in PING_PONG),
     *(Cheaper(workload) for workload in PING_PONG),
     *(NearTheFloor(workload, 1.25) for workload in IN_FLIGHT),
@@ -127,5 +127,5 @@ BARS: tuple[Bar, ...] = (
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """One verdict for each bar whose workload was measured."""
-    return [verdict for bar in BARS if (verdict := bar.verdict(results)).holds is not None]
+    """One verdict for each target whose workload was measured."""
+    return [verdict for target in TARGETS if (verdict := target.verdict(results)).holds is not None]
