@@ -249,7 +249,6 @@ def test_a_filtered_line_costs_no_processing() -> None:
         assert [json.loads(line)["event"] for line in stream] == ["said"]
 
 
-LOGGERS = {"log", "_log", "about", "unlimited"}
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
 
@@ -265,13 +264,11 @@ def logged_events(file: Path) -> Iterator[str]:
         match call:
             case ast.Call(func=ast.Attribute(value=logger, attr=level), args=[event, *_]) if level in LEVELS:
                 pass
-            case ast.Call(func=ast.Call(func=ast.Name("getattr"), args=[logger, _]), args=[event, *_]):
+            case ast.Call(func=ast.Call(func=ast.Name("getattr"), args=[logger, ast.Name("method")]), args=[event, *_]):
                 pass
             case _:
                 continue
-        # `self._log.info`, `log.info` or `self._log(request, span).info`.
-        name = ast.unparse(logger.func if isinstance(logger, ast.Call) else logger)
-        if name.rpartition(".")[2] in LOGGERS and name not in constants:
+        if ast.unparse(logger) not in constants:
             yield ast.literal_eval(constants.get(ast.unparse(event), event))
 
 

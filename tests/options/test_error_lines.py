@@ -84,7 +84,8 @@ def test_a_remedy_that_names_an_option_reads_well_with_the_source_behind_it(tmp_
     secret.write_text("x" * 32)
     result = run("-m", "wsecho", "--port", "0", "--jwt-key-file", str(secret))
     lacks = (
-        "it contains no public key in PEM format; for a shared secret, set HS256, HS384 or HS512 in --jwt-algorithms"
+        "it contains no public key in PEM format; a shared secret needs HS256, HS384 or HS512 in --jwt-algorithms "
+        "(by default)"
     )
     assert (result.returncode, result.stderr) == (2, f"wsecho: --jwt-key-file {secret}: {lacks}\n")
 
