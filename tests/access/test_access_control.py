@@ -426,7 +426,7 @@ def test_a_broken_file_changes_nothing(serve: Serve, tmp_path: Path, workers: st
     line = reload(server, "not reloaded")
     for _ in range(processes - 1):
         assert server.wait_for_log("not reloaded")["error"] == line["error"]
-    assert line["error"].startswith(f"--basic-auth-file {users}, line 1: a user is written as NAME:PASSWORD")
+    assert line["error"].startswith(f"--basic-auth-file {users}, line 1: a user must be written as NAME:PASSWORD")
     assert "secret" not in line["error"]
     for _ in range(8):
         assert handshake(server.port, bearer("old-token"))[0] == 101
@@ -476,7 +476,7 @@ def test_a_secret_verifies_where_it_was_asked_to(serve: Serve, tmp_path: Path) -
             {},
             "--jwt-algorithms names algorithms that need a shared secret",
         ),
-        (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "HS256,RS256"], {}, "--jwt-algorithms names some for"),
+        (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "HS256,RS256"], {}, "--jwt-algorithms must not mix"),
         (["--jwt-key-file", "/dev/null", "--jwt-algorithms", "none"], {}, "--jwt-algorithms"),
         (["--jwt-algorithms", "ES256"], {}, "--jwt-algorithms has no effect without --jwt-key-file or --jwt-jwks"),
         (["--jwt-audience", "x"], {}, "--jwt-audience has no effect without --jwt-key-file or --jwt-jwks"),
