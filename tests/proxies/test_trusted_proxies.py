@@ -92,7 +92,7 @@ def test_what_is_no_network_is_named(text: str) -> None:
 
 
 def test_a_network_that_would_match_nobody_is_refused() -> None:
-    with pytest.raises(ValueError, match="write it as IPv4"):
+    with pytest.raises(ValueError, match="write it as an IPv4 network"):
         parse_trusted("::ffff:10.0.0.0/104")
 
 
