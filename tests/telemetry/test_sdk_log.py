@@ -1,5 +1,10 @@
 """Log lines of the OpenTelemetry SDK: a collector that fails causes one line per minute."""
 
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from tests.conftest import Serve
@@ -8,6 +13,43 @@ from tests.shared.collectors import (
     wait_until,
 )
 from tests.shared.pushing import echo_some, everything
+from wsecho.telemetry.sdk_log import SdkLog
+
+
+class Lines:
+    """A log that keeps the lines."""
+
+    def __init__(self) -> None:
+        self.details: list[str] = []
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self.details.append(fields["detail"])
+
+
+@pytest.fixture
+def sdk_logger() -> Iterator[logging.Logger]:
+    logger = logging.getLogger("opentelemetry")
+    before = logger.handlers, logger.propagate
+    yield logger
+    logger.handlers, logger.propagate = before
+
+
+def test_during_the_set_up_only_the_thread_that_does_it_is_not_limited(sdk_logger: logging.Logger) -> None:
+    """An exporter that was set up first may fail in its own thread while the next one is set up."""
+
+    def fail_twice() -> None:
+        sdk_logger.warning("not exported")
+        sdk_logger.warning("not exported again")
+
+    lines: Any = Lines()
+    with SdkLog(lines).unlimited():
+        exporter = threading.Thread(target=fail_twice)
+        exporter.start()
+        exporter.join()
+        sdk_logger.warning("one mistake")
+        sdk_logger.warning("another mistake")
+    sdk_logger.warning("not exported once more")
+    assert lines.details == ["not exported", "one mistake", "another mistake"]
 
 
 # 400 is final; 503 is retried; a proxy without a backend closes the connection.

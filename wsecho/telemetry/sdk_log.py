@@ -1,6 +1,7 @@
 """Writes the log messages of the OpenTelemetry SDK and its transports as lines of the server's log."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -20,7 +21,8 @@ class SdkLog(logging.Handler):
     def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
         super().__init__(logging.WARNING)
         self._log = log
-        self._limited = True
+        # The thread that sets up the SDK, while it does.
+        self._unlimited_thread: int | None = None
         self._next = 0.0
         self._suppressed = 0
         for name in _LOGGERS:
@@ -30,25 +32,29 @@ class SdkLog(logging.Handler):
 
     @contextmanager
     def unlimited(self) -> Iterator[None]:
-        """Write every line meanwhile: during the set-up, each line is about a different error."""
-        self._limited = False
+        """Write every line of this thread meanwhile: during the set-up, each line is about a different error.
+
+        An exporter that is already set up may fail meanwhile, in a thread of its own. Its lines are limited as always.
+        """
+        self._unlimited_thread = threading.get_ident()
         try:
             yield
         finally:
-            self._limited = True
+            self._unlimited_thread = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, or count it as suppressed. Any thread may call this.
 
         The line has no traceback, which would lead into code of the libraries.
         """
-        if self._limited and monotonic() < self._next:
+        is_limited = threading.get_ident() != self._unlimited_thread
+        if is_limited and monotonic() < self._next:
             self._suppressed += 1
             return
         details: dict[str, object] = {"logger": record.name, "detail": record.getMessage()}
         if record.exc_info and record.exc_info[1]:
             details["cause"] = repr(record.exc_info[1])
-        if self._limited:
+        if is_limited:
             self._next = monotonic() + _INTERVAL
             if self._suppressed:
                 details["suppressed"] = self._suppressed
