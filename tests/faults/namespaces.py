@@ -21,7 +21,7 @@ SERVER_ADDRESS, CLIENT_ADDRESS = "10.99.0.1", "10.99.0.2"
 
 
 def command(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True, timeout=20)
+    subprocess.run(words, check=True, capture_output=True, timeout=PATIENCE)
 
 
 class Host:

@@ -14,7 +14,7 @@ import pytest
 from tests.shared.free_port import free_port
 from tests.shared.processes import wait_until
 from tests.shared.raw import RawConnection
-from tests.shared.server import ROOT, started
+from tests.shared.server import PATIENCE, ROOT, started
 
 # Debian installs some in folders that only root's search path contains.
 SEARCH_PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -231,6 +231,6 @@ def proxy(
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(PATIENCE)
             finally:
                 process.kill()

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 from tests.shared.frames import BINARY, CONTINUATION, PING, TEXT, client_frame
 from tests.shared.prometheus import RunningPrometheus
 from tests.shared.raw import HANDSHAKE, RawConnection
-from tests.shared.server import ROOT, RunningServer
+from tests.shared.server import PATIENCE, ROOT, RunningServer
 from wsecho.options.config import OPTIONS
 
 FOLDER = ROOT / "deploy/prometheus"
@@ -231,7 +231,7 @@ def drive(server: RunningServer) -> None:
             for message in ("x" * size, bytes(size)):
                 client.send(message)
                 assert client.recv() == message
-        assert client.ping().wait(10)
+        assert client.ping().wait(PATIENCE)
     for path in ("/", "/health", "/nowhere"):
         server.get(path)
     for bad in (
