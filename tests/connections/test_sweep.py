@@ -7,6 +7,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tests.shared.server import PATIENCE
 from wsecho.connections.sweep import sweep
 
@@ -81,3 +83,36 @@ def test_a_sweep_survives_whatever_fails_in_it() -> None:
     assert looked[:3] == ["look", "handler", ""]
     assert set(errors) == {"sweep"}
     assert len(errors) >= 2 + 2 * 3
+
+
+def test_a_late_sweep_that_fails_is_not_followed_by_one_that_checks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of late sweeps only the first one is skipped, whatever happens in those that follow."""
+    lags = iter([2.0, 2.0, 2.0])
+    checked: list[str] = []
+
+    async def sleep(seconds: float) -> float:
+        lag = next(lags, None)
+        if lag is None:
+            await asyncio.Event().wait()
+        return lag or 0.0
+
+    def expired(now: float) -> list[Any]:
+        checked.append("fails" if not checked else "succeeds")
+        if len(checked) == 1:
+            raise MemoryError
+        return []
+
+    async def sweep_late() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        counters: Any = SimpleNamespace(loop_lag=lambda seconds: None)
+        connections: Any = SimpleNamespace(expired=expired)
+        timers: Any = SimpleNamespace(due=lambda now: [])
+        sweeping = asyncio.create_task(sweep(connections, timers, counters, 0.001))
+        async with asyncio.timeout(PATIENCE):
+            while len(checked) < 2:
+                await asyncio.sleep(0)
+        sweeping.cancel()
+
+    monkeypatch.setattr("wsecho.connections.sweep._sleep", sleep)
+    asyncio.run(sweep_late())
+    assert checked == ["fails", "succeeds"]

@@ -31,10 +31,12 @@ async def sweep(connections: Connections, timers: Timers, counters: ConnectionCo
             # The process was stopped or got no CPU time. What the peers sent meanwhile has not been read yet; by the
             # next sweep it has been. The next sweep checks even if it is late too: a client that keeps the server busy
             # must not benefit from it.
-            is_skipped = lag > _LATE and not is_skipped
-            if not is_skipped:
+            skips = lag > _LATE and not is_skipped
+            if not skips:
                 await _check_all(connections, timers, loop)
                 structured_log.log_suppressed()
+            # Last, so that a sweep that failed after a skipped one is not followed by another skipped one.
+            is_skipped = skips
         except Exception as error:
             report(loop, "sweep", error)
             # The sleep may be what failed: without this, the loop could spin.
