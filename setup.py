@@ -15,6 +15,7 @@ MODULES = {
     "wsecho.codec.native.inflater": "wsecho/websocket/inflater.py",
     "wsecho.codec.native.echo": "wsecho/websocket/echo.py",
     "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",
+    "wsecho.codec.native.plain_request": "wsecho/codec/native/plain_request.pyx",
 }
 # WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests). Otherwise the Python codec is used then.
 OPTIONAL = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"

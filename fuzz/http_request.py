@@ -8,7 +8,8 @@ These properties must hold for any bytes:
 2. The result does not depend on how the bytes are split: the same request, or the same refusal with the same text.
 3. wsecho and h11 accept the same requests and read the same from them, except for the deviations that
    tests/http/test_http1_differential.py lists.
-4. The head of a response has exactly the expected number of fields, in printable ASCII. So no input of a client can
+4. The compiled reader of plain requests accepts only what RequestReader accepts, and reads the same from it.
+5. The head of a response has exactly the expected number of fields, in printable ASCII. So no input of a client can
    end a line in it.
 
 All other options are libFuzzer's. The seeds in a folder with a file `seeds.txt` are written to a temporary folder as
@@ -35,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["wsecho", "h11"]):
     import h11  # noqa: F401
 
+    from tests.codec import test_plain_request
     from tests.http.test_http1_differential import check_segmentation, compare, unescape
     from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
     from wsecho.http.request import Request
@@ -52,6 +54,7 @@ def check(data: bytes) -> None:
     cuts = random.Random(zlib.crc32(data))
     compare(data)
     check_segmentation(data, [cuts.randrange(len(data) + 1)], [cuts.randrange(len(data) + 1) for _ in range(5)])
+    test_plain_request.check(data)
     check_answer(data)
 
 

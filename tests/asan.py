@@ -18,13 +18,14 @@ TESTS = (
     "tests/websocket/test_echo.py",
     "tests/websocket/test_echo_stateful.py",
     "tests/websocket/test_echo_differential.py",
+    "tests/codec/test_plain_request.py",
 )
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1"
 # The exit code of a process that ended with a report.
 REPORTED = 99
 OPTIONS = {"ASAN_OPTIONS": f"detect_leaks=0:exitcode={REPORTED}", "UBSAN_OPTIONS": "print_stacktrace=1"}
 COMPILER = os.environ.get("CC", "gcc")
-MODULES = ("receive_buffer", "tally", "inflater", "echo", "wire")
+MODULES = ("receive_buffer", "message_counters", "inflater", "echo", "wire", "plain_request")
 
 
 def build() -> None:

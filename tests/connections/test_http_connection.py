@@ -6,6 +6,8 @@ import re
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.patched import patched
+from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.processes import wait_until
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection, exchange
 from tests.shared.server import PATIENCE, RunningServer
@@ -49,6 +51,13 @@ def test_a_refusal_is_one_line_and_the_end_of_the_connection(
 def test_a_refusal_reaches_a_client_that_is_still_sending(server: RunningServer) -> None:
     answer = exchange(server, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + bytes(3_000_000))
     assert answer.startswith(b"HTTP/1.1 405 ")
+
+
+def test_a_plain_handshake_is_answered_without_llhttp(serve: Serve) -> None:
+    server = serve("--codec", "compiled", command=patched("http_connection.RequestReader = None"))
+    with RawConnection(server.port).open() as connection:
+        connection.send(client_frame(TEXT, b"hello"))
+        assert connection.receive(7) == server_frame(TEXT, b"hello")
 
 
 def test_requests_on_one_connection_are_answered_in_order(server: RunningServer) -> None:

@@ -582,7 +582,7 @@ def test_a_request_is_read_alike_with_a_cut_at_every_place() -> None:
 
 # Requests that nobody has thought of.
 
-_edits = st.lists(
+EDITS = st.lists(
     st.tuples(
         st.integers(0, 1 << 16),
         st.sampled_from(("insert", "replace", "remove")),
@@ -609,7 +609,7 @@ _OTHERS = {
 
 
 @st.composite
-def _built(draw: st.DrawFn) -> bytes:
+def built(draw: st.DrawFn) -> bytes:
     """A request put together from parts, of which two at most are not good, and any fields."""
     spoilt = draw(st.sets(st.sampled_from(sorted(_OTHERS)), max_size=2))
 
@@ -624,7 +624,7 @@ def _built(draw: st.DrawFn) -> bytes:
     return head + part("rest", b"")
 
 
-def _edited(data: bytes, edits: list[tuple[int, str, bytes]]) -> bytes:
+def edit(data: bytes, edits: list[tuple[int, str, bytes]]) -> bytes:
     """`data` with pieces inserted, put over what was there, or removed by their length."""
     for place, action, piece in edits:
         position = place % (len(data) + 1)
@@ -633,16 +633,16 @@ def _edited(data: bytes, edits: list[tuple[int, str, bytes]]) -> bytes:
     return data
 
 
-@given(_built(), _cuts)
+@given(built(), _cuts)
 @settings(derandomize=True, max_examples=2000)
 def test_h11_agrees_on_requests_of_good_and_bad_parts(data: bytes, cuts: list[int]) -> None:
     compare(data)
     check_segmentation(data, cuts)
 
 
-@given(st.sampled_from([data for data in CASES if len(data) < 400]), _edits, _cuts)
+@given(st.sampled_from([data for data in CASES if len(data) < 400]), EDITS, _cuts)
 @settings(derandomize=True, max_examples=2000)
 def test_h11_agrees_on_edited_requests(data: bytes, edits: list[tuple[int, str, bytes]], cuts: list[int]) -> None:
-    edited = _edited(data, edits)
+    edited = edit(data, edits)
     compare(edited)
     check_segmentation(edited, cuts)

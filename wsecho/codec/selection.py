@@ -1,17 +1,23 @@
 """Chooses between the compiled codec and the Python codec, once, at the start."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from wsecho.codec import wire
+from wsecho.http.request import Request
 from wsecho.websocket import echo, inflater, message_counters, receive_buffer
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The six classes of a codec. Both codecs have the same interface; type annotations name the Python classes."""
+    """The six classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
+
+    `read_plain_request` returns the request whose head is exactly the given bytes, or None if `RequestReader` has to
+    read it.
+    """
 
     name: str
     Echo: type[echo.Echo]
@@ -20,6 +26,11 @@ class Codec:
     MessageCounters: type[message_counters.MessageCounters]
     InflateBudget: type[inflater.InflateBudget]
     Wire: type[wire.Wire]
+    read_plain_request: Callable[[bytes], Request | None]
+
+
+def _no_plain_request(data: bytes) -> None:
+    """Leave every request to `RequestReader`."""
 
 
 PYTHON = Codec(
@@ -30,6 +41,7 @@ PYTHON = Codec(
     message_counters.MessageCounters,
     inflater.InflateBudget,
     wire.Wire,
+    _no_plain_request,
 )
 
 
@@ -65,6 +77,7 @@ def _compiled() -> Codec:
     import wsecho.codec.native.echo
     import wsecho.codec.native.inflater
     import wsecho.codec.native.message_counters
+    import wsecho.codec.native.plain_request
     import wsecho.codec.native.receive_buffer
     import wsecho.codec.native.wire
 
@@ -77,4 +90,5 @@ def _compiled() -> Codec:
         native.message_counters.MessageCounters,
         native.inflater.InflateBudget,
         native.wire.Wire,
+        native.plain_request.read_plain_request,
     )

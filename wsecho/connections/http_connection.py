@@ -48,8 +48,8 @@ class Routes(Protocol):
 class HttpContext:
     """What the HTTP connections of one port share.
 
-    `request_buffer` is the buffer that they read into. `make_websocket` makes the WebSocket that takes over the
-    transport of an upgraded connection.
+    `read_plain_request` is the codec's shortcut for most requests. `request_buffer` is the buffer that they read into.
+    `make_websocket` makes the WebSocket that takes over the transport of an upgraded connection.
     """
 
     config: Config
@@ -59,6 +59,7 @@ class HttpContext:
     counters: ConnectionCounters
     traces: Traces
     log: FilteringBoundLogger
+    read_plain_request: Callable[[bytes], Request | None]
     request_buffer: memoryview
     make_websocket: Callable[
         [asyncio.Transport, Agreement | None, FilteringBoundLogger, Span, str], WebSocketConnection
@@ -230,6 +231,9 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _read(self, data: bytes) -> None:
         if self._is_idle:
             self._watch(self._context.config.handshake_timeout)
+        if not self._reader and (request := self._context.read_plain_request(data)):
+            self._answer(request, b"")
+            return
         reader = self._reader or RequestReader()
         try:
             request = reader.feed(data)

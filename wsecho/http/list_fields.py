@@ -33,13 +33,14 @@ BOUNDS = {
     "sec-websocket-protocol": Bound(size=16 * 1024),
     "upgrade": Bound(),
 }
-_FEWEST_ELEMENTS = min(bound.elements for bound in BOUNDS.values())
-_SMALLEST_SIZE = min(bound.size for bound in BOUNDS.values())
+# The bounds that every one of these lists keeps to if a whole head does.
+FEWEST_ELEMENTS = min(bound.elements for bound in BOUNDS.values())
+SMALLEST_SIZE = min(bound.size for bound in BOUNDS.values())
 
 
 def may_be_too_long(head: bytes, end: int) -> bool:
     """Return whether the head of a request, `head[:end]`, is long enough for a list that is too long. Most are not."""
-    return end > _SMALLEST_SIZE or head.count(b",", 0, end) + head.count(b"\n", 0, end) > _FEWEST_ELEMENTS
+    return end > SMALLEST_SIZE or head.count(b",", 0, end) + head.count(b"\n", 0, end) > FEWEST_ELEMENTS
 
 
 def fault(request: Request) -> str:

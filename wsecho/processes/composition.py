@@ -86,6 +86,7 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
         counters=counters,
         traces=exports.traces(),
         log=inherited.log,
+        read_plain_request=inherited.codec.read_plain_request,
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         make_websocket=partial(WebSocketConnection, websockets),
     )
