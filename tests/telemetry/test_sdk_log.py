@@ -52,6 +52,17 @@ def test_during_the_set_up_only_the_thread_that_does_it_is_not_limited(sdk_logge
     assert lines.details == ["not exported", "one mistake", "another mistake"]
 
 
+def test_a_set_up_within_another_one_does_not_end_it(sdk_logger: logging.Logger) -> None:
+    lines: Any = Lines()
+    log = SdkLog(lines)
+    with log.unlimited():
+        with log.unlimited():
+            sdk_logger.warning("a mistake in the inner one")
+        sdk_logger.warning("a mistake after it")
+        sdk_logger.warning("another one")
+    assert lines.details == ["a mistake in the inner one", "a mistake after it", "another one"]
+
+
 # 400 is final; 503 is retried; a proxy without a backend closes the connection.
 @pytest.mark.parametrize("status", [400, 503, 0], ids=["refuses", "is overloaded", "closes"])
 def test_a_failing_collector_is_worth_one_line_a_minute(serve: Serve, status: int) -> None:

@@ -1,4 +1,7 @@
-"""WebSockets over TLS: the echo, the closing handshake together with the end of TLS, and clients that do not read."""
+"""WebSockets over TLS: the echo, the closing handshake together with the end of TLS, and clients that do not read.
+
+Modules: `transport`, `errors`, `facts`.
+"""
 
 import asyncio
 import os

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +64,9 @@ def hidden_installation() -> Path | None:
 
     `python -m wsecho` in a checkout, for example, runs the checkout instead of the installed package.
     """
+    # Imported only when needed, because this import is slow.
+    from importlib import metadata
+
     here = Path(__file__).parents[1]
     for distribution in metadata.distributions(name="wsecho"):
         installed = Path(str(distribution.locate_file("wsecho")))

@@ -1,11 +1,13 @@
 """The steps between accept and the first request: find the client, take a PROXY header, perform the TLS handshake."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiofastnet.selector_transport import SelectorSocketTransport
@@ -17,9 +19,11 @@ from wsecho.proxies import proxy_header
 from wsecho.proxies.client import Client
 from wsecho.proxies.proxy_header import ProxyHeader, ProxyHeaderError
 from wsecho.proxies.trusted_proxies import TrustedProxies
-from wsecho.tls.certificates import failure_reason
+from wsecho.tls.errors import failure_reason
 from wsecho.tls.peek import Peek
-from wsecho.tls.server import MakeProtocol, Tls
+
+if TYPE_CHECKING:
+    from wsecho.tls.server import MakeProtocol, Tls
 
 
 class ConnectionStarter:

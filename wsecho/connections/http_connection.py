@@ -23,7 +23,8 @@ from wsecho.options.config import Config
 from wsecho.proxies.client import Client
 from wsecho.routes.refusals import stopping
 from wsecho.telemetry.spans import Span, Traces
-from wsecho.tls.transport import AnswerPendingError, tls_facts
+from wsecho.tls.errors import AnswerPendingError
+from wsecho.tls.facts import tls_facts
 from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.upgrade import Upgrade
 

@@ -33,7 +33,6 @@ from wsecho.routes.metrics_page import MetricsPage
 from wsecho.routes.public_routes import PublicRoutes
 from wsecho.routes.request_info import RequestInfo
 from wsecho.telemetry.exports import Exports
-from wsecho.telemetry.prometheus_page import PrometheusPage
 
 # Bytes of the buffer into which request heads are read, in pieces. It also limits how many bytes a client can send
 # behind its handshake before it has the answer.
@@ -101,7 +100,7 @@ def _routes(
 ) -> tuple[PublicRoutes, AdminRoutes]:
     config, pages, policy = inherited.config, inherited.pages, inherited.access.policy
     info = RequestInfo(inherited.instance_id, inherited.codec.name).page
-    metrics = MetricsPage(PrometheusPage(inherited.shared_page, exports.resource).page).page
+    metrics = MetricsPage(exports.metrics_page(inherited.shared_page).page).page
     own_name = config.admin_host if _are_local(sockets.admin) else None
     public = PublicRoutes(admission, health, policy, pages, info, None if sockets.admin else metrics)
     return public, AdminRoutes(health, policy.admin, pages, info, metrics, own_name)

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from wsecho.counting.connection_counters import ConnectionCounters
-from wsecho.tls.transport import is_caused_by_peer
+from wsecho.tls.errors import is_caused_by_peer
 
 
 class LoopErrors:

@@ -1,9 +1,12 @@
 """What is prepared before the fork: one process makes it, and every worker inherits it."""
 
+from __future__ import annotations
+
 import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,8 +20,11 @@ from wsecho.options.config import Config
 from wsecho.processes import descriptors
 from wsecho.routes import assets
 from wsecho.routes.assets import Assets
-from wsecho.tls import server
-from wsecho.tls.server import Tls
+from wsecho.telemetry import deferred_page
+from wsecho.telemetry import environment as telemetry
+
+if TYPE_CHECKING:
+    from wsecho.tls.server import Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
             else "install a C compiler, then run 'make build' or 'pip install .'"
         )
         log.warning("the codec is not compiled: echoes cost more", remedy=remedy)
-    encryption = server.configured(config, log)
+    _prepare_metrics(workers)
+    encryption = _encryption(config, log)
     access = AccessControl(config, log)
     return Prefork(
         config=config,
@@ -73,3 +80,25 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
         reloads=[*([encryption.reload] if encryption else []), access.reload],
         log=log,
     )
+
+
+def _prepare_metrics(workers: int) -> None:
+    """Import what the metrics page needs, or make sure that the first scrape can. Raises ImportError.
+
+    What is imported before the fork is in memory once for all workers, and each of several workers will be scraped. A
+    single worker shares it with nobody and starts without it, unless a variable asks for it at the start.
+    """
+    if workers > 1 or telemetry.is_configured():
+        import wsecho.telemetry.prometheus_page  # noqa: F401
+    else:
+        deferred_page.require_packages()
+
+
+def _encryption(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tls | None:
+    """Return the TLS that the options configure, None without TLS. Raises OptionError."""
+    if not (config.tls_cert or config.tls_self_signed):
+        return None
+    # Imported only when needed: without TLS, a start does not need these modules.
+    from wsecho.tls import server
+
+    return server.configured(config, log)

@@ -4,16 +4,21 @@ OpenTelemetry's SDK reads most of these variables itself. This module reads thos
 the OpenTelemetry specification defines them: the exporters, their protocol and their timeout.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import structlog
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from wsecho import __version__
 from wsecho.options.extras import MissingExtraError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+    from opentelemetry.sdk.resources import Resource
 
 Log = structlog.typing.FilteringBoundLogger
 Signal = Literal["metrics", "traces", "logs"]
@@ -21,6 +26,11 @@ T = TypeVar("T")
 
 # The entry point names of the OTLP exporters, by value of OTEL_EXPORTER_OTLP_PROTOCOL.
 _OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
+
+
+def is_configured() -> bool:
+    """Return whether any variable of OpenTelemetry is set. If none is, no SDK is needed before the first scrape."""
+    return any(value and name.startswith("OTEL_") for name, value in os.environ.items())
 
 
 def is_disabled() -> bool:
@@ -61,7 +71,7 @@ def text_of_error(error: BaseException) -> str:
 
 def _exporter(signal: Signal, name: str, log: Log) -> Any:
     entry = _OTLP[_otlp_protocol(signal, log)] if name == "otlp" else name
-    found = entry_points(group=f"opentelemetry_{signal}_exporter", name=entry)
+    found = _entry_points(group=f"opentelemetry_{signal}_exporter", name=entry)
     if not found:
         raise _missing(entry)
     arguments = {}
@@ -70,6 +80,13 @@ def _exporter(signal: Signal, name: str, log: Log) -> Any:
         arguments["timeout"] = _otlp_timeout(signal, log)
     first: EntryPoint = next(iter(found))
     return first.load()(**arguments)
+
+
+def _entry_points(*, group: str, name: str) -> EntryPoints:
+    # Imported only when needed, because this import is slow.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=group, name=name)
 
 
 def _missing(entry: str) -> Exception:
@@ -84,14 +101,14 @@ def _require_credential_provider(signal: Signal, entry: str) -> None:
     for scope in (protocol, f"{protocol}_{signal.upper()}"):
         variable = f"OTEL_PYTHON_EXPORTER_OTLP_{scope}_CREDENTIAL_PROVIDER"
         name = os.environ.get(variable, "")
-        if name.startswith("gcp_") and not entry_points(group="opentelemetry_otlp_credential_provider", name=name):
+        if name.startswith("gcp_") and not _entry_points(group="opentelemetry_otlp_credential_provider", name=name):
             raise MissingExtraError(f"{variable}={name}", "gcp")
 
 
 def _require_detector(log: Log) -> None:
     """Log a warning if Google's resource detector is configured and not installed."""
     given = os.environ.get("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "").split(",")
-    if "gcp" in map(str.strip, given) and not entry_points(group="opentelemetry_resource_detector", name="gcp"):
+    if "gcp" in map(str.strip, given) and not _entry_points(group="opentelemetry_resource_detector", name="gcp"):
         error = MissingExtraError("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=gcp", "gcp")
         log.warning("no resource was detected", cause=str(error), remedy=error.remedy)
 
@@ -136,6 +153,8 @@ def resource(instance_id: str, log: Log) -> Resource:
     Attributes from OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence over those that are set here, and
     these over the attributes that the detectors in OTEL_EXPERIMENTAL_RESOURCE_DETECTORS find.
     """
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
     known = {"service.name": "wsecho", "service.version": __version__, "service.instance.id": instance_id}
     given = dict(OTELResourceDetector().detect().attributes)
     _require_detector(log)

@@ -1,34 +1,62 @@
 """All exports of one process to OpenTelemetry collectors, with a last export at the end of the process."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
 from collections.abc import Callable
+from functools import cached_property, partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from wsecho.counting.shared_page import SharedPage, Totals
 from wsecho.logs import structured_log
 from wsecho.telemetry import environment
+from wsecho.telemetry.deferred_page import DeferredPage
 from wsecho.telemetry.environment import Log, text_of_error
 from wsecho.telemetry.sdk_log import SdkLog
 from wsecho.telemetry.spans import NoTraces, Traces
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+    from wsecho.telemetry.prometheus_page import PrometheusPage
 
 # Bounds of the time for the last exports, in seconds, however much of the drain timeout is left.
 _MIN_SECONDS, _MAX_SECONDS = 0.5, 3.0
 
 
 class Exports:
-    """The metrics, traces and log records that this process exports.
+    """The metrics, traces and log records that this process exports, and its page for Prometheus.
 
     Must be made in the process that uses it, never before a fork, because it starts threads. Modules that take long to
     import are imported only if a variable configures an export that needs them. Errors of the configuration are logged.
     """
 
     def __init__(self, instance_id: str, log: Log) -> None:
+        self._instance_id = instance_id
         self._log = log
         self._sdk_log = SdkLog(log)
         self._shutdowns: list[Callable[[], object]] = []
+
+    @cached_property
+    def _resource(self) -> Resource:
         with self._sdk_log.unlimited():
-            self.resource = environment.resource(instance_id, log)
+            return environment.resource(self._instance_id, self._log)
+
+    def metrics_page(self, shared_page: SharedPage) -> DeferredPage | PrometheusPage:
+        """Return the metrics page of a worker.
+
+        If a variable configures the SDK, the page is made now, so that errors in these variables are logged at the
+        start. Otherwise it is made at the first scrape.
+        """
+        make = partial(self._make_metrics_page, shared_page)
+        return make() if environment.is_configured() else DeferredPage(make)
+
+    def _make_metrics_page(self, shared_page: SharedPage) -> PrometheusPage:
+        from wsecho.telemetry.prometheus_page import PrometheusPage
+
+        return PrometheusPage(shared_page, self._resource)
 
     def push(self, shared_page: SharedPage, exported: Totals | None = None) -> None:
         """Push the metrics from now on. Exactly one process of a server may do it.
@@ -40,7 +68,7 @@ class Exports:
                 from wsecho.telemetry import push
 
                 try:
-                    self._shutdowns.append(push.start(exporter, shared_page, self.resource, exported))
+                    self._shutdowns.append(push.start(exporter, shared_page, self._resource, exported))
                 except Exception as error:
                     self._log_failure("metrics", error)
 
@@ -51,7 +79,7 @@ class Exports:
                 from wsecho.telemetry.traces import SdkTraces
 
                 try:
-                    traces = SdkTraces(exporters, self.resource, self._log)
+                    traces = SdkTraces(exporters, self._resource, self._log)
                 except Exception as error:
                     self._log_failure("traces", error)
                 else:
@@ -66,7 +94,7 @@ class Exports:
                 from wsecho.telemetry.log_records import LogRecords
 
                 try:
-                    records = LogRecords(exporters, self.resource)
+                    records = LogRecords(exporters, self._resource)
                 except Exception as error:
                     self._log_failure("logs", error)
                 else:

@@ -36,11 +36,11 @@ class SdkLog(logging.Handler):
 
         An exporter that is already set up may fail meanwhile, in a thread of its own. Its lines are limited as always.
         """
-        self._unlimited_thread = threading.get_ident()
+        before, self._unlimited_thread = self._unlimited_thread, threading.get_ident()
         try:
             yield
         finally:
-            self._unlimited_thread = None
+            self._unlimited_thread = before
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, or count it as suppressed. Any thread may call this.

@@ -8,19 +8,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from wsecho.options.option import OptionError
+from wsecho.tls.errors import failure_reason
 from wsecho.tls.self_signed import make_certificate
 
 # The only application protocol that the server supports (ALPN, RFC 7301 section 6).
 PROTOCOL = "http/1.1"
 # RFC 9325 section 4.2: forward secrecy and authenticated encryption, as all cipher suites of TLS 1.3 have them.
 _TLS_1_2_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-
-
-def failure_reason(error: OSError) -> str:
-    """Return why a handshake failed; for an error of OpenSSL, in OpenSSL's words."""
-    if isinstance(error, ssl.SSLError):
-        return str(getattr(error, "reason", None) or error).lower().replace("_", " ")
-    return str(error) or type(error).__name__
 
 
 def new_context() -> ssl.SSLContext:

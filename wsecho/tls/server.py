@@ -19,13 +19,13 @@ from wsecho.options.option import OptionError
 from wsecho.tls import client_hello
 from wsecho.tls.certificates import (
     PROTOCOL,
-    failure_reason,
     handshake_in_memory,
     load_certificate,
     load_client_authority,
     load_self_signed,
     new_context,
 )
+from wsecho.tls.errors import RefusedError, failure_reason
 from wsecho.tls.message_limit import MessageLimit
 from wsecho.tls.peek import Peek
 from wsecho.tls.transport import EncryptedTransport
@@ -36,10 +36,6 @@ _NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"
 _DISCARD_SIZE = 4096
 
 MakeProtocol = Callable[[str | None], asyncio.BufferedProtocol]
-
-
-class RefusedError(OSError):
-    """The server refused a client before the handshake, and has sent it the reason."""
 
 
 class Tls:
@@ -135,13 +131,11 @@ class Tls:
             self._log.info("certificate loaded", file=self._config.tls_cert, expires=expires.isoformat())
 
 
-def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tls | None:
-    """Return the TLS that the options configure, None without TLS.
+def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tls:
+    """Return the TLS that the options configure.
 
     Raises OptionError; its text is one line for the user.
     """
-    if not (config.tls_cert or config.tls_self_signed):
-        return None
     option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"
     if openssl_compat.OPENSSL_DYN_LIBS is None:
         raise OptionError(f"{option} needs a Python that is linked dynamically against OpenSSL, but this one is not")

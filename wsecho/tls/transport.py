@@ -1,4 +1,4 @@
-"""The transport of an encrypted connection, on top of aiofastnet's, and the facts that it reports about TLS."""
+"""The transport of an encrypted connection, on top of aiofastnet's."""
 
 import asyncio
 import socket
@@ -7,20 +7,13 @@ from collections.abc import Callable
 
 from aiofastnet.ssl_transport import SSLTransport_Socket
 
-from wsecho.http.request import TlsFacts
 from wsecho.options.config import Config
+from wsecho.tls.errors import AnswerPendingError
 
 # Encrypted bytes that a connection reads or writes in one system call: two records of maximum length (RFC 8446 section
 # 5.2). Each connection has two such buffers; an idle one has used only a few of their pages. With room for one record,
 # the CPU time for 64 KiB was measured to be a sixth higher; room for three records gains nothing.
 _BUFFER_SIZE = 2 * (16 * 1024 + 64)
-
-
-class AnswerPendingError(OSError):
-    """Raised by a protocol in `eof_received` while it still has to answer.
-
-    Without this error the transport would close at once, whatever `eof_received` returns, and write nothing more.
-    """
 
 
 class EncryptedTransport(SSLTransport_Socket):  # type: ignore[misc]  # it comes without types
@@ -67,27 +60,3 @@ class EncryptedTransport(SSLTransport_Socket):  # type: ignore[misc]  # it comes
             self._write_ready()
         self._on_force_close(self.get_extra_info("peername"))
         super()._force_close(error)
-
-
-def is_caused_by_peer(error: object) -> bool:
-    """Return whether a peer caused this error, which aiofastnet reports to the event loop as if the server had."""
-    # The class, instead of an instance, if a peer closes in the middle of the handshake. The RuntimeError if a peer
-    # requests key updates again and again and does not read the responses.
-    return error is ConnectionResetError or (isinstance(error, RuntimeError) and "no writable capacity" in str(error))
-
-
-def tls_facts(transport: asyncio.BaseTransport, server_name: str | None) -> TlsFacts | None:
-    """Return what client and server negotiated on a connection, None if it is not encrypted."""
-    connection: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-    if connection is None:
-        return None
-    certificate = transport.get_extra_info("peercert") or {}
-    subject = [f"{name}={value}" for names in certificate.get("subject", ()) for name, value in names]
-    cipher = connection.cipher()
-    return TlsFacts(
-        version=connection.version() or "",
-        cipher=cipher[0] if cipher else "",
-        protocol=connection.selected_alpn_protocol(),
-        server_name=server_name,
-        client_subject=", ".join(subject) or None,
-    )
