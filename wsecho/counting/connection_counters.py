@@ -1,6 +1,8 @@
 """Counts what a worker does besides echoing: connections, handshakes, closes, HTTP requests, errors and delays."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Any
 
 from wsecho.counting.row import (
     CLOSE_CODES,
@@ -16,44 +18,72 @@ from wsecho.counting.row import (
     ROUTES,
     STATUSES,
     TIMEOUTS,
+    RequestRow,
     Row,
+    cell,
+    cells_in,
+    cells_of,
 )
 from wsecho.websocket.violations import REASONS, Violation
 
 _NANOSECONDS = 1_000_000_000
-_HANDSHAKES = {reason: index for index, (_, _, reason) in enumerate(HANDSHAKES)}
-_CLOSE_CODES = {label: index for index, label in enumerate(CLOSE_CODES)}
-_INITIATORS = {name: index for index, name in enumerate(INITIATORS)}
-_VIOLATIONS = {reason: index for index, reason in enumerate(REASONS)}
-_REFUSALS = {reason: index for index, reason in enumerate(REFUSALS)}
-_TIMEOUTS = {limit: index for index, limit in enumerate(TIMEOUTS)}
-_PLACES = {place: index for index, place in enumerate(PLACES)}
-_METHODS = {name: index for index, name in enumerate(METHODS)}
-_ROUTES = {name: index for index, name in enumerate(ROUTES)}
-_STATUSES = {status: index for index, status in enumerate(STATUSES)}
+
+
+def _cells(labels: Iterable[Any], first: int = 0, distance: int = 1) -> dict[Any, int]:
+    """Return the cell of each label: `first` for the first label, and for each other one `distance` cells later."""
+    return {label: first + index * distance for index, label in enumerate(labels)}
+
+
+_HANDSHAKES = _cells((reason for _, _, reason in HANDSHAKES), cell(Row, "handshakes"))
+_VIOLATIONS = _cells(REASONS, cell(Row, "protocol_errors"))
+_REFUSALS = _cells(REFUSALS, cell(Row, "refused_connections"))
+_TIMEOUTS = _cells(TIMEOUTS, cell(Row, "timeouts"))
+_PLACES = _cells(PLACES, cell(Row, "internal_errors"))
+_ACCEPTED = _HANDSHAKES["accepted"]
+
+# The cell of a counter with several labels is the sum of the cells of its labels.
+_DURATION_BUCKETS = len(CONNECTION_DURATION_BOUNDS) + 1
+_CLOSE_CODES = _cells(CLOSE_CODES, distance=_DURATION_BUCKETS)
+_INITIATORS = _cells(INITIATORS, cell(Row, "connection_ends"), len(CLOSE_CODES) * _DURATION_BUCKETS)
+_STATUSES = _cells(STATUSES, distance=cells_in(RequestRow))
+_ROUTES = _cells(ROUTES, distance=len(STATUSES) * cells_in(RequestRow))
+_METHODS = _cells(METHODS, cell(Row, "requests"), len(ROUTES) * len(STATUSES) * cells_in(RequestRow))
+_OTHER_METHOD = _METHODS["_OTHER"]
+_REQUEST_NANOSECONDS = cell(RequestRow, "nanoseconds")
+_REQUEST_DURATIONS = cell(RequestRow, "durations")
+
+_CONNECTION_NANOSECONDS = cell(Row, "connection_nanoseconds")
+_BACKPRESSURE_NANOSECONDS = cell(Row, "backpressure_nanoseconds")
+_ROUND_TRIPS = cell(Row, "round_trips")
+_ROUND_TRIP_NANOSECONDS = cell(Row, "round_trip_nanoseconds")
+_LOOP_LAGS = cell(Row, "loop_lags")
+_LOOP_LAG_NANOSECONDS = cell(Row, "loop_lag_nanoseconds")
+_LOG_LINES_DROPPED = cell(Row, "log_lines_dropped")
+
+# The close codes that are counted under their own number, and the labels of ranges by their thousands.
+_COUNTED_CODES = {int(label): label for label in CLOSE_CODES if label.isdecimal()}
+_RANGES = {3: "3xxx", 4: "4xxx"}
 
 
 def close_code_label(code: int) -> str:
     """Return the label under which a close code is counted: the code itself, `3xxx`, `4xxx`, or `other`."""
-    label = str(code)
-    if label in _CLOSE_CODES:
-        return label
-    return {3: "3xxx", 4: "4xxx"}.get(code // 1000, "other")
+    return _COUNTED_CODES.get(code) or _RANGES.get(code // 1000, "other")
 
 
 class ConnectionCounters:
-    """Counts in the row of one worker. Times are in seconds; upper bounds of buckets are inclusive."""
+    """Counts in the row of one worker. Times are in seconds; upper bounds of buckets are inclusive.
+
+    The row is written as one array of integers, its cells: to write to a field of it, ctypes makes several objects.
+    """
+
+    __slots__ = ("_cells",)
 
     def __init__(self, row: Row) -> None:
-        self.row = row
-        # Kept here because ctypes makes a new object at each access to an array.
-        self._handshakes = row.handshakes
-        self._ends = [list(codes) for codes in row.connection_ends]
-        self._requests = [list(routes) for routes in row.requests]
+        self._cells = cells_of(row)
 
     def connection_opened(self) -> None:
         """Count an accepted handshake. Call it before the 101 response is sent."""
-        self.handshake("accepted")
+        self._cells[_ACCEPTED] += 1
 
     def connection_ended(self, seconds: float, code: int, initiator: str) -> None:
         """Count the end of a connection that lasted `seconds`.
@@ -61,53 +91,53 @@ class ConnectionCounters:
         `initiator` is one of `INITIATORS`: the side that closed or aborted it. `code` is the close code, 1006 if there
         was no Close frame.
         """
-        durations = self._ends[_INITIATORS[initiator]][_CLOSE_CODES[close_code_label(code)]]
-        durations[bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
-        self.row.connection_nanoseconds += round(seconds * _NANOSECONDS)
+        durations = _INITIATORS[initiator] + _CLOSE_CODES[close_code_label(code)]
+        self._cells[durations + bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
+        self._cells[_CONNECTION_NANOSECONDS] += round(seconds * _NANOSECONDS)
 
     def handshake(self, reason: str) -> None:
         """Count the outcome of a handshake. `reason` is the last item of an entry of `HANDSHAKES`."""
-        self._handshakes[_HANDSHAKES[reason]] += 1
+        self._cells[_HANDSHAKES[reason]] += 1
 
     def violation(self, violation: Violation) -> None:
         """Count a violation of the protocol by a client."""
-        self.row.protocol_errors[_VIOLATIONS[violation.reason]] += 1
+        self._cells[_VIOLATIONS[violation.reason]] += 1
 
     def connection_refused(self, reason: str, count: int = 1) -> None:
         """Count connections that the server refused. `reason` is one of `REFUSALS`."""
-        self.row.refused_connections[_REFUSALS[reason]] += count
+        self._cells[_REFUSALS[reason]] += count
 
     def timeout(self, limit: str) -> None:
         """Count a connection that the server ended because of a time limit. `limit` is one of `TIMEOUTS`."""
-        self.row.timeouts[_TIMEOUTS[limit]] += 1
+        self._cells[_TIMEOUTS[limit]] += 1
 
     def backpressure(self, seconds: float) -> None:
         """Count the time during which the server did not read from a client because the client did not read."""
-        self.row.backpressure_nanoseconds += round(seconds * _NANOSECONDS)
+        self._cells[_BACKPRESSURE_NANOSECONDS] += round(seconds * _NANOSECONDS)
 
     def round_trip(self, seconds: float) -> None:
         """Count the time from a ping of the server to the client's pong."""
-        self.row.round_trips[bisect_left(ROUND_TRIP_BOUNDS, seconds)] += 1
-        self.row.round_trip_nanoseconds += round(seconds * _NANOSECONDS)
+        self._cells[_ROUND_TRIPS + bisect_left(ROUND_TRIP_BOUNDS, seconds)] += 1
+        self._cells[_ROUND_TRIP_NANOSECONDS] += round(seconds * _NANOSECONDS)
 
     def loop_lag(self, seconds: float) -> None:
         """Count how late the event loop began a sweep."""
-        self.row.loop_lags[bisect_left(LOOP_LAG_BOUNDS, seconds)] += 1
-        self.row.loop_lag_nanoseconds += round(seconds * _NANOSECONDS)
+        self._cells[_LOOP_LAGS + bisect_left(LOOP_LAG_BOUNDS, seconds)] += 1
+        self._cells[_LOOP_LAG_NANOSECONDS] += round(seconds * _NANOSECONDS)
 
     def log_lines_dropped(self, count: int) -> None:
         """Count log lines that were dropped because they could not be written in time."""
-        self.row.log_lines_dropped += count
+        self._cells[_LOG_LINES_DROPPED] += count
 
     def internal_error(self, place: str) -> None:
         """Count an internal error that the server survived. `place` is one of `PLACES`."""
-        self.row.internal_errors[_PLACES[place]] += 1
+        self._cells[_PLACES[place]] += 1
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered HTTP request. `route` is one of `ROUTES`, `status` one of `STATUSES`.
 
         A method that is not one of `METHODS` is counted as `_OTHER`.
         """
-        counters = self._requests[_METHODS.get(method, _METHODS["_OTHER"])][_ROUTES[route]][_STATUSES[status]]
-        counters.durations[bisect_left(REQUEST_DURATION_BOUNDS, seconds)] += 1
-        counters.nanoseconds += round(seconds * _NANOSECONDS)
+        first = _METHODS.get(method, _OTHER_METHOD) + _ROUTES[route] + _STATUSES[status]
+        self._cells[first + _REQUEST_DURATIONS + bisect_left(REQUEST_DURATION_BOUNDS, seconds)] += 1
+        self._cells[first + _REQUEST_NANOSECONDS] += round(seconds * _NANOSECONDS)
