@@ -12,6 +12,7 @@ from setuptools.command.build_ext import build_ext
 MODULES = {
     "wsecho.codec.native.receive_buffer": "wsecho/codec/native/receive_buffer.pyx",
     "wsecho.codec.native.message_counters": "wsecho/codec/native/message_counters.pyx",
+    "wsecho.codec.native.cells": "wsecho/codec/native/cells.pyx",
     "wsecho.codec.native.inflater": "wsecho/websocket/inflater.py",
     "wsecho.codec.native.echo": "wsecho/websocket/echo.py",
     "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",

@@ -25,7 +25,7 @@ FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-
 REPORTED = 99
 OPTIONS = {"ASAN_OPTIONS": f"detect_leaks=0:exitcode={REPORTED}", "UBSAN_OPTIONS": "print_stacktrace=1"}
 COMPILER = os.environ.get("CC", "gcc")
-MODULES = ("receive_buffer", "message_counters", "inflater", "echo", "wire", "plain_request")
+MODULES = ("receive_buffer", "message_counters", "cells", "inflater", "echo", "wire", "plain_request")
 
 
 def build() -> None:

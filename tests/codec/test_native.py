@@ -11,7 +11,9 @@ from tests.shared.server import ROOT
 PACKAGE = ROOT / "wsecho"
 
 
-@pytest.mark.parametrize("name", ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "InflateBudget", "Wire"])
+@pytest.mark.parametrize(
+    "name", ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "Cells", "InflateBudget", "Wire"]
+)
 def test_the_compiled_codec_has_the_interface_of_the_python_codec(name: str) -> None:
     python, compiled = (getattr(CODECS[codec], name) for codec in ("python", "compiled"))
     offered = {name for name, member in vars(python).items() if callable(member) and not name.startswith("_")}
@@ -27,7 +29,7 @@ def test_the_compiled_codec_is_not_older_than_its_sources() -> None:
         ROOT / "setup.py",
     ]
     built = list((PACKAGE / "codec").glob(f"native/*{EXTENSION_SUFFIXES[0]}"))
-    assert len(built) == 6
+    assert len(built) == 7
     assert min(file.stat().st_mtime for file in built) >= max(file.stat().st_mtime for file in sources)
 
 

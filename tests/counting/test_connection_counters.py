@@ -1,18 +1,64 @@
 """The counters of connections, handshakes, refusals, requests and errors. Modules: `connection_counters`, `row`."""
 
+from array import array
+
 import pytest
 
+from tests.shared.echoing import CODECS
+from wsecho.codec.selection import Codec
 from wsecho.counting.connection_counters import ConnectionCounters, close_code_label
 from wsecho.counting.row import (
     CLOSE_CODES,
     CONNECTION_DURATION_BOUNDS,
     HANDSHAKES,
+    METHODS,
+    PLACES,
     REFUSALS,
     ROUTES,
     STATUSES,
+    TIMEOUTS,
     Row,
 )
-from wsecho.websocket.violations import VIOLATIONS
+from wsecho.websocket.violations import REASONS, TOO_FAST, VIOLATIONS
+
+
+@pytest.fixture(params=CODECS)
+def chosen(request: pytest.FixtureRequest) -> Codec:
+    return CODECS[request.param]
+
+
+def test_everything_is_counted_in_its_own_field_and_nowhere_else(chosen: Codec) -> None:
+    row = Row()
+    counters = ConnectionCounters(row, chosen.Cells)
+    counters.connection_opened()
+    counters.handshake("key")
+    counters.connection_ended(0.02, 1001, "server")
+    counters.violation(TOO_FAST)
+    counters.connection_refused("address", 3)
+    counters.timeout("idle")
+    counters.backpressure(0.25)
+    counters.round_trip(0.002)
+    counters.loop_lag(9.0)
+    counters.log_lines_dropped(5)
+    counters.internal_error("drain")
+    counters.request("HEAD", "/ready", 503, 0.03)
+    assert row.connections == 1
+    assert row.handshakes[[reason for _, _, reason in HANDSHAKES].index("key")] == 1
+    ends = row.connection_ends[1][CLOSE_CODES.index("1001")]
+    assert (list(ends[:3]), row.connection_nanoseconds) == ([0, 1, 0], 20_000_000)
+    assert row.protocol_errors[REASONS.index("too_fast")] == 1
+    assert row.refused_connections[REFUSALS.index("address")] == 3
+    assert row.timeouts[TIMEOUTS.index("idle")] == 1
+    assert row.backpressure_nanoseconds == 250_000_000
+    assert (row.round_trips[2], row.round_trip_nanoseconds) == (1, 2_000_000)
+    assert (row.loop_lags[-1], row.loop_lag_nanoseconds) == (1, 9_000_000_000)
+    assert row.log_lines_dropped == 5
+    assert row.internal_errors[PLACES.index("drain")] == 1
+    request = row.requests[METHODS.index("HEAD")][ROUTES.index("/ready")][STATUSES.index(503)]
+    assert (request.durations[3], request.nanoseconds) == (1, 30_000_000)
+    counts = 1 + 1 + 1 + 1 + 3 + 1 + 1 + 1 + 5 + 1 + 1
+    nanoseconds = 20_000_000 + 250_000_000 + 2_000_000 + 9_000_000_000 + 30_000_000
+    assert sum(array("q", bytes(row))) == counts + nanoseconds
 
 
 def test_duration_bounds_are_inclusive_and_nothing_is_lost_beyond_them() -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from wsecho.codec import wire
+from wsecho.counting import cells
 from wsecho.http.request import Request
 from wsecho.websocket import echo, inflater, message_counters, receive_buffer
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The six classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
+    """The seven classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
 
     `read_plain_request` returns the request whose head is exactly the given bytes, or None if `RequestReader` has to
     read it.
@@ -23,6 +24,7 @@ class Codec:
     Inflater: type[inflater.Inflater]
     ReceiveBuffer: type[receive_buffer.ReceiveBuffer]
     MessageCounters: type[message_counters.MessageCounters]
+    Cells: type[cells.Cells]
     InflateBudget: type[inflater.InflateBudget]
     Wire: type[wire.Wire]
     read_plain_request: Callable[[bytes], Request | None]
@@ -38,6 +40,7 @@ PYTHON = Codec(
     inflater.Inflater,
     receive_buffer.ReceiveBuffer,
     message_counters.MessageCounters,
+    cells.Cells,
     inflater.InflateBudget,
     wire.Wire,
     _no_plain_request,
@@ -76,6 +79,7 @@ def hidden_installation() -> Path | None:
 
 
 def _compiled() -> Codec:
+    import wsecho.codec.native.cells
     import wsecho.codec.native.echo
     import wsecho.codec.native.inflater
     import wsecho.codec.native.message_counters
@@ -90,6 +94,7 @@ def _compiled() -> Codec:
         native.inflater.Inflater,
         native.receive_buffer.ReceiveBuffer,
         native.message_counters.MessageCounters,
+        native.cells.Cells,
         native.inflater.InflateBudget,
         native.wire.Wire,
         native.plain_request.read_plain_request,

@@ -1,9 +1,9 @@
 """Counts what a worker does besides echoing: connections, handshakes, closes, HTTP requests, errors and delays."""
 
-from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from wsecho.counting.cells import NANOSECONDS, Cells, cell, cells_in
 from wsecho.counting.row import (
     CLOSE_CODES,
     CONNECTION_DURATION_BOUNDS,
@@ -20,13 +20,8 @@ from wsecho.counting.row import (
     TIMEOUTS,
     RequestRow,
     Row,
-    cell,
-    cells_in,
-    cells_of,
 )
 from wsecho.websocket.violations import REASONS, Violation
-
-_NANOSECONDS = 1_000_000_000
 
 
 def _cells(labels: Iterable[Any], first: int = 0, distance: int = 1) -> dict[Any, int]:
@@ -71,19 +66,19 @@ def close_code_label(code: int) -> str:
 
 
 class ConnectionCounters:
-    """Counts in the row of one worker. Times are in seconds; upper bounds of buckets are inclusive.
+    """Counts in the row of one worker. Times are in seconds; upper bounds of buckets are inclusive."""
 
-    The row is written as one array of integers, its cells: to write to a field of it, ctypes makes several objects.
-    """
+    __slots__ = ("_add", "_add_duration")
 
-    __slots__ = ("_cells",)
-
-    def __init__(self, row: Row) -> None:
-        self._cells = cells_of(row)
+    def __init__(self, row: Row, make_cells: Callable[[Row], Cells] = Cells) -> None:
+        """`make_cells` is the codec's class of that name."""
+        cells = make_cells(row)
+        self._add = cells.add
+        self._add_duration = cells.add_duration
 
     def connection_opened(self) -> None:
         """Count an accepted handshake. Call it before the 101 response is sent."""
-        self._cells[_ACCEPTED] += 1
+        self._add(_ACCEPTED, 1)
 
     def connection_ended(self, seconds: float, code: int, initiator: str) -> None:
         """Count the end of a connection that lasted `seconds`.
@@ -92,46 +87,43 @@ class ConnectionCounters:
         was no Close frame.
         """
         durations = _INITIATORS[initiator] + _CLOSE_CODES[close_code_label(code)]
-        self._cells[durations + bisect_left(CONNECTION_DURATION_BOUNDS, seconds)] += 1
-        self._cells[_CONNECTION_NANOSECONDS] += round(seconds * _NANOSECONDS)
+        self._add_duration(seconds, CONNECTION_DURATION_BOUNDS, durations, _CONNECTION_NANOSECONDS)
 
     def handshake(self, reason: str) -> None:
         """Count the outcome of a handshake. `reason` is the last item of an entry of `HANDSHAKES`."""
-        self._cells[_HANDSHAKES[reason]] += 1
+        self._add(_HANDSHAKES[reason], 1)
 
     def violation(self, violation: Violation) -> None:
         """Count a violation of the protocol by a client."""
-        self._cells[_VIOLATIONS[violation.reason]] += 1
+        self._add(_VIOLATIONS[violation.reason], 1)
 
     def connection_refused(self, reason: str, count: int = 1) -> None:
         """Count connections that the server refused. `reason` is one of `REFUSALS`."""
-        self._cells[_REFUSALS[reason]] += count
+        self._add(_REFUSALS[reason], count)
 
     def timeout(self, limit: str) -> None:
         """Count a connection that the server ended because of a time limit. `limit` is one of `TIMEOUTS`."""
-        self._cells[_TIMEOUTS[limit]] += 1
+        self._add(_TIMEOUTS[limit], 1)
 
     def backpressure(self, seconds: float) -> None:
         """Count the time during which the server did not read from a client because the client did not read."""
-        self._cells[_BACKPRESSURE_NANOSECONDS] += round(seconds * _NANOSECONDS)
+        self._add(_BACKPRESSURE_NANOSECONDS, round(seconds * NANOSECONDS))
 
     def round_trip(self, seconds: float) -> None:
         """Count the time from a ping of the server to the client's pong."""
-        self._cells[_ROUND_TRIPS + bisect_left(ROUND_TRIP_BOUNDS, seconds)] += 1
-        self._cells[_ROUND_TRIP_NANOSECONDS] += round(seconds * _NANOSECONDS)
+        self._add_duration(seconds, ROUND_TRIP_BOUNDS, _ROUND_TRIPS, _ROUND_TRIP_NANOSECONDS)
 
     def loop_lag(self, seconds: float) -> None:
         """Count how late the event loop began a sweep."""
-        self._cells[_LOOP_LAGS + bisect_left(LOOP_LAG_BOUNDS, seconds)] += 1
-        self._cells[_LOOP_LAG_NANOSECONDS] += round(seconds * _NANOSECONDS)
+        self._add_duration(seconds, LOOP_LAG_BOUNDS, _LOOP_LAGS, _LOOP_LAG_NANOSECONDS)
 
     def log_lines_dropped(self, count: int) -> None:
         """Count log lines that were dropped because they could not be written in time."""
-        self._cells[_LOG_LINES_DROPPED] += count
+        self._add(_LOG_LINES_DROPPED, count)
 
     def internal_error(self, place: str) -> None:
         """Count an internal error that the server survived. `place` is one of `PLACES`."""
-        self._cells[_PLACES[place]] += 1
+        self._add(_PLACES[place], 1)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered HTTP request. `route` is one of `ROUTES`, `status` one of `STATUSES`.
@@ -139,5 +131,5 @@ class ConnectionCounters:
         A method that is not one of `METHODS` is counted as `_OTHER`.
         """
         first = _METHODS.get(method, _OTHER_METHOD) + _ROUTES[route] + _STATUSES[status]
-        self._cells[first + _REQUEST_DURATIONS + bisect_left(REQUEST_DURATION_BOUNDS, seconds)] += 1
-        self._cells[first + _REQUEST_NANOSECONDS] += round(seconds * _NANOSECONDS)
+        durations, nanoseconds = first + _REQUEST_DURATIONS, first + _REQUEST_NANOSECONDS
+        self._add_duration(seconds, REQUEST_DURATION_BOUNDS, durations, nanoseconds)

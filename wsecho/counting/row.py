@@ -77,25 +77,6 @@ ROUTES = ("/", "/{asset}", "/metrics", "/info", "/health", "/ready", "/{websocke
 STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
 
 
-_CELL = ctypes.sizeof(ctypes.c_int64)
-
-
-def cell(row: type[ctypes.Structure], field: str) -> int:
-    """Return the cell in which `field` of a row begins. The cells of a row are all its 64-bit integers, in order."""
-    offset: int = getattr(row, field).offset
-    return offset // _CELL
-
-
-def cells_in(row: type[ctypes.Structure]) -> int:
-    """Return the number of cells of a row."""
-    return ctypes.sizeof(row) // _CELL
-
-
-def cells_of(row: ctypes.Structure) -> memoryview:
-    """Return the cells of a row, which share its memory. A cell is written as a whole, as a field of the row is."""
-    return memoryview(row).cast("B").cast("q")
-
-
 class RequestRow(ctypes.Structure):
     """The HTTP requests of one method, route and status code: a histogram of their durations, and its sum."""
 

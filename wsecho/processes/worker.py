@@ -85,7 +85,7 @@ def _start_exports(inherited: Prefork, control: Control) -> Exports:
 
 def _start_counting(inherited: Prefork, number: int) -> ConnectionCounters:
     """Return the counters of worker `number`, and make the event loop and the log count their errors in them."""
-    counters = ConnectionCounters(inherited.shared_page.rows[number])
+    counters = ConnectionCounters(inherited.shared_page.rows[number], inherited.codec.Cells)
     asyncio.get_running_loop().set_exception_handler(LoopErrors(counters, inherited.log).handle)
     structured_log.count_dropped(counters.log_lines_dropped)
     structured_log.count_failures(partial(counters.internal_error, "log"))
