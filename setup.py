@@ -15,9 +15,12 @@ MODULES = {
     "wsecho.codec.native.cells": "wsecho/codec/native/cells.pyx",
     "wsecho.codec.native.inflater": "wsecho/websocket/inflater.py",
     "wsecho.codec.native.echo": "wsecho/websocket/echo.py",
+    "wsecho.tcp.epoll_set": "wsecho/tcp/epoll_set.pyx",
+    "wsecho.tcp.epoll_transport": "wsecho/tcp/epoll_transport.pyx",
     "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",
     "wsecho.codec.native.plain_request": "wsecho/codec/native/plain_request.pyx",
 }
+HEADERS = ["wsecho/codec/native", "wsecho/tcp"]
 # WSECHO_REQUIRE_NATIVE=1 makes a failed compilation an error (images, tests). Otherwise the Python codec is used then.
 OPTIONAL = os.environ.get("WSECHO_REQUIRE_NATIVE") != "1"
 # Python's own flags ask for debugging information, which takes a third of the compile time. A user who sets CFLAGS may
@@ -66,7 +69,7 @@ def missing() -> str:
 
 setup(
     ext_modules=[
-        Extension(name, [source], include_dirs=["wsecho/codec/native"], extra_compile_args=FLAGS, optional=OPTIONAL)
+        Extension(name, [source], include_dirs=HEADERS, extra_compile_args=FLAGS, optional=OPTIONAL)
         for name, source in MODULES.items()
     ],
     cmdclass={"build_ext": BuildCodec},

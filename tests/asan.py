@@ -1,6 +1,6 @@
-"""Tests the compiled codec under AddressSanitizer and UndefinedBehaviorSanitizer: `python -m tests.asan`.
+"""Tests the compiled codec and its TCP transport under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-A copy of the package in build/asan is compiled with both sanitizers, and the tests of the codec run there. A read past
+`python -m tests.asan` compiles a copy of the package in build/asan with both sanitizers, and runs tests there. A read past
 the end of the receive buffer, provoked first, must be reported: a run that could not fail would be worth nothing.
 """
 
@@ -19,13 +19,19 @@ TESTS = (
     "tests/websocket/test_echo_stateful.py",
     "tests/websocket/test_echo_differential.py",
     "tests/codec/test_plain_request.py",
+    "tests/tcp/test_epoll_transport.py",
+    "tests/tcp/test_lockstep.py",
 )
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1"
 # The exit code of a process that ended with a report.
 REPORTED = 99
 OPTIONS = {"ASAN_OPTIONS": f"detect_leaks=0:exitcode={REPORTED}", "UBSAN_OPTIONS": "print_stacktrace=1"}
 COMPILER = os.environ.get("CC", "gcc")
-MODULES = ("receive_buffer", "message_counters", "cells", "inflater", "echo", "wire", "plain_request")
+MODULES = (
+    *("codec.native.receive_buffer", "codec.native.message_counters", "codec.native.cells", "codec.native.inflater"),
+    *("codec.native.echo", "codec.native.wire", "codec.native.plain_request"),
+    *("tcp.epoll_set", "tcp.epoll_transport"),
+)
 
 
 def build() -> None:
@@ -61,7 +67,7 @@ def run(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[s
 def require_sanitized_modules() -> None:
     """In the sanitized tree, which ROOT is there: fail unless these are its own modules, and instrumented."""
     for name in MODULES:
-        file = Path(importlib.import_module(f"wsecho.codec.native.{name}").__file__ or "")
+        file = Path(importlib.import_module(f"wsecho.{name}").__file__ or "")
         assert file.is_relative_to(ROOT), f"{file} is not in {ROOT}"
         symbols = file.read_bytes()
         assert b"__asan_report_load" in symbols, f"{file} was not built with AddressSanitizer"

@@ -12,7 +12,8 @@ PACKAGE = ROOT / "wsecho"
 
 
 @pytest.mark.parametrize(
-    "name", ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "Cells", "InflateBudget", "Wire"]
+    "name",
+    ["Echo", "Inflater", "ReceiveBuffer", "MessageCounters", "Cells", "InflateBudget", "Wire", "TcpTransports"],
 )
 def test_the_compiled_codec_has_the_interface_of_the_python_codec(name: str) -> None:
     python, compiled = (getattr(CODECS[codec], name) for codec in ("python", "compiled"))
@@ -25,11 +26,15 @@ def test_the_compiled_codec_is_not_older_than_its_sources() -> None:
     sources = [
         *(PACKAGE / "codec").glob("native/*.p[xy][xd]"),
         *(PACKAGE / "codec").glob("native/*.h"),
+        *(PACKAGE / "tcp").glob("*.p[xy][xd]"),
+        *(PACKAGE / "tcp").glob("*.h"),
         *plain,
         ROOT / "setup.py",
     ]
-    built = list((PACKAGE / "codec").glob(f"native/*{EXTENSION_SUFFIXES[0]}"))
-    assert len(built) == 7
+    built = [
+        file for folder in ("codec/native", "tcp") for file in (PACKAGE / folder).glob(f"*{EXTENSION_SUFFIXES[0]}")
+    ]
+    assert len(built) == 9
     assert min(file.stat().st_mtime for file in built) >= max(file.stat().st_mtime for file in sources)
 
 

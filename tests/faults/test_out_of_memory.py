@@ -76,14 +76,18 @@ def fail(*arguments):
 http_connection.HttpConnection.__init__ = fail
 """,
     "making a transport": """
-from wsecho.connections import connection_starter
+import socket
+from wsecho.processes import listening_socket
+from wsecho.tcp import transports
 from wsecho.tls import server
 def failing(base):
     def fail(*arguments, **named):
         next(failures)
         return base(*arguments, **named)
     return fail
-connection_starter.SelectorSocketTransport = failing(connection_starter.SelectorSocketTransport)
+# Of the compiled codec, of the Python codec, and with TLS.
+listening_socket._AcceptedSocket.detach = failing(socket.socket.detach)
+transports.SelectorSocketTransport = failing(transports.SelectorSocketTransport)
 server.EncryptedTransport = failing(server.EncryptedTransport)
 """,
     "being told of the transport": """
@@ -118,9 +122,9 @@ failures = Failures()
 
 @pytest.mark.parametrize("transport", ["plain", "tls"])
 @pytest.mark.parametrize("birth", BIRTHS)
-def test_who_fails_to_begin_gives_its_place_back(serve: Serve, birth: str, transport: str) -> None:
+def test_who_fails_to_begin_gives_its_place_back(serve: Serve, codec_name: str, birth: str, transport: str) -> None:
     options = ["--max-connections-per-address", "2", *(["--tls-self-signed"] if transport == "tls" else [])]
-    server = serve(*options, command=patched(FIVE_FAILURES + BIRTHS[birth]))
+    server = serve("--codec", codec_name, *options, command=patched(FIVE_FAILURES + BIRTHS[birth]))
     context = server.client_tls
     for _ in range(5):
         with contextlib.suppress(OSError), RawConnection(server.port, tls=context) as unlucky:

@@ -11,8 +11,8 @@ from tests.shared.server import ROOT
 PACKAGE = ROOT / "wsecho"
 # The architecture, from the inside out. A package may import the packages that stand before it and no other.
 PACKAGES = (
-    *("http", "websocket", "proxies", "counting", "codec", "options", "logs", "access", "tls", "telemetry", "routes"),
-    *("connections", "processes"),
+    *("http", "websocket", "proxies", "counting", "tcp", "codec", "options", "logs", "access", "tls", "telemetry"),
+    *("routes", "connections", "processes"),
 )
 # The command line, above all packages.
 OUTSIDE = {"cli", "__main__"}

@@ -1,3 +1,3 @@
 """The choice between the Python codec and the compiled one, and their glue to a transport; it may import `http`,
-`websocket` and `counting`.
+`websocket`, `counting` and `tcp`.
 """

@@ -1,5 +1,6 @@
 """Chooses between the compiled codec and the Python codec, once, at the start."""
 
+import select
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 from wsecho.codec import wire
 from wsecho.counting import cells
 from wsecho.http.request import Request
+from wsecho.tcp import transports
 from wsecho.websocket import echo, inflater, message_counters, receive_buffer
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The seven classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
+    """The classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
 
     `read_plain_request` returns the request whose head is exactly the given bytes, or None if `RequestReader` has to
     read it.
@@ -27,6 +29,7 @@ class Codec:
     Cells: type[cells.Cells]
     InflateBudget: type[inflater.InflateBudget]
     Wire: type[wire.Wire]
+    TcpTransports: type[transports.TcpTransports]
     read_plain_request: Callable[[bytes], Request | None]
 
 
@@ -43,6 +46,7 @@ PYTHON = Codec(
     cells.Cells,
     inflater.InflateBudget,
     wire.Wire,
+    transports.TcpTransports,
     _no_plain_request,
 )
 
@@ -86,6 +90,7 @@ def _compiled() -> Codec:
     import wsecho.codec.native.plain_request
     import wsecho.codec.native.receive_buffer
     import wsecho.codec.native.wire
+    import wsecho.tcp.epoll_transport
 
     native: Any = wsecho.codec.native
     return Codec(
@@ -97,5 +102,6 @@ def _compiled() -> Codec:
         native.cells.Cells,
         native.inflater.InflateBudget,
         native.wire.Wire,
+        wsecho.tcp.epoll_transport.EpollTransports if hasattr(select, "epoll") else transports.TcpTransports,
         native.plain_request.read_plain_request,
     )

@@ -1,3 +1,4 @@
 """The accept loop, HTTP and WebSocket connections, and what the connections of a worker share; it may import
-`http`, `websocket`, `proxies`, `counting`, `codec`, `options`, `logs`, `tls`, `telemetry` and `routes`.
+`http`, `websocket`, `proxies`, `counting`, `tcp`, `codec`, `options`, `logs`, `tls`, `telemetry` and
+`routes`.
 """

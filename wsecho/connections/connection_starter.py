@@ -10,7 +10,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiofastnet.selector_transport import SelectorSocketTransport
 
 from wsecho.connections.internal_errors import report
 from wsecho.counting.connection_counters import ConnectionCounters
@@ -19,6 +18,7 @@ from wsecho.proxies import proxy_header
 from wsecho.proxies.client import Client
 from wsecho.proxies.proxy_header import ProxyHeader, ProxyHeaderError
 from wsecho.proxies.trusted_proxies import TrustedProxies
+from wsecho.tcp.transports import TcpTransports
 from wsecho.tls.errors import failure_reason
 from wsecho.tls.peek import Peek
 
@@ -38,6 +38,7 @@ class ConnectionStarter:
         self,
         make_client: Callable[[Address | None, ProxyHeader | None], Client],
         make_protocol: Callable[[float, Client, str | None], asyncio.BufferedProtocol],
+        transports: TcpTransports,
         counters: ConnectionCounters,
         log: structlog.typing.FilteringBoundLogger,
         handshake_timeout: float,
@@ -49,6 +50,7 @@ class ConnectionStarter:
         """
         self._make_client = make_client
         self._make_protocol = make_protocol
+        self._transports = transports
         self._counters = counters
         self._log = log
         self._handshake_timeout = handshake_timeout
@@ -57,11 +59,10 @@ class ConnectionStarter:
         self._peek = Peek(proxy_header.LONGEST, proxy_header.bytes_needed)
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[object]] = set()
-        self._transports_starting = 0
 
     def __len__(self) -> int:
         """Return how many accepted connections have no started protocol yet."""
-        return len(self._starting) + self._transports_starting
+        return len(self._starting) + self._transports.starting
 
     def cancel(self) -> None:
         """Close the connections whose PROXY header or TLS handshake is not complete."""
@@ -98,20 +99,13 @@ class ConnectionStarter:
         return None
 
     def _start(self, accepted: socket.socket, client: Client, make_protocol: MakeProtocol) -> None:
-        """Make the transport of a socket, as aiofastnet's own function does, but without a task that waits for it."""
         try:
-            SelectorSocketTransport(self._loop, accepted, make_protocol(None))
-            # The event loop calls `connection_made` later. Until then, no other count includes the connection.
-            self._loop.call_soon(self._transport_started)
-            self._transports_starting += 1
+            self._transports.start(accepted, make_protocol(None))
         except Exception as error:
             client.release()
             if not isinstance(error, OSError):
                 raise
             self._close_lost(accepted, error)
-
-    def _transport_started(self) -> None:
-        self._transports_starting -= 1
 
     async def _prepare(self, accepted: socket.socket, peer: Any, client: Client | None) -> None:
         """Take the PROXY header, if there is one, and start the protocol, with a TLS handshake if TLS is configured."""

@@ -57,6 +57,9 @@ def unread(transport: asyncio.Transport) -> int:
     transport's bytes alone, a slow reader seems to stand still for a minute.
     """
     waiting = transport.get_write_buffer_size()
+    unacknowledged: int | None = transport.get_extra_info("unacknowledged") if waiting else None
+    if unacknowledged is not None:
+        return waiting + unacknowledged
     peer: socket.socket | None = transport.get_extra_info("socket") if waiting else None
     if peer is None:
         return waiting

@@ -32,6 +32,7 @@ from wsecho.routes.health import Health
 from wsecho.routes.metrics_page import MetricsPage
 from wsecho.routes.public_routes import PublicRoutes
 from wsecho.routes.request_info import RequestInfo
+from wsecho.tcp.transports import TcpTransports
 from wsecho.telemetry.exports import Exports
 
 # Bytes of the buffer into which request heads are read, in pieces. It also limits how many bytes a client can send
@@ -45,6 +46,7 @@ _ADMIN_CONNECTIONS = 32
 class Parts:
     """The parts of a worker that its start and its graceful shutdown use."""
 
+    transports: TcpTransports
     connections: Connections
     timers: Timers
     health: Health
@@ -89,10 +91,11 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         make_websocket=partial(WebSocketConnection, websockets),
     )
-    listeners = [_public_listener(inherited, sockets, http, connections_per_address, capacity)]
+    transports = inherited.codec.TcpTransports(loop)
+    listeners = [_public_listener(inherited, transports, sockets, http, connections_per_address, capacity)]
     if sockets.admin:
-        listeners.append(_admin_listener(inherited, sockets, replace(http, routes=admin), capacity))
-    return Parts(connections, timers, health, listeners)
+        listeners.append(_admin_listener(inherited, transports, sockets, replace(http, routes=admin), capacity))
+    return Parts(transports, connections, timers, health, listeners)
 
 
 def _routes(
@@ -108,6 +111,7 @@ def _routes(
 
 def _public_listener(
     inherited: Prefork,
+    transports: TcpTransports,
     sockets: Sockets,
     http: HttpContext,
     connections_per_address: ConnectionsPerAddress,
@@ -118,6 +122,7 @@ def _public_listener(
     starter = ConnectionStarter(
         partial(Client, proxies, connections_per_address),
         partial(HttpConnection, http),
+        transports,
         http.counters,
         http.log,
         config.handshake_timeout,
@@ -127,10 +132,13 @@ def _public_listener(
     return Listener(sockets.public, starter, capacity.has_room, http.counters, http.log)
 
 
-def _admin_listener(inherited: Prefork, sockets: Sockets, http: HttpContext, capacity: Capacity) -> Listener:
+def _admin_listener(
+    inherited: Prefork, transports: TcpTransports, sockets: Sockets, http: HttpContext, capacity: Capacity
+) -> Listener:
     starter = ConnectionStarter(
         partial(Client, TrustedProxies(), ConnectionsPerAddress()),
         partial(HttpConnection, http),
+        transports,
         http.counters,
         http.log,
         inherited.config.handshake_timeout,

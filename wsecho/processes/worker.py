@@ -69,6 +69,7 @@ async def _serve(inherited: Prefork, number: int, sockets: Sockets, control: Con
     await shutdown.requested.wait()
     left = await _drain(inherited, parts)
     sweeping.cancel()
+    parts.transports.close()
     exports.shutdown(0.0 if shutdown.is_immediate else left)
     # The signal handlers end with the event loop. A later signal would then have its default effect: it would kill this
     # process, which is about to exit with code 0.

@@ -10,6 +10,7 @@ from aiofastnet.transport cimport Protocol, Transport
 from aiofastnet.utils cimport NoResult
 
 from wsecho.codec.native.echo cimport Echo
+from wsecho.tcp.epoll_transport cimport EpollTransport
 
 from wsecho.websocket.echo import CLOSED as _CLOSED
 from wsecho.websocket.echo import OPEN as _OPEN
@@ -25,14 +26,19 @@ cdef int MANY_PIECES = _MANY_PIECES
 @cython.final
 cdef class Wire(Protocol):
     cdef Echo echo
+    # One of the two is None.
     cdef Transport transport
+    cdef EpollTransport epoll_transport
     cdef object connection
     cdef readonly int64_t written
     cdef readonly int64_t pieces
 
-    def __init__(self, Echo echo, Transport transport, connection):
+    def __init__(self, Echo echo, transport, connection):
         self.echo = echo
-        self.transport = transport
+        if type(transport) is EpollTransport:
+            self.epoll_transport = transport
+        else:
+            self.transport = transport
         self.connection = connection
 
     cpdef is_buffered_protocol(self):
@@ -69,7 +75,10 @@ cdef class Wire(Protocol):
             echo.counters.sent(echo.stop - echo.start, echo.payload, echo.completed)
             self.written += echo.stop - echo.start
             self.pieces += 1
-            self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
+            if self.epoll_transport is not None:
+                self.epoll_transport.write_c(<const char *>echo.data + echo.start, echo.stop - echo.start)
+            else:
+                self.transport.write_c(<char *>echo.data + echo.start, echo.stop - echo.start)
             if not self.pieces & (MANY_PIECES - 1):
                 self.connection.many_pieces_written()
 

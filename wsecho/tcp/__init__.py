@@ -1,0 +1,1 @@
+"""Transports of plain TCP connections: this project's own, on one epoll set, and aiofastnet's where there is none."""
