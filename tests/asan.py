@@ -1,7 +1,7 @@
 """Tests the compiled codec and its TCP transport under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-`python -m tests.asan` compiles a copy of the package in build/asan with both sanitizers, and runs tests there. A read past
-the end of the receive buffer, provoked first, must be reported: a run that could not fail would be worth nothing.
+`python -m tests.asan` compiles a copy of the package in build/asan with both sanitizers, and runs tests there. A read
+past the end of the receive buffer, provoked first, must be reported: a run that could not fail would be worth nothing.
 """
 
 import importlib
