@@ -80,7 +80,9 @@ cdef class EpollSet:
                 if not watched.ended:
                     watched.react(events[index].events)
         finally:
-            self._finish_ended()
+            self.will_finish = False
+            if self.first_ended is not None:
+                self._finish_ended()
 
     cdef int add(self, Watched watched) except -1:
         """Begin to watch. Raises MemoryError if the kernel has no memory for it."""
