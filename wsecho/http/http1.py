@@ -263,7 +263,7 @@ def encode_response(response: Response, *, head_only: bool, keep_alive: bool, no
 
 def encode_upgrade(headers: Headers) -> bytes:
     """Return the bytes of a response with status 101 (RFC 9110 section 15.2.2)."""
-    return _encode_head(HTTPStatus.SWITCHING_PROTOCOLS, headers)
+    return _encode_head(101, headers)
 
 
 def _encode_head(status: int, fields: Headers) -> bytes:

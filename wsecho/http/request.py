@@ -63,9 +63,12 @@ class Request:
 
     def tokens(self, name: str) -> list[str]:
         """Return the comma-separated elements of `name`, without empty ones (RFC 9110 section 5.6.1)."""
-        values = self._values.get(name, ())
+        if not (values := self._values.get(name)):
+            return []
         return [token for value in values for part in value.split(",") if (token := part.strip(" \t"))]
 
     def has_token(self, name: str, token: str) -> bool:
         """Return whether `token` (in lower case) is among the elements of `name`, ignoring their case."""
-        return token in map(str.lower, self.tokens(name))
+        value = self.value(name).lower()
+        # Most lists have one element.
+        return value == token or token in [element.strip(" \t") for element in value.split(",")]

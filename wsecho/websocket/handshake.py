@@ -1,6 +1,5 @@
 """The server's side of the opening handshake (RFC 6455 section 4.2)."""
 
-import base64
 import binascii
 import hashlib
 import re
@@ -24,7 +23,8 @@ NONE = "none"
 
 def accept_key(key: str) -> str:
     """Return the Sec-WebSocket-Accept value, which proves that `key` was read (RFC 6455 section 4.2.2, step 5.4)."""
-    return base64.b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
+    digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
+    return binascii.b2a_base64(digest, newline=False).decode()
 
 
 def is_attempted(request: Request) -> bool:
@@ -74,14 +74,18 @@ def _refusal(request: Request) -> Response | None:
 
 
 def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
+    if not offers:
+        return None
     if not all(map(_TOKEN.fullmatch, offers)) or len(set(offers)) != len(offers):
         return refuse(400, "subprotocol", "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
-    if offers and all(map(carries_token, offers)):
+    if all(map(carries_token, offers)):
         return refuse(400, "subprotocol", "Sec-WebSocket-Protocol needs a name beside the one that carries a token")
     return None
 
 
 def _chosen_subprotocol(offers: list[str], policy: str) -> str | None:
+    if not offers:
+        return None
     names = [offer for offer in offers if not carries_token(offer)]
     # A client that sends a token in a subprotocol is a browser, and browsers fail the connection if the answer names no
     # subprotocol.
@@ -122,8 +126,8 @@ def is_subprotocol_policy(policy: str) -> bool:
 
 def _is_key(key: str) -> bool:
     try:
-        return len(key) == 24 and len(base64.b64decode(key.encode(), validate=True)) == _KEY_BYTES
-    except (binascii.Error, ValueError):
+        return len(key) == 24 and len(binascii.a2b_base64(key, strict_mode=True)) == _KEY_BYTES
+    except ValueError:  # also if it is not ASCII
         return False
 
 

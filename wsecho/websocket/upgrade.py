@@ -6,7 +6,7 @@ from wsecho.http.response import Headers
 from wsecho.websocket.deflate import Agreement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upgrade:
     """An accepted opening handshake. `headers` are the header fields of the answer, which has status 101 in HTTP/1.1.
 
