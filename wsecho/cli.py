@@ -110,6 +110,16 @@ class _Command(click.Command):
             with formatter.section(heading):
                 formatter.write_dl(rows)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Imported only here: no other command line needs the catalogue.
+        from wsecho.scenarios.catalogue import WORDS
+
+        with formatter.section("Scenarios"):
+            formatter.write_text(
+                "ws://HOST:PORT/ws/close/1001 and other URLs under /ws/ say what the server does. GET one of them "
+                f"without an upgrade to read it in words. Steps: {', '.join(word.name for word in WORDS)}."
+            )
+
 
 def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
     """Join the lists of all uses of an option into one."""

@@ -11,16 +11,16 @@ class Capacity:
         and refused with an answer.
         """
         self._connections = connections
-        self._limit = limit
+        self.limit = limit
         self._max_refused = max_refused
 
     def is_full(self) -> bool:
         """Return whether there are more connections than can be served, including the connection that asks."""
-        return len(self._connections) > self._limit
+        return len(self._connections) > self.limit
 
     def has_room(self, starting: int, extra: int = 0) -> bool:
         """Return whether another connection may be accepted. `starting` connections are accepted but not yet open.
 
         `extra` connections more are allowed on a port that must stay reachable, such as the admin port.
         """
-        return len(self._connections) + starting < self._limit + self._max_refused + extra
+        return len(self._connections) + starting < self.limit + self._max_refused + extra

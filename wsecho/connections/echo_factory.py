@@ -20,8 +20,8 @@ class EchoFactory:
         """`row` is the worker's row of counters in the shared page. `echo_queue` has the budget for inflating."""
         self._codec = codec
         self._config = config
-        self._receive_buffer = codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit)
-        self._counters = codec.MessageCounters(row)
+        self.receive_buffer = codec.ReceiveBuffer(config.receive_buffer_size, config.hold_limit)
+        self.counters = codec.MessageCounters(row)
         self._memory = InflaterMemory(config.inflater_memory)
         self._budget = echo_queue.budget
 
@@ -35,8 +35,8 @@ class EchoFactory:
         """Return a connection's echo and its wire. `agreement` is the negotiated permessage-deflate, or None."""
         codec, budget = self._codec, self._budget
         echo = codec.Echo(
-            self._receive_buffer,
-            self._counters,
+            self.receive_buffer,
+            self.counters,
             self._config.max_message_size,
             self._config.max_fragments,
             partial(codec.Inflater, agreement, self._memory, budget, connection.wait) if agreement else None,

@@ -26,7 +26,7 @@ from wsecho.telemetry.spans import Span, Traces
 from wsecho.tls.errors import AnswerPendingError
 from wsecho.tls.facts import tls_facts
 from wsecho.websocket.deflate import Agreement
-from wsecho.websocket.upgrade import Upgrade
+from wsecho.websocket.upgrade import Takeover, Upgrade
 
 # A proxy that adds no address of its own passes on what clients claim in the header fields.
 _NO_ADDRESS_REMEDY = "remove a proxy that adds no address from --trusted-proxy: docs/proxies.md, Who the client is"
@@ -35,10 +35,12 @@ _NO_ADDRESS_REMEDY = "remove a proxy that adds no address from --trusted-proxy: 
 class Routes(Protocol):
     """The routes of one port."""
 
-    def answer(self, request: Request) -> Response | Deferred | Upgrade:
-        """Return the answer to one request: a response, a response that takes a while to make, or an upgrade."""
+    def answer(self, request: Request) -> Response | Deferred | Upgrade | Takeover:
+        """Return the answer to one request: a response, a response that takes a while to make, an upgrade, or what
+        answers instead.
+        """
 
-    def route_of(self, request: Request, answer: Response | Upgrade) -> str:
+    def route_of(self, request: Request, answer: Response | Upgrade | Takeover) -> str:
         """Return the route that a request is counted under."""
 
     def keeps_connections(self) -> bool:
@@ -65,6 +67,26 @@ class HttpContext:
     make_websocket: Callable[
         [asyncio.Transport, Agreement | None, FilteringBoundLogger, Span, str], WebSocketConnection
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A connection whose handshake a scenario answers. It must release `client`, and count the request.
+
+    `route` is the route of the request. `began` and `answered` are when its head was complete and when its answer was
+    decided, as time.perf_counter() gives them. `unread` are the bytes behind the head. `take_back` takes the connection
+    back for another request; its argument are the bytes that the client has sent since.
+    """
+
+    context: HttpContext
+    transport: asyncio.Transport
+    client: Client
+    request: Request
+    route: str
+    began: float
+    answered: float
+    unread: bytes
+    take_back: Callable[[bytes], None]
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -273,20 +295,25 @@ class HttpConnection(asyncio.BufferedProtocol):
     async def _send_deferred_answer(self, answer: Deferred, request: Request, began: float, unread: bytes) -> None:
         """Make an answer that takes a while, and send it. The connection reads nothing in the meantime."""
         try:
-            response = await answer.make()
+            made = await answer.make()
         except Exception:
             structured_log.for_request(self._context.log, request).exception(
                 "request failed", peer=request.peer, path=request.path
             )
-            response = plain(500, "the server failed to answer", close=True)
+            made = plain(500, "the server failed to answer", close=True)
         self._deferred = None
         if not self._ended and not self._transport.is_closing():
             self._transport.resume_reading()
-            self._send_answer(response, request, began, unread)
+            self._send_answer(made, request, began, unread)
 
-    def _send_answer(self, answer: Response | Upgrade, request: Request, began: float, unread: bytes) -> None:
+    def _send_answer(
+        self, answer: Response | Upgrade | Takeover, request: Request, began: float, unread: bytes
+    ) -> None:
         """Send an answer and count the request."""
         route = self._context.routes.route_of(request, answer)
+        if isinstance(answer, Takeover):
+            self._hand_over(answer, request, route, began, unread)
+            return
         if isinstance(answer, Upgrade):
             span = self._context.traces.opened(request, route, answer.subprotocol, began)
             connection = self._upgrade(request, answer, span)
@@ -366,6 +393,35 @@ class HttpConnection(asyncio.BufferedProtocol):
         # `connection_lost` then has to release the client.
         self._client.hand_over()
         return connection
+
+    def _hand_over(self, takeover: Takeover, request: Request, route: str, began: float, unread: bytes) -> None:
+        self._ended = True
+        self._context.connections.remove(self)
+        takeover.start(
+            Handover(
+                context=self._context,
+                transport=self._transport,
+                client=self._client,
+                request=request,
+                route=route,
+                began=began,
+                answered=time.perf_counter(),
+                unread=unread,
+                take_back=self._take_back,
+            )
+        )
+
+    def _take_back(self, unread: bytes) -> None:
+        """Serve another request on a connection that was handed over."""
+        self._ended = False
+        self._transport.set_protocol(self)
+        self._context.connections.add(self)
+        self._client.answered()
+        if unread:
+            self._wait_in_queue(unread)
+        else:
+            self._transport.resume_reading()
+            self._await_next_request()
 
     def _log(self, request: Request, span: Span) -> FilteringBoundLogger:
         """Return a logger that adds the fields of the request, and those of its trace, to each line."""

@@ -2,7 +2,7 @@
 long. It computes only with counts and `now`, without a clock or a socket.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, Self
 
 from wsecho.options.config import Config
@@ -90,6 +90,10 @@ class Keepalive:
             self._pinged_at = now
             return "ping"
         return None
+
+    def stop_pings(self) -> None:
+        """Send the client no ping from here on, however silent it is."""
+        self._limits = replace(self._limits, ping_interval=0.0)
 
     def _is_too_fast(self, seconds: float, new_bytes: int, new_frames: int) -> bool:
         """Refill the allowances for `seconds`, subtract what was received, and tell whether one of them is used up."""

@@ -194,12 +194,16 @@ class WebSocketConnection:
         now = monotonic()
         self._end_pause(now)
         seconds = now - self._opened_at
-        code = self._echo.close_code or ABNORMAL_CLOSURE
+        code = self._close_code()
         initiator = self._initiator()
         context.counters.connection_ended(seconds, code, initiator)
         peer = self._transport.get_extra_info("peername")
         self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)
+
+    def _close_code(self) -> int:
+        """Return the code of the first Close frame, 1006 if there was none."""
+        return self._echo.close_code or ABNORMAL_CLOSURE
 
     def _initiator(self) -> str:
         """Return which side, `server` or `client`, sent the first Close frame or, without one, ended the connection."""
@@ -335,7 +339,7 @@ class WebSocketConnection:
             bytes_received=echo.bytes_received + (echo.inflater.cost if echo.inflater else 0),
             frames=echo.frames,
             messages=echo.messages,
-            blocked=self._is_queued or self._paused_at is not None,
+            blocked=self._is_blocked(),
         )
         if due == "ping":
             self._ping(now)
@@ -353,6 +357,10 @@ class WebSocketConnection:
             self._reached_limit = due
             self._close(GOING_AWAY, _CLOSE_REASONS[due])
         self._schedule_check(now)
+
+    def _is_blocked(self) -> bool:
+        """Return whether the server does not read from the connection."""
+        return self._is_queued or self._paused_at is not None
 
     def _is_open(self) -> bool:
         """Return whether the connection is open and the server has not begun to close it."""

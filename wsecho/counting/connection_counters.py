@@ -16,6 +16,7 @@ from wsecho.counting.row import (
     REQUEST_DURATION_BOUNDS,
     ROUND_TRIP_BOUNDS,
     ROUTES,
+    SCENARIO_STEPS,
     STATUSES,
     TIMEOUTS,
     RequestRow,
@@ -35,6 +36,13 @@ _REFUSALS = _cells(REFUSALS, cell(Row, "refused_connections"))
 _TIMEOUTS = _cells(TIMEOUTS, cell(Row, "timeouts"))
 _PLACES = _cells(PLACES, cell(Row, "internal_errors"))
 _ACCEPTED = _HANDSHAKES["accepted"]
+_SCENARIO_STEPS = _cells(SCENARIO_STEPS, cell(Row, "scenario_steps"))
+# The outcomes of handshakes that scenarios decide, by outcome and class of the status code.
+_BY_SCENARIO = {
+    (outcome, status_class): index
+    for index, (outcome, status_class, reason) in enumerate(HANDSHAKES, cell(Row, "handshakes"))
+    if reason == "by_scenario"
+}
 
 # The cell of a counter with several labels is the sum of the cells of its labels.
 _DURATION_BUCKETS = len(CONNECTION_DURATION_BOUNDS) + 1
@@ -44,6 +52,7 @@ _STATUSES = _cells(STATUSES, distance=cells_in(RequestRow))
 _ROUTES = _cells(ROUTES, distance=len(STATUSES) * cells_in(RequestRow))
 _METHODS = _cells(METHODS, cell(Row, "requests"), len(ROUTES) * len(STATUSES) * cells_in(RequestRow))
 _OTHER_METHOD = _METHODS["_OTHER"]
+_OTHER_STATUS = _STATUSES[0]
 _REQUEST_NANOSECONDS = cell(RequestRow, "nanoseconds")
 _REQUEST_DURATIONS = cell(RequestRow, "durations")
 
@@ -93,6 +102,19 @@ class ConnectionCounters:
         """Count the outcome of a handshake. `reason` is the last item of an entry of `HANDSHAKES`."""
         self._add(_HANDSHAKES[reason], 1)
 
+    def scenario_refused(self, status: int) -> None:
+        """Count a handshake that a scenario refused with `status`, 0 for bytes that are no response."""
+        status_class = f"{status // 100}xx" if status else "none"
+        self._add(_BY_SCENARIO["refused", status_class], 1)
+
+    def scenario_abandoned(self) -> None:
+        """Count a handshake that a scenario left unanswered until its client was gone."""
+        self._add(_BY_SCENARIO["abandoned", "none"], 1)
+
+    def scenario_step(self, label: str) -> None:
+        """Count a step that a scenario begins. `label` is one of `SCENARIO_STEPS`."""
+        self._add(_SCENARIO_STEPS[label], 1)
+
     def violation(self, violation: Violation) -> None:
         """Count a violation of the protocol by a client."""
         self._add(_VIOLATIONS[violation.reason], 1)
@@ -126,10 +148,10 @@ class ConnectionCounters:
         self._add(_PLACES[place], 1)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered HTTP request. `route` is one of `ROUTES`, `status` one of `STATUSES`.
+        """Count an answered HTTP request. `route` is one of `ROUTES`.
 
-        A method that is not one of `METHODS` is counted as `_OTHER`.
+        A method that is not one of `METHODS` is counted as `_OTHER`, a status that is not one of `STATUSES` as 0.
         """
-        first = _METHODS.get(method, _OTHER_METHOD) + _ROUTES[route] + _STATUSES[status]
+        first = _METHODS.get(method, _OTHER_METHOD) + _ROUTES[route] + _STATUSES.get(status, _OTHER_STATUS)
         durations, nanoseconds = first + _REQUEST_DURATIONS, first + _REQUEST_NANOSECONDS
         self._add_duration(seconds, REQUEST_DURATION_BOUNDS, durations, nanoseconds)

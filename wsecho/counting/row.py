@@ -58,6 +58,10 @@ HANDSHAKES = (
     ("refused", "5xx", "draining"),
     ("refused", "5xx", "keys"),
     ("refused", "5xx", "error"),
+    ("refused", "4xx", "scenario"),
+    *(("refused", f"{digit}xx", "by_scenario") for digit in (2, 3, 4, 5)),
+    ("refused", "none", "by_scenario"),
+    ("abandoned", "none", "by_scenario"),
     ("abandoned", "none", "timeout"),
 )
 _ACCEPTED = HANDSHAKES.index(("accepted", "1xx", "accepted"))
@@ -73,8 +77,20 @@ PLACES = ("accept", "sweep", "loans", "drain", "log", "connection", "callback")
 
 # HTTP requests are counted by method, route and status code. The empty route stands for all paths that do not exist.
 METHODS = ("GET", "HEAD", "_OTHER")
-ROUTES = ("/", "/{asset}", "/metrics", "/info", "/health", "/ready", "/{websocket}", "")
-STATUSES = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
+ROUTES = ("/", "/{asset}", "/metrics", "/info", "/scenarios.json", "/health", "/ready", "/{websocket}", "")
+# 0 stands for all other status codes, with which only scenarios answer, and for no status code.
+STATUSES = (0, 101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
+
+
+# The steps of scenarios. Names of two segments, such as `handshake/no-reason`, are counted under the first one.
+SCENARIO_STEPS = (
+    *("reject", "redirect", "wait", "require", "set-cookie", "header", "flap", "handshake"),
+    *("message", "binary", "bytes", "delay", "tick", "burst", "flood", "sink", "sizes", "info", "echo"),
+    *("ping", "ping-between", "ping-flood", "pong", "empty-fragments", "malformed"),
+    *("mute", "stall", "freeze", "vanish", "idle"),
+    *("after", "on", "on-ping", "on-close"),
+    *("close", "close-empty", "close-abort", "close-hold", "close-cross", "end", "cut", "abort"),
+)
 
 
 class RequestRow(ctypes.Structure):
@@ -104,6 +120,7 @@ class Row(ctypes.Structure):
         ("loop_lags", buckets(LOOP_LAG_BOUNDS)),
         ("log_lines_dropped", ctypes.c_int64),
         ("internal_errors", ctypes.c_int64 * len(PLACES)),
+        ("scenario_steps", ctypes.c_int64 * len(SCENARIO_STEPS)),
         ("requests", RequestRow * len(STATUSES) * len(ROUTES) * len(METHODS)),
     ]
 

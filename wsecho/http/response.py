@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -30,9 +31,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A response that takes some milliseconds to make, in pieces. Other connections are served between the pieces."""
+    """An answer that takes some milliseconds to make. Other connections are served meanwhile.
 
-    make: Callable[[], Coroutine[None, None, Response]]
+    It becomes a `Response` or, for a handshake, what else can answer one (`wsecho.websocket.upgrade`).
+    """
+
+    make: Callable[[], Coroutine[Any, Any, Any]]
 
 
 def plain(status: int, line: str, headers: Headers = (), *, close: bool = False, refusal: str = "") -> Response:

@@ -321,6 +321,13 @@ class Config:
         "TEXT",
         "Message to send to every client first, at most 125 bytes; it counts as sent. If unset, clients send first.",
     )
+    no_scenarios: bool = option(
+        "off",
+        parse_switch,
+        "",
+        "Echo under /ws/ as everywhere else. Without this option, the URL says what the server does there: "
+        "docs/scenarios.md.",
+    )
     codec: str = option(
         "auto",
         one_of("auto", "compiled", "python"),

@@ -32,6 +32,8 @@ from wsecho.routes.health import Health
 from wsecho.routes.metrics_page import MetricsPage
 from wsecho.routes.public_routes import PublicRoutes
 from wsecho.routes.request_info import RequestInfo
+from wsecho.scenarios.entrance import Scenarios
+from wsecho.scenarios.setting import Setting
 from wsecho.tcp.transports import TcpTransports
 from wsecho.telemetry.exports import Exports
 
@@ -78,6 +80,9 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
     admission = Admission(
         health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
     )
+    if not config.no_scenarios:
+        setting = Setting(websockets, counters, config.public, capacity.limit, admission.agree)
+        admission.scenarios = Scenarios(setting)
     public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(
         config=config,
@@ -105,7 +110,9 @@ def _routes(
     info = RequestInfo(inherited.instance_id, inherited.codec.name).page
     metrics = MetricsPage(exports.metrics_page(inherited.shared_page).page).page
     own_name = config.admin_host if _are_local(sockets.admin) else None
-    public = PublicRoutes(admission, health, policy, pages, info, None if sockets.admin else metrics)
+    public = PublicRoutes(
+        admission, health, policy, pages, info, None if sockets.admin else metrics, admission.scenarios
+    )
     return public, AdminRoutes(health, policy.admin, pages, info, metrics, own_name)
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from wsecho.access.policy import AccessPolicy
 from wsecho.http.request import Request
-from wsecho.http.response import Response
+from wsecho.http.response import Deferred, Response
 from wsecho.routes.health import Health
 from wsecho.routes.refusals import full, stopping, too_many_connections
+from wsecho.routes.scenario_routes import PREFIX, ScenarioRoutes
 from wsecho.websocket import handshake
-from wsecho.websocket.upgrade import Upgrade
+from wsecho.websocket.upgrade import Takeover, Upgrade
 
 
 class Admission:
@@ -27,21 +28,30 @@ class Admission:
         may_deflate: Callable[[], bool],
     ) -> None:
         """`has_too_many` tells whether the client with a given key has too many connections. `may_deflate` tells
-        whether there is memory for another connection with permessage-deflate.
+        whether there is memory for another connection with permessage-deflate. `scenarios` are set afterwards, where
+        there are any.
         """
+        self.scenarios: ScenarioRoutes | None = None
         self._health = health
         self._has_too_many = has_too_many
         self._policy = policy
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
 
-    def answer(self, request: Request) -> Response | Upgrade:
-        """Return the answer to a handshake: a refusal, or an upgrade."""
+    def answer(self, request: Request) -> Response | Upgrade | Takeover | Deferred:
+        """Return the answer to a handshake: a refusal, an upgrade, or the scenario that answers."""
         if self._health.draining:
             return stopping(refusal="draining")
         if self._health.is_full():
             return full()
         if self._has_too_many(request.client_key):
             return too_many_connections(request.client_key)
-        refusal = self._policy.refuse_handshake(request)
-        return refusal or handshake.answer(request, self._subprotocol_policy, may_deflate=self._may_deflate())
+        if refusal := self._policy.refuse_handshake(request):
+            return refusal
+        if request.path.startswith(PREFIX) and self.scenarios and self.scenarios.own(request):
+            return self.scenarios.answer(request)
+        return self.agree(request)
+
+    def agree(self, request: Request, *, may_deflate: bool = True) -> Response | Upgrade:
+        """Return the upgrade that a handshake asks for, or a refusal if it is invalid."""
+        return handshake.answer(request, self._subprotocol_policy, may_deflate=may_deflate and self._may_deflate())

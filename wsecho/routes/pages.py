@@ -7,7 +7,7 @@ from wsecho.access.policy import Authentication
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response, plain
 from wsecho.routes.assets import Assets
-from wsecho.websocket.upgrade import Upgrade
+from wsecho.websocket.upgrade import Takeover, Upgrade
 
 # Paths that are commonly used for WebSocket echoes. Without an upgrade, there is no page to show at them.
 WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/.ws", "/websocket/echo"})
@@ -28,7 +28,7 @@ class Pages:
         self._routes = {
             **dict.fromkeys(assets.paths(), "/{asset}"),
             "/": "/",
-            **with_slashes({path: path for path in ("/metrics", "/info")}),
+            **with_slashes({path: path for path in ("/metrics", "/info", "/scenarios.json")}),
             **with_slashes(dict.fromkeys(HEALTH_PATHS, "/health")),
             **with_slashes(dict.fromkeys(READY_PATHS, "/ready")),
             **with_slashes(dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}")),
@@ -45,14 +45,15 @@ class Pages:
         page = self._pages.get(request.path)
         return page(request) if page else plain(404, self._not_found)
 
-    def route_of(self, request: Request, answer: Response | Upgrade) -> str:
+    def route_of(self, request: Request, answer: Response | Upgrade | Takeover) -> str:
         """Return the route under which a request is counted, one of `wsecho.counting.row.ROUTES`.
 
         An unknown path is counted under the empty route, so that peers cannot add routes.
         """
-        if isinstance(answer, Upgrade) or answer.refusal:
+        if isinstance(answer, Upgrade | Takeover) or answer.refusal:
             return "/{websocket}"
-        return self._routes.get(request.path, "")
+        # Under /ws/, every path is a WebSocket.
+        return self._routes.get(request.path) or ("/{websocket}" if request.path.startswith("/ws/") else "")
 
 
 def listed(paths: Iterable[str]) -> str:

@@ -7,8 +7,9 @@ from wsecho.routes.admission import Admission
 from wsecho.routes.assets import Assets
 from wsecho.routes.health import Health
 from wsecho.routes.pages import WEBSOCKET_PATHS, Page, Pages, authenticated, listed, with_slashes
+from wsecho.routes.scenario_routes import PREFIX, ScenarioRoutes
 from wsecho.websocket import handshake
-from wsecho.websocket.upgrade import Upgrade
+from wsecho.websocket.upgrade import Takeover, Upgrade
 
 
 class PublicRoutes:
@@ -22,12 +23,15 @@ class PublicRoutes:
         assets: Assets,
         info: Page,
         metrics: Page | None,
+        scenarios: ScenarioRoutes | None = None,
     ) -> None:
-        """`metrics` is None where only the admin port serves the metrics."""
+        """`metrics` is None where only the admin port serves the metrics, `scenarios` where there are none."""
         self._admission = admission
+        self._scenarios = scenarios
         self.keeps_connections = health.keeps_connections
         pages = {"/metrics": authenticated(policy.metrics, metrics)} if metrics else {}
         pages |= {**health.pages(), "/info": authenticated(policy.clients, info)}
+        pages |= {"/scenarios.json": scenarios.catalogue} if scenarios else {}
         here = f"there are {listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
         self._pages = Pages(
             {
@@ -40,10 +44,13 @@ class PublicRoutes:
         )
         self.route_of = self._pages.route_of
 
-    def answer(self, request: Request) -> Response | Deferred | Upgrade:
+    def answer(self, request: Request) -> Response | Deferred | Upgrade | Takeover:
         """Return the answer to one request."""
         if handshake.is_attempted(request):
             return self._admission.answer(request)
+        if request.path.startswith(PREFIX) and self._scenarios and self._scenarios.own(request):
+            is_page = request.method in ("GET", "HEAD") and not request.has_body
+            return self._scenarios.explain(request) if is_page else self._pages.answer(request)
         return self._pages.answer(request)
 
 

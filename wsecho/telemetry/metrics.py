@@ -23,6 +23,7 @@ from wsecho.counting.row import (
     REQUEST_DURATION_BOUNDS,
     ROUND_TRIP_BOUNDS,
     ROUTES,
+    SCENARIO_STEPS,
     STATUSES,
     TIMEOUTS,
     RequestRow,
@@ -117,6 +118,10 @@ def _refusals(totals: Totals) -> Observed:
     ]
 
 
+def _scenario_steps(totals: Totals) -> Observed:
+    return [({"step": step}, count) for step, count in zip(SCENARIO_STEPS, totals.counters.scenario_steps, strict=True)]
+
+
 def _timeouts(totals: Totals) -> Observed:
     return [({"limit": limit}, count) for limit, count in zip(TIMEOUTS, totals.counters.timeouts, strict=True)]
 
@@ -132,7 +137,9 @@ def _requests(totals: Totals) -> ObservedBuckets:
     for (method, route, status), (row,) in zip(series, counted, strict=True):
         if row != _NO_REQUESTS:
             counters = RequestRow.from_buffer_copy(row)
-            attributes: dict[str, str | int] = {"http.request.method": method, "http.response.status_code": status}
+            attributes: dict[str, str | int] = {"http.request.method": method}
+            if status:
+                attributes["http.response.status_code"] = status
             if route:
                 attributes["http.route"] = route
             yield attributes, tuple(counters.durations), counters.nanoseconds / _NANOSECONDS
@@ -344,6 +351,14 @@ METRICS = (
         _internal_errors,
         ("place",),
     ),
+    Metric(
+        "wsecho_scenarios_total",
+        "counter",
+        "{step}",
+        "Steps that scenarios began; names of two segments are counted under the first.",
+        _scenario_steps,
+        ("step",),
+    ),
 )
 HISTOGRAMS = (
     Histogram(
@@ -398,11 +413,12 @@ LABEL_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "websocket_handshakes_total": {
         "outcome": tuple(dict.fromkeys(outcome for outcome, _, _ in HANDSHAKES)),
         "status_class": tuple(dict.fromkeys(status_class for _, status_class, _ in HANDSHAKES)),
-        "reason": tuple(reason for _, _, reason in HANDSHAKES),
+        "reason": tuple(dict.fromkeys(reason for _, _, reason in HANDSHAKES)),
     },
     "websocket_closes_total": {"code": CLOSE_CODES, "initiator": INITIATORS},
     "websocket_protocol_errors_total": {"reason": REASONS},
     "websocket_timeouts_total": {"limit": TIMEOUTS},
+    "wsecho_scenarios_total": {"step": SCENARIO_STEPS},
     "websocket_refused_connections_total": {"reason": REFUSALS},
     "wsecho_internal_errors_total": {"place": PLACES},
     "wsecho_worker_up": {"worker": ("0 to workers - 1",)},
@@ -414,6 +430,6 @@ LABEL_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "http.server.request.duration": {
         "http.request.method": METHODS,
         "http.route": tuple(route for route in ROUTES if route),
-        "http.response.status_code": tuple(map(str, STATUSES)),
+        "http.response.status_code": tuple(str(status) for status in STATUSES if status),
     },
 }

@@ -16,6 +16,9 @@ _KEY_BYTES = 16
 # RFC 9110 section 5.6.2. One character class without alternatives, so matching is linear on any input.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
+# The fields of a response with status 426 (RFC 9110 section 15.5.22, RFC 6455 section 4.4).
+UPGRADE = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
+
 # Policies for `choose_subprotocol` that are not lists of names.
 FIRST_OFFERED = "first"
 NONE = "none"
@@ -138,5 +141,4 @@ def refuse(status: int, refusal: str, line: str, **headers: str) -> Response:
 
 def upgrade_required(line: str, *, refusal: str = "") -> Response:
     """Return the response to a request that should have been a handshake, with status 426 (RFC 6455 section 4.4)."""
-    headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
-    return plain(426, line, headers, close=True, refusal=refusal)
+    return plain(426, line, UPGRADE, close=True, refusal=refusal)

@@ -1,6 +1,8 @@
-"""The answer to an accepted opening handshake, after which the connection is a WebSocket."""
+"""The answers to an accepted opening handshake, after which the connection is a WebSocket."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from wsecho.http.response import Headers
 from wsecho.websocket.deflate import Agreement
@@ -17,3 +19,13 @@ class Upgrade:
     headers: Headers
     deflate: Agreement | None
     subprotocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """A valid opening handshake that a scenario answers, in its own way. `start` takes over the connection.
+
+    Its argument is a `wsecho.connections.http_connection.Handover`.
+    """
+
+    start: Callable[[Any], None]

@@ -1,0 +1,57 @@
+"""Scenarios through the wire: a raw client that has performed the handshake and compares exact bytes."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.shared.frames import CLOSE, client_frame
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
+from tests.shared.server import RunningServer
+
+_FIELDS = re.compile(
+    r"Wsecho-Scenario: (?P<scenario>[!-~]+)\r\nWsecho-Seed: (?P<seed>\d+)\r\nWsecho-Attempt: (?P<attempt>\d+)\r\n"
+    r"Wsecho-Connection: (?P<connection>[0-9a-f]{16})\r\n\r\n"
+)
+
+
+def request(url: str, *fields: str) -> bytes:
+    """Return the handshake for a URL, with additional header fields."""
+    head = HANDSHAKE.replace(b"GET / ", f"GET {url} ".encode())
+    return head.replace(b"\r\n\r\n", "".join(f"\r\n{field}" for field in (*fields, "", "")).encode())
+
+
+def head(connection: RawConnection) -> str:
+    """Return the head of the next response."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        byte = connection.receive(1)
+        assert byte, received
+        received += byte
+    return received.decode()
+
+
+class Scene(RawConnection):
+    """A raw client whose handshake was answered with a correct 101 response. `told` are the fields of ours in it."""
+
+    told: dict[str, str]
+
+
+@contextmanager
+def scene(server: RunningServer, url: str, *fields: str, early: bytes = b"") -> Iterator[Scene]:
+    """Open a scenario. `early` is sent with the handshake. All of the 101 response but our fields must be exact."""
+    with Scene(server.port, tls=server.client_tls) as connection:
+        connection.send(request(url, *fields) + early)
+        answer = head(connection)
+        correct = SWITCHED.decode()[:-2]
+        assert answer.startswith(correct), answer
+        match = _FIELDS.fullmatch(answer, len(correct))
+        assert match, answer
+        connection.told = match.groupdict()
+        yield connection
+
+
+def closes_cleanly(connection: RawConnection, frame: bytes, answer: bytes) -> None:
+    """Expect the server's Close `frame`, answer it with the payload `answer`, and expect the end of TCP."""
+    assert connection.receive(len(frame)) == frame
+    connection.send(client_frame(CLOSE, answer))
+    assert connection.receive_all() == b""

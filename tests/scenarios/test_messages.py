@@ -1,0 +1,52 @@
+"""Messages and raw bytes that the server sends."""
+
+import pytest
+
+from tests.conftest import Serve
+from tests.scenarios.scenes import scene
+from tests.shared.frames import BINARY, CLOSE, TEXT, client_frame, server_frame
+from tests.shared.server import RunningServer
+from wsecho.scenarios.language.data import generated
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("/ws/message/hello", server_frame(TEXT, b"hello")),
+        ("/ws/message/%C3%A9%2F", server_frame(TEXT, "é/".encode())),
+        ("/ws/message/hex:", server_frame(TEXT)),
+        ("/ws/message/size:126/message/size:65536", None),
+        ("/ws/binary/hex:00ff", server_frame(BINARY, b"\x00\xff")),
+        ("/ws/binary/b64:AP8", server_frame(BINARY, b"\x00\xff")),
+        ("/ws/binary/text", server_frame(BINARY, b"text")),
+        ("/ws/bytes/hex:8802044c", b"\x88\x02\x04\x4c"),
+        ("/ws/bytes/HTTP%2F1.1%20408", b"HTTP/1.1 408"),
+    ],
+)
+def test_what_is_sent_first_and_then_the_echo(shared_server: RunningServer, url: str, sent: bytes | None) -> None:
+    expected = sent or server_frame(TEXT, generated(1, 126)) + server_frame(TEXT, generated(2, 65536))
+    with scene(shared_server, url, early=client_frame(TEXT, b"early")) as connection:
+        assert connection.receive(len(expected)) == expected
+        assert connection.receive(7) == server_frame(TEXT, b"early")
+
+
+def test_messages_of_a_scenario_are_messages_sent(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    with scene(server, "/ws/message/hello/binary/hex:00/bytes/hex:8a00/after/1/close") as connection:
+        connection.send(client_frame(TEXT, b"me"))
+        frames = (
+            server_frame(TEXT, b"hello")
+            + b"\x82\x01\x00"
+            + b"\x8a\x00"
+            + server_frame(TEXT, b"me")
+            + b"\x88\x02\x03\xe8"
+        )
+        assert connection.receive(len(frames)) == frames
+        connection.send(client_frame(CLOSE, b"\x03\xe8"))
+        connection.receive_all()
+    metrics = server.wait_for_metrics(websocket_active_connections=0)
+    assert metrics["websocket_messages_sent_total"] == 3
+    assert metrics["websocket_messages_received_total"] == 1
+    assert metrics["websocket_sent_bytes_total"] == 5 + 1 + 2
+    assert metrics["websocket_wire_sent_bytes_total"] == len(frames)
+    assert metrics["websocket_wire_received_bytes_total"] == 8 + 8

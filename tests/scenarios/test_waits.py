@@ -1,0 +1,119 @@
+"""Waits and triggers."""
+
+import time
+
+import pytest
+
+from tests.conftest import Serve
+from tests.scenarios.scenes import closes_cleanly, request, scene
+from tests.shared.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
+from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
+
+
+def test_wait_leaves_the_handshake_unanswered(shared_server: RunningServer) -> None:
+    before = time.monotonic()
+    with scene(shared_server, "/ws/wait/300ms/message/a") as connection:
+        assert time.monotonic() - before >= 0.3
+        assert connection.receive(3) == server_frame(TEXT, b"a")
+
+
+def test_a_client_that_leaves_an_unanswered_handshake_leaves_nothing(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    abandoned = 'websocket_handshakes_total{outcome="abandoned",reason="by_scenario",status_class="none"}'
+    for number, early in enumerate((b"", client_frame(TEXT, b"x" * 40_000)), start=1):
+        with RawConnection(server.port) as connection:
+            connection.send(request("/ws/wait/forever") + early)
+        server.wait_for_metrics(**{abandoned: number})
+    assert server.metrics()["websocket_connections_total"] == 0
+
+
+def test_a_delay_holds_messages_and_answers_pings(shared_server: RunningServer) -> None:
+    before = time.monotonic()
+    early = client_frame(TEXT, b"held") + client_frame(PING, b"p")
+    with scene(shared_server, "/ws/delay/500ms", early=early) as connection:
+        assert connection.receive(3) == server_frame(PONG, b"p")
+        assert time.monotonic() - before < 0.5
+        assert connection.receive(6) == server_frame(TEXT, b"held")
+        assert time.monotonic() - before >= 0.5
+
+
+def test_more_than_is_held_waits_in_the_socket(shared_server: RunningServer) -> None:
+    messages = [bytes((number,)) * 50_000 for number in range(40)]
+    with scene(shared_server, "/ws/delay/300ms") as connection:
+        echoes = b"".join(server_frame(BINARY, message) for message in messages)
+        for message in messages:
+            connection.send(client_frame(BINARY, message, mask=bytes(4)))
+        assert connection.receive(len(echoes)) == echoes
+
+
+def test_a_close_during_a_delay_is_answered(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/delay/60/message/a") as connection:
+        connection.send(client_frame(TEXT, b"held") + client_frame(CLOSE, b"\x03\xe8"))
+        assert connection.receive_all() == server_close(1000, "")
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [("/ws/after/3/close/1000", 3), ("/ws/after/9B/close/1000", 3), ("/ws/after/10B/close/1000", 4)],
+)
+def test_after_echoes_exactly_so_much(shared_server: RunningServer, url: str, count: int, early: bool) -> None:
+    messages = [b"one", b"two", b"tri", b"for", b"fiv"]
+    sent = b"".join(client_frame(TEXT, message) for message in messages)
+    echoes = b"".join(server_frame(TEXT, message) for message in messages[:count])
+    with scene(shared_server, url, early=sent if early else b"") as connection:
+        if not early:
+            connection.send(sent)
+        closes_cleanly(connection, echoes + server_close(1000, ""), b"\x03\xe8")
+
+
+def test_after_counts_fragmented_messages_and_pings_come_between(shared_server: RunningServer) -> None:
+    sent = (
+        client_frame(TEXT, b"a", fin=False)
+        + client_frame(PING, b"p")
+        + client_frame(CONTINUATION, b"b")
+        + client_frame(TEXT, b"c")
+    )
+    echoed = server_frame(TEXT, b"a", fin=False) + server_frame(PONG, b"p") + server_frame(CONTINUATION, b"b")
+    with scene(shared_server, "/ws/after/1/message/x/after/1/close/4000") as connection:
+        for byte in sent:
+            connection.send(bytes((byte,)))
+        frames = echoed + server_frame(TEXT, b"x") + server_frame(TEXT, b"c") + server_close(4000, "")
+        closes_cleanly(connection, frames, b"\x0f\xa0")
+
+
+def test_after_a_time_a_message_in_progress_is_completed_first(shared_server: RunningServer) -> None:
+    payload = b"y" * 100_000
+    frame = client_frame(BINARY, payload)
+    with scene(shared_server, "/ws/after/200ms/message/x/close/4000") as connection:
+        connection.send(frame[:50_000])
+        started = connection.receive(40_000)
+        # Longer than the trigger waits, however busy the machine is: only then does the rest follow.
+        time.sleep(0.5)
+        connection.send(frame[50_000:])
+        expected = server_frame(BINARY, payload) + server_frame(TEXT, b"x") + server_close(4000, "")
+        rest = connection.receive(len(expected) - len(started))
+        assert started + rest == expected
+
+
+def test_an_echo_of_a_scenario_is_compressed_as_any_other(shared_server: RunningServer) -> None:
+    field = "Sec-WebSocket-Extensions: permessage-deflate"
+    with RawConnection(shared_server.port) as connection:
+        connection.send(request("/ws/after/1/close/4000", field))
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.receive(1)
+        assert b"\r\nSec-WebSocket-Extensions: permessage-deflate" in head
+        compressed = bytes.fromhex("f248cdc9c90700")  # RFC 7692 section 7.2.3.1
+        connection.send(client_frame(TEXT, compressed, reserved=4))
+        echo = bytes((0xC1, len(compressed))) + compressed
+        closes_cleanly(connection, echo + server_close(4000, ""), b"\x0f\xa0")
+
+
+def test_a_violation_ends_the_scenario(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/after/5/close/4000") as connection:
+        connection.send(client_frame(TEXT, b"ok") + client_frame(TEXT, b"\xff") + client_frame(TEXT, b"no"))
+        answer = connection.receive_all()
+        assert answer.startswith(server_frame(TEXT, b"ok") + b"\x88")
+        assert answer[6:8] == (1007).to_bytes(2, "big")

@@ -1,0 +1,41 @@
+"""What a plan costs, and whether it is within the limits. It is summed before anything starts."""
+
+import math
+
+from wsecho.scenarios.language.arguments import written_duration, written_size
+from wsecho.scenarios.language.limits import Limits
+from wsecho.scenarios.language.plan import Phase, Plan
+from wsecho.scenarios.language.word import Cost, Options
+
+
+class ScenarioError(Exception):
+    """The URL is not a scenario that the server performs. The text is one line for the user."""
+
+
+def cost(phase: Phase, options: Options, limits: Limits) -> Cost:
+    """Return what the steps of a phase cost at most. A step without an end counts as nothing: its client ends it."""
+    total = Cost()
+    for step in phase.steps:
+        each = step.word.cost(step.values, options, limits)
+        total += Cost(0.0 if math.isinf(each.seconds) else each.seconds, each.bytes, each.frames)
+    return total
+
+
+def check(plan: Plan, limits: Limits) -> None:
+    """Raise ScenarioError if a connection of the plan could cost more than the limits allow."""
+    for phase in plan.phases:
+        total = cost(phase, plan.options, limits)
+        if total.seconds > limits.seconds:
+            raise ScenarioError(
+                f"the scenario takes {written_duration(total.seconds)}: "
+                f"at most {written_duration(limits.seconds)} are allowed for a connection"
+            )
+        if total.bytes > limits.bytes_out:
+            raise ScenarioError(
+                f"the scenario sends {written_size(total.bytes)}: "
+                f"at most {written_size(limits.bytes_out)} are allowed for a connection"
+            )
+        if total.frames > limits.frames_out:
+            raise ScenarioError(
+                f"the scenario sends {total.frames} frames: at most {limits.frames_out} are allowed for a connection"
+            )

@@ -1,0 +1,78 @@
+"""One scenario on one connection: its plan, and the task that performs it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from wsecho.connections.internal_errors import report
+from wsecho.http.request import Request
+from wsecho.scenarios.language.limits import Limits
+from wsecho.scenarios.language.plan import Phase, Plan
+from wsecho.scenarios.run import headers
+
+
+@dataclass(slots=True)
+class Scenario:
+    """What the connection gets. `text` is the canonical form of the URL, `identity` is unique to the connection.
+
+    `count_step` counts a step by its label. `on_end` is called once, when the connection has ended.
+    """
+
+    plan: Plan
+    request: Request
+    limits: Limits
+    text: str
+    attempt: int
+    seed: int
+    identity: str
+    count_step: Callable[[str], None]
+    on_end: Callable[[], None]
+    random: Random = field(init=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _is_stopped: bool = field(default=False, init=False)
+    _has_ended: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that this connection gets."""
+        return self.plan.phase(self.attempt)
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The header fields by which the scenario describes itself."""
+        return headers.description(self.text, self.seed, self.attempt, self.identity)
+
+    def perform(self, steps: Coroutine[Any, Any, None], on_failure: Callable[[], None]) -> None:
+        """Run the steps in a task. If they fail, the error is reported and `on_failure` is called."""
+        self._task = asyncio.get_running_loop().create_task(_guarded(steps, on_failure))
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further step is performed."""
+        return self._is_stopped
+
+    def stop(self) -> None:
+        """Perform no further step."""
+        self._is_stopped = True
+        if self._task:
+            self._task.cancel()
+
+    def ended(self) -> None:
+        """The connection has ended: stop, and give back what the scenario took."""
+        self.stop()
+        if not self._has_ended:
+            self._has_ended = True
+            self.on_end()
+
+
+async def _guarded(steps: Coroutine[Any, Any, None], on_failure: Callable[[], None]) -> None:
+    try:
+        await steps
+    except Exception as error:
+        report(asyncio.get_running_loop(), "connection", error)
+        on_failure()

@@ -1,0 +1,24 @@
+"""What the scenarios of a worker use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wsecho.connections.websocket_connection import WebSocketContext
+from wsecho.counting.connection_counters import ConnectionCounters
+from wsecho.http.response import Response
+from wsecho.websocket.upgrade import Upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`most_connections` is the limit of all connections of the worker.
+
+    `agree` returns the upgrade that a request asks for, or a refusal if it is invalid. It also takes `may_deflate`:
+    whether permessage-deflate may be negotiated.
+    """
+
+    websockets: WebSocketContext
+    counters: ConnectionCounters
+    is_public: bool
+    most_connections: int
+    agree: Callable[..., Response | Upgrade]

@@ -1,0 +1,143 @@
+"""Waits and triggers: what happens before the next step."""
+
+from typing import Any
+
+from wsecho.scenarios.language.arguments import Amount, Duration, Until
+from wsecho.scenarios.language.limits import Limits
+from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
+from wsecho.scenarios.steps.peer import Opening, Peer, Receiving
+
+
+async def wait(opening: Opening, duration: float) -> None:
+    """Leave the handshake unanswered for a while."""
+    await opening.sleep(duration)
+
+
+async def delay(peer: Peer, duration: float) -> None:
+    """Wait without echo."""
+    await peer.sleep(duration)
+
+
+async def echo(peer: Peer) -> None:
+    """Do nothing: the server echoes after the last step."""
+
+
+async def after(peer: Peer, amount: Amount) -> None:
+    """Echo until so much has happened."""
+    peer.receive(Receiving.ECHO)
+    await peer.happens(amount)
+
+
+def _first_duration(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
+    return Cost(seconds=values[0])
+
+
+def _amount(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
+    amount: Amount = values[0]
+    return Cost(seconds=amount.value) if amount.unit == "seconds" else Cost()
+
+
+def _nothing(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
+    return Cost()
+
+
+OPTIONS = ()
+
+WORDS = (
+    Word(
+        name="wait",
+        number="29.1",
+        group="K",
+        server="Leaves the handshake unanswered for {duration}.",
+        client="Gives up after a time that the application can set.",
+        rfc="RFC 6455 section 4.1 sets no time limit",
+        run=wait,
+        stage="opening",
+        arguments=(Argument("duration", Duration(or_forever=True), "how long"),),
+        cost=_first_duration,
+        rows=(
+            Row(
+                "29.1.1",
+                "/ws/wait/forever",
+                act="wait",
+                expect={"opened": False, "within": 60},
+                demand="should",
+                slow=60,
+                cases=("crossbario/autobahn-python#50", "bun#35167", "clj-commons/aleph#346", "netty#8841"),
+            ),
+            Row(
+                "29.1.2",
+                "/ws/wait/2s/message/hello",
+                act="wait",
+                expect={"opened": True, "messages": ["hello"], "within": 10},
+                slow=2,
+            ),
+        ),
+    ),
+    Word(
+        name="delay",
+        number="31.1",
+        group="M",
+        server="Waits for {duration} without echo. Messages are echoed later; Ping and Close frames are answered.",
+        client="Waits.",
+        rfc="RFC 6455 section 5.5.2",
+        run=delay,
+        arguments=(Argument("duration", Duration(), "how long"),),
+        cost=_first_duration,
+        rows=(
+            Row(
+                "31.1.1",
+                "/ws/delay/2s/message/hello",
+                act="wait",
+                expect={"opened": True, "messages": ["hello"], "within": 10},
+                slow=2,
+                cases=("enisdenjo/graphql-ws#228",),
+            ),
+        ),
+    ),
+    Word(
+        name="after",
+        number="31.2",
+        group="M",
+        server="Echoes until {amount} have passed or arrived, then goes on. What comes behind is not echoed before the "
+        "steps that follow.",
+        client="Reads its echoes.",
+        rfc="RFC 6455 section 5.4",
+        run=after,
+        arguments=(Argument("amount", Until(), "messages, a duration or bytes"),),
+        cost=_amount,
+        rows=(
+            Row(
+                "31.2.1",
+                "/ws/after/3/close/1000",
+                act="send one, two, three, four",
+                expect={
+                    **{"opened": True, "messages": ["one", "two", "three"], "close_code": 1000, "clean": True},
+                    "within": 5,
+                },
+                judge=("close 1000",),
+                cases=("fabric8io/mockwebserver#54", "Ilmar7786/marzban-sdk#85"),
+            ),
+        ),
+    ),
+    Word(
+        name="echo",
+        number="31.3",
+        group="M",
+        server="Echoes for as long as the client likes.",
+        client="Reads its echoes.",
+        rfc="RFC 6455 section 5.6",
+        run=echo,
+        cost=_nothing,
+        ends=True,
+        rows=(
+            Row(
+                "31.3.1",
+                "/ws/echo",
+                act="send hello, close",
+                expect={"opened": True, "messages": ["hello"], "close_code": 1000, "clean": True, "within": 5},
+                judge=("close 1000",),
+            ),
+        ),
+    ),
+)
