@@ -1,4 +1,4 @@
-"""Writes the generated tables into README.md, docs/metrics.md and docs/operations.md.
+"""Writes the generated tables into README.md, docs/metrics.md, docs/operations.md and docs/scenarios.md.
 
 Each table is between `<!-- NAME -->` and `<!-- /NAME -->`. With `--check`, nothing is written, and the exit code is 1
 if a table is not current.
@@ -15,11 +15,18 @@ from benchmarks.results import read  # noqa: E402
 from benchmarks.summary import summary  # noqa: E402
 from wsecho.options.config import GROUPS, OPTIONS, PUBLIC  # noqa: E402
 from wsecho.options.option import Option  # noqa: E402
+from wsecho.scenarios.catalogue import GROUPS as SCENARIO_GROUPS  # noqa: E402
+from wsecho.scenarios.catalogue import OPTIONS as SCENARIO_OPTIONS  # noqa: E402
+from wsecho.scenarios.catalogue import WORDS  # noqa: E402
+from wsecho.scenarios.language.limits import LOCAL  # noqa: E402
+from wsecho.scenarios.language.limits import PUBLIC as PUBLIC_LIMITS  # noqa: E402
+from wsecho.scenarios.language.word import Word  # noqa: E402
 from wsecho.telemetry.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
 README = ROOT / "README.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+SCENARIOS = ROOT / "docs" / "scenarios.md"
 MAIN_METRICS = {
     *("websocket_connections_total", "websocket_active_connections"),
     *("websocket_messages_received_total", "websocket_messages_sent_total"),
@@ -98,6 +105,45 @@ def labels_cell(metric: Metric | Histogram) -> str:
     return "<br>".join(lines)
 
 
+def words_tables() -> str:
+    """Return one table of words for each group of scenarios, with their rows."""
+    lines: list[str] = []
+    for letter, (name, _) in SCENARIO_GROUPS.items():
+        words = [word for word in WORDS if word.group == letter]
+        if words:
+            heading = [
+                "| step | what the server does | what a correct client does | for example |",
+                "|---|---|---|---|",
+            ]
+            lines += ["", f"### {name}", "", *heading, *map(words_row, words)]
+    return "\n".join(lines[1:])
+
+
+def words_row(word: Word) -> str:
+    """Return a row with the step and its arguments, both sides, and the rows of the catalogue."""
+    arguments = (f"[{argument.name}]" if argument.optional else f"{{{argument.name}}}" for argument in word.arguments)
+    usage = "/".join((word.name, *arguments))
+    meanings = "".join(f"<br>{each.name}: {each.meaning} ({each.kind.expected})" for each in word.arguments)
+    options = f"<br>options: {', '.join(word.options)}" if word.options else ""
+    rows = "<br>".join(f"{row.number} `{row.url}`" for row in word.rows)
+    return f"| `{usage}`{meanings}{options} | {word.server} | {word.client} {word.rfc}. | {rows} |"
+
+
+def scenario_options_table() -> str:
+    """Return one row for each option of scenarios."""
+    rows = ["| option | accepts | meaning |", "|---|---|---|"]
+    rows += [f"| `{option.name}` | {option.kind.expected} | {option.meaning} |" for option in SCENARIO_OPTIONS]
+    return "\n".join(rows)
+
+
+def limits_table() -> str:
+    """Return one row for each limit of scenarios."""
+    rows = ["| limit | without `--public` | with it |", "|---|---|---|"]
+    names = LOCAL.__dataclass_fields__
+    rows += [f"| {name} | {getattr(LOCAL, name)} | {getattr(PUBLIC_LIMITS, name)} |" for name in names]
+    return "\n".join(rows)
+
+
 def measured_table() -> str:
     """Return the summary of the newest benchmark results, whose file names begin with the date."""
     newest = max(MEASURED.glob("*.json"))
@@ -120,6 +166,7 @@ def main() -> int:
         README: {"options": options_tables(), "metrics": metrics_table(), "measured": measured_table()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},
         OPERATIONS: {"public": public_table()},
+        SCENARIOS: {"words": words_tables(), "options": scenario_options_table(), "limits": limits_table()},
     }
     stale = False
     for page, tables in pages.items():

@@ -114,11 +114,11 @@ class _Command(click.Command):
         # Imported only here: no other command line needs the catalogue.
         from wsecho.scenarios.catalogue import WORDS
 
-        with formatter.section("Scenarios"):
-            formatter.write_text(
-                "ws://HOST:PORT/ws/close/1001 and other URLs under /ws/ say what the server does. GET one of them "
-                f"without an upgrade to read it in words. Steps: {', '.join(word.name for word in WORDS)}."
-            )
+        formatter.write_paragraph()
+        formatter.write_text(
+            "URLs under /ws/ say what the server does, such as ws://HOST:PORT/ws/close/1001. GET one of them without "
+            f"an upgrade to read it in words. Their steps: {', '.join(word.name for word in WORDS)}."
+        )
 
 
 def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:

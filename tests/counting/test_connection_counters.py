@@ -15,6 +15,7 @@ from wsecho.counting.row import (
     PLACES,
     REFUSALS,
     ROUTES,
+    SCENARIO_STEPS,
     STATUSES,
     TIMEOUTS,
     Row,
@@ -71,8 +72,14 @@ def test_duration_bounds_are_inclusive_and_nothing_is_lost_beyond_them() -> None
 def test_every_label_has_a_counter_of_its_own() -> None:
     row = Row()
     counters = ConnectionCounters(row)
-    for _, _, reason in HANDSHAKES:
-        counters.handshake(reason)
+    for outcome, status_class, reason in HANDSHAKES:
+        if reason != "by_scenario":
+            counters.handshake(reason)
+        elif outcome == "refused":
+            counters.scenario_refused(0 if status_class == "none" else int(status_class[0]) * 100 + 99)
+    counters.scenario_abandoned()
+    for step in SCENARIO_STEPS:
+        counters.scenario_step(step)
     for reason in REFUSALS:
         counters.connection_refused(reason)
     for violation in VIOLATIONS:
@@ -81,7 +88,7 @@ def test_every_label_has_a_counter_of_its_own() -> None:
         for route in ROUTES:
             for status in STATUSES:
                 counters.request(method, route, status, 0.001)
-    assert set(row.handshakes) == set(row.refused_connections) == {1}
+    assert set(row.handshakes) == set(row.refused_connections) == set(row.scenario_steps) == {1}
     assert sum(row.protocol_errors) == len(VIOLATIONS)
     assert min(row.protocol_errors) == 1
     assert all(counted.durations[0] == 1 for by in row.requests for of in by for counted in of)
@@ -100,3 +107,10 @@ def test_close_codes_are_counted_by_label(code: int, label: str) -> None:
     row = Row()
     ConnectionCounters(row).connection_ended(1.0, code, "server")
     assert row.closes.index(1) == len(CLOSE_CODES) + CLOSE_CODES.index(label)
+
+
+def test_a_status_without_a_series_of_its_own_is_counted_without_status() -> None:
+    row = Row()
+    ConnectionCounters(row).request("GET", "/{websocket}", 418, 0.001)
+    of_route = row.requests[METHODS.index("GET")][ROUTES.index("/{websocket}")]
+    assert of_route[STATUSES.index(0)].durations[0] == 1

@@ -1,4 +1,4 @@
-"""The public port: WebSocket paths without an upgrade, and access to pages."""
+"""The public port: WebSocket paths without an upgrade, and access to pages. Modules: `scenario_routes`."""
 
 import pytest
 

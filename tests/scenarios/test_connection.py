@@ -144,14 +144,13 @@ def test_urls_that_are_no_scenarios_disturb_nobody(shared_server: RunningServer)
         "/ws/close/1",
         "/ws/%zz",
         "/ws/..",
-        "/ws/message/%00",
+        "/ws/message/%ff",
         "/ws/close?keyy=1",
         "/ws/" + "a/" * 2000,
     ]
     with RawConnection(shared_server.port).open() as echo:
         for number in range(300):
             answer = exchange(shared_server, request(urls[number % len(urls)] + ("x" * (number % 3))))
-            status = int(answer.split()[1])
-            assert status == 400 or b"%00" in request(urls[number % len(urls)])
+            assert answer.startswith(b"HTTP/1.1 400 ")
             echo.send(client_frame(TEXT, b"hello"))
             assert echo.receive(7) == server_frame(TEXT, b"hello")

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from wsecho.connections.transports import half_close
+from wsecho.connections.transports import abort_if_reset, half_close
 from wsecho.connections.websocket_connection import WebSocketConnection, WebSocketContext
 from wsecho.scenarios.language.arguments import FOREVER, Amount
 from wsecho.scenarios.run.cutter import Cutter, Piece
@@ -121,6 +121,7 @@ class ScenarioConnection(WebSocketConnection):
 
     def received(self, data: bytes) -> None:
         """Handle bytes of the client, one frame after the other."""
+        abort_if_reset(self._transport)
         if self._drops or self._kept_close:
             return
         self._cutter.feed(data)

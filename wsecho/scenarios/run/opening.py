@@ -61,6 +61,8 @@ class OpeningConnection(asyncio.BufferedProtocol):
         """Take over the transport, and perform the steps."""
         self._transport.set_protocol(self)
         self._context.connections.add(self)
+        # A reset may have come with the handshake.
+        abort_if_reset(self._transport)
         self._scenario.perform(self._perform(), self._fail)
 
     async def _perform(self) -> None:
