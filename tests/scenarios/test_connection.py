@@ -145,7 +145,7 @@ def test_urls_that_are_no_scenarios_disturb_nobody(shared_server: RunningServer)
         "/ws/%zz",
         "/ws/..",
         "/ws/message/%ff",
-        "/ws/close?keyy=1",
+        "/ws/close?reasn=1",
         "/ws/" + "a/" * 2000,
     ]
     with RawConnection(shared_server.port).open() as echo:

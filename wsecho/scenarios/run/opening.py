@@ -63,7 +63,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         self._context.connections.add(self)
         # A reset may have come with the handshake.
         abort_if_reset(self._transport)
-        self._scenario.perform(self._perform(), self._fail)
+        self._scenario.perform(self._perform, self._fail)
 
     async def _perform(self) -> None:
         phase = self._scenario.phase

@@ -47,7 +47,7 @@ class Scenario:
         """The header fields by which the scenario describes itself."""
         return headers.description(self.text, self.seed, self.attempt, self.identity)
 
-    def perform(self, steps: Coroutine[Any, Any, None], on_failure: Callable[[], None]) -> None:
+    def perform(self, steps: Callable[[], Coroutine[Any, Any, None]], on_failure: Callable[[], None]) -> None:
         """Run the steps in a task. If they fail, the error is reported and `on_failure` is called."""
         self._task = asyncio.get_running_loop().create_task(_guarded(steps, on_failure))
 
@@ -70,9 +70,9 @@ class Scenario:
             self.on_end()
 
 
-async def _guarded(steps: Coroutine[Any, Any, None], on_failure: Callable[[], None]) -> None:
+async def _guarded(steps: Callable[[], Coroutine[Any, Any, None]], on_failure: Callable[[], None]) -> None:
     try:
-        await steps
+        await steps()
     except Exception as error:
         report(asyncio.get_running_loop(), "connection", error)
         on_failure()
