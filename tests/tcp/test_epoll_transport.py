@@ -426,6 +426,7 @@ def test_the_address_of_the_peer_is_that_of_the_socket(both: Connections) -> Non
         both.loop.settle(recorder)
         assert recorder.transport.get_extra_info("peername") == expected
         assert recorder.transport.get_extra_info("no such name", "nothing") == "nothing"
+        assert os.fstat(recorder.transport.get_extra_info("descriptor"))
         peer.close()
 
 

@@ -148,13 +148,16 @@ cdef class EpollTransport(Watched):
     def get_extra_info(self, name, default=None):
         """Return the `peername`, or under `unacknowledged` the written bytes that wait in the system (tcp(7)).
 
-        Under any other name, `default`: the socket itself belongs to the transport alone.
+        Under `descriptor`, the number of the socket's file descriptor, -1 when it is closed: options may be set on it,
+        but it belongs to the transport. Under any other name, `default`.
         """
         cdef int count = 0
         if name == "peername":
             return self.peer_address()
         if name == "unacknowledged":
             return count if ioctl(self.descriptor, TIOCOUTQ, &count) == 0 else 0
+        if name == "descriptor":
+            return self.descriptor
         return default
 
     def is_closing(self):

@@ -1,31 +1,52 @@
-"""Ends of TCP that the transport does not offer."""
+"""What the kernel knows of a connection, and ends of TCP that transports do not offer."""
 
 import asyncio
+import contextlib
 import fcntl
+import os
+import select
 import socket
 import struct
 import sys
 import termios
 
 _NO_LINGER = struct.pack("ii", 1, 0)
+# Not every system can tell that the client has ended its side; then only a reset is noticed.
+_ENDED = getattr(select, "POLLRDHUP", 0)
+
+
+def _descriptor(transport: asyncio.Transport) -> int:
+    """Return the file descriptor of the socket, -1 if it is closed. It belongs to the transport."""
+    own: int | None = transport.get_extra_info("descriptor")
+    if own is not None:
+        return own
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    return peer.fileno() if peer is not None else -1
 
 
 def reset(transport: asyncio.Transport) -> None:
     """End a connection with RST. What the kernel has not sent yet is lost."""
-    peer: socket.socket | None = transport.get_extra_info("socket")
-    if peer is not None and peer.fileno() >= 0:
-        # SO_LINGER with a time of 0: the kernel sends RST instead of FIN when the socket is closed (socket(7)).
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
+        # SO_LINGER with a time of 0: the kernel sends RST instead of FIN when the last descriptor of the socket is
+        # closed (socket(7)).
+        copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
 
 
 def unacknowledged(transport: asyncio.Transport) -> int:
     """Return the bytes that the client has not acknowledged, 0 where that is not known (SIOCOUTQ in tcp(7))."""
-    peer: socket.socket | None = transport.get_extra_info("socket")
-    if peer is None or peer.fileno() < 0:
-        return 0
     try:
-        answer = fcntl.ioctl(peer.fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:
+        answer = fcntl.ioctl(_descriptor(transport), termios.TIOCOUTQ, bytes(4))
+    except (OSError, ValueError):
         return 0
     return int.from_bytes(answer, sys.byteorder)
+
+
+def has_left(transport: asyncio.Transport) -> bool:
+    """Return whether the client has ended its side of a connection, or reset it. It does not matter what is unread."""
+    descriptor = _descriptor(transport)
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, _ENDED)
+    return bool(poll.poll(0))

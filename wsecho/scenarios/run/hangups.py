@@ -1,23 +1,11 @@
 """Notices that a client has left while the server does not read from it."""
 
 import asyncio
-import select
-import socket
+
+from wsecho.scenarios.run.endings import has_left
 
 # A client that has left is noticed at most so many seconds later.
 _INTERVAL = 1.0
-# Not every system can tell that the client has ended its side; then only a reset is noticed.
-_ENDED = getattr(select, "POLLRDHUP", 0)
-
-
-def has_left(transport: asyncio.Transport) -> bool:
-    """Return whether the client has ended its side of a connection, or reset it. It does not matter what is unread."""
-    peer: socket.socket | None = transport.get_extra_info("socket")
-    if peer is None or peer.fileno() < 0:
-        return True
-    poll = select.poll()
-    poll.register(peer.fileno(), _ENDED)
-    return bool(poll.poll(0))
 
 
 class Hangups:
