@@ -426,7 +426,6 @@ def test_the_address_of_the_peer_is_that_of_the_socket(both: Connections) -> Non
         both.loop.settle(recorder)
         assert recorder.transport.get_extra_info("peername") == expected
         assert recorder.transport.get_extra_info("no such name", "nothing") == "nothing"
-        assert os.fstat(recorder.transport.get_extra_info("descriptor"))
         peer.close()
 
 
@@ -446,6 +445,19 @@ def test_an_address_is_kept_in_few_bytes_and_shown_in_full(epoll: Connections, a
     epoll.transports.start(SimpleNamespace(getpeername=lambda: address, detach=accepted.detach), recorder)
     epoll.recorders.append(recorder)
     assert recorder.transport.get_extra_info("peername") == address
+    peer.close()
+
+
+def test_the_descriptor_is_that_of_the_socket_until_it_is_closed(epoll: Connections) -> None:
+    peer, accepted = connect()
+    number = accepted.fileno()
+    recorder = Recorder()
+    epoll.transports.start(accepted, recorder)
+    epoll.recorders.append(recorder)
+    assert recorder.transport.get_extra_info("descriptor") == number
+    recorder.transport.abort()
+    epoll.settle()
+    assert recorder.transport.get_extra_info("descriptor") == -1
     peer.close()
 
 
