@@ -18,8 +18,10 @@ COVERING := access/origins access/policy http/addresses http/credentials \
 	$(addprefix proxies/,client connections_per_address forwarded proxy_header trusted_proxies) \
 	$(addprefix websocket/,deflate echo handshake inflate_state inflater message_counters receive_buffer)
 
-# Tests of what can differ between versions of Python: the compiled codec, the wire, TLS, processes, the installation.
+# Tests of what can differ between versions of Python: the compiled codec, its transport, the wire, TLS, processes, the
+# installation.
 CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/binding project/packaging \
+	$(addprefix tcp/,epoll_transport lockstep) \
 	$(addprefix tls/,certificates peek self_signed server transport) \
 	$(addprefix connections/,http_connection loans websocket_connection)
 
@@ -89,7 +91,8 @@ fuzz-bytes:
 corpus: build $(VENV)/.dev
 	$(BIN)/python fuzz/frames.py --fold fuzz/corpus/frames
 
-# Runs the tests of the compiled codec and the whole corpus under AddressSanitizer and UndefinedBehaviorSanitizer.
+# Runs the tests of the compiled codec and of its TCP transport, and the whole corpus, under AddressSanitizer and
+# UndefinedBehaviorSanitizer.
 asan: build $(VENV)/.dev
 	$(BIN)/python -m tests.asan
 

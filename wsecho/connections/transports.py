@@ -41,9 +41,9 @@ def _end_tls(transport: asyncio.Transport) -> None:
 def abort_if_reset(transport: asyncio.Transport) -> None:
     """Abort a connection that the peer has reset. Must be called after every read to which the server writes no answer.
 
-    When a reset arrives together with data, uvloop stops watching the socket after that read. The transport gets the
-    data, but no report of the reset. A write would fail and end the connection; without a write it would stay open for
-    ever.
+    When a reset arrives together with data, uvloop stops watching the socket after that read. aiofastnet's transport
+    gets the data, but no report of the reset. A write would fail and end the connection; without a write it would stay
+    open for ever. The server's own TCP transport sees every reset by itself, and offers no socket to ask.
     """
     peer: socket.socket | None = transport.get_extra_info("socket")
     if peer is not None and not transport.is_closing() and peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
