@@ -1,9 +1,11 @@
 """The connection of a scenario around its steps: what it says of itself, limits, slow readers, the drain, what is left.
 
-Modules: `connection`, `opening`, `wire`, `scenario`, `hangups`, `endings`, `headers`, `shaping`, `peer`, `attempts`.
+Modules: `connection`, `opening`, `wire`, `scenario`, `incoming`, `reading`, `changes`, `endings`, `headers`, `shaping`,
+`peer`, `attempts`.
 """
 
 import os
+import select
 import signal
 import threading
 from pathlib import Path
@@ -154,3 +156,12 @@ def test_urls_that_are_no_scenarios_disturb_nobody(shared_server: RunningServer)
             assert answer.startswith(b"HTTP/1.1 400 ")
             echo.send(client_frame(TEXT, b"hello"))
             assert echo.receive(7) == server_frame(TEXT, b"hello")
+
+
+@pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="the system does not tell that a peer has ended its side")
+def test_a_client_that_leaves_while_nothing_is_read_is_noticed(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    # More than is held, so that the server has stopped reading, and little enough for the rest to fit in the kernel.
+    with scene(server, "/ws/delay/15m") as connection:
+        connection.send(client_frame(TEXT, b"x" * 90_000, mask=bytes(4)))
+    server.wait_for_metrics(websocket_active_connections=0)

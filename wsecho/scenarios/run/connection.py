@@ -1,18 +1,16 @@
 """The WebSocket of a scenario. It is what the steps see as `wsecho.scenarios.steps.peer.Peer`."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
 
 import structlog
 
 from wsecho.connections.transports import abort_if_reset, half_close
 from wsecho.connections.websocket_connection import WebSocketConnection, WebSocketContext
 from wsecho.scenarios.language.arguments import FOREVER, Amount
-from wsecho.scenarios.run.cutter import Cutter, Piece
+from wsecho.scenarios.run.changes import Changes
 from wsecho.scenarios.run.endings import reset, unacknowledged
-from wsecho.scenarios.run.hangups import Hangups
+from wsecho.scenarios.run.incoming import Incoming, Trigger
+from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.run.triggers import Bytes, Messages, TextMessage
 from wsecho.scenarios.run.wire import ScenarioWire
@@ -22,37 +20,26 @@ from wsecho.websocket.deflate import Agreement
 from wsecho.websocket.echo import (
     CLOSE,
     CLOSED,
-    CONTINUATION,
     CONTROL_BIT,
     FIN,
     NO_STATUS,
     OPEN,
-    PING,
     SIZE_IN_2_BYTES,
     SIZE_IN_8_BYTES,
 )
 
-# Bytes of messages that wait. With more, the server stops reading.
-_MOST_HELD = 64 << 10
 # Seconds between two looks at what the client has acknowledged; the time that it has to read before a reset, which can
 # destroy what it has not read.
 _LOOK_INTERVAL = 0.01
 _TIME_TO_READ = 0.1
 
 
-class _Trigger(Protocol):
-    def fires(self, piece: Piece) -> bool:
-        """Return whether it fires with this piece, which the echo has just received."""
-
-
 class ScenarioConnection(WebSocketConnection):
     """A WebSocket that does what the steps of a scenario say. All limits of other WebSockets hold for it."""
 
     __slots__ = (
-        *("_completes_message", "_cutter", "_drops", "_hangups", "_held", "_held_size"),
-        *("_is_discarding", "_is_yielding", "_kept_close", "_pauses", "_ping_waiter", "_receiving", "_scenario"),
-        *("_scenario_wire", "_sent_code", "_trigger", "_trigger_waiter", "_waiters", "answers_pings", "attempt"),
-        *("closing", "messages_sent", "options", "random", "request"),
+        *("_changes", "_drops", "_incoming", "_reading", "_scenario", "_scenario_wire", "_sent_code"),
+        *("attempt", "messages_sent", "options", "random", "request"),
     )
 
     def __init__(
@@ -75,37 +62,21 @@ class ScenarioConnection(WebSocketConnection):
         self.options = scenario.plan.options
         self.random = scenario.random
         self.attempt = scenario.attempt
-        self.closing = Closing.ANSWER
-        self.answers_pings = True
         self.messages_sent = 0
-        self._cutter = Cutter()
-        self._hangups = Hangups(transport)
-        # Messages that wait, in pieces; what happens to messages from the next one on; whether the message in progress
-        # is discarded; whether one that is being echoed is completed although messages are held.
-        self._held: deque[Piece] = deque()
-        self._held_size = 0
-        self._receiving = Receiving.HOLD
-        self._is_discarding = False
-        self._completes_message = False
-        # Whether a step that was waited for goes on before more is handled.
-        self._is_yielding = False
-        # Why reading is paused: by a step, or because too much is held.
-        self._pauses: set[str] = set()
-        # Whether everything that arrives is dropped, because the server has ended its side.
+        self._changes = Changes()
+        self._reading = Reading(transport, lambda: not super(ScenarioConnection, self)._is_blocked())
+        self._incoming = Incoming(self._scenario_wire, self._reading, self._changes, lambda: self._is_queued)
+        # Whether the server has ended its side, so that everything that arrives is dropped; and the code of the Close
+        # frame that a step has sent, 0 if there was none.
         self._drops = False
-        self._kept_close: Piece | None = None
         self._sent_code = 0
-        self._trigger: _Trigger | None = None
-        self._trigger_waiter: asyncio.Future[None] | None = None
-        self._ping_waiter: asyncio.Future[bytes] | None = None
-        self._waiters: list[asyncio.Future[None]] = []
         if self.options["pings"] == "off":
             self._stop_pings()
 
     def open(self, answer: bytes) -> None:
         """Take over the transport. Write `answer`, the 101 response or the rest of it."""
         self._transport.set_protocol(self._wire)
-        self._pauses.add("opening")
+        self._reading.pause("opening")
         # Before the answer, so that a client that has read the 101 response is already counted.
         self._context.counters.connection_opened()
         self._context.connections.add(self)
@@ -115,129 +86,48 @@ class ScenarioConnection(WebSocketConnection):
     def begin_reading(self, early: bytes) -> None:
         """Handle what the client has sent before it had the answer, and read on."""
         self.received(early)
-        self._unpause("opening")
+        self._reading.resume("opening")
 
     # What the client sends.
 
     def received(self, data: bytes) -> None:
         """Handle bytes of the client, one frame after the other."""
         abort_if_reset(self._transport)
-        if self._drops or self._kept_close:
-            return
-        self._cutter.feed(data)
-        self._handle_pieces()
+        if not self._drops:
+            self._incoming.feed(data)
 
-    def _handle_pieces(self) -> None:
-        while not (self._is_yielding or self._is_queued or self._kept_close) and (piece := self._cutter.take()):
-            if piece.is_control and piece.begins_frame:
-                self._handle_control(piece)
-            else:
-                self._held.append(piece)
-                self._held_size += len(piece.data)
-                self._deliver()
-        if self._held_size > _MOST_HELD:
-            self._pause("held")
-        self._wake()
+    @property
+    def closing(self) -> Closing:
+        """What happens to a Close frame of the client."""
+        return self._incoming.closing
 
-    def _deliver(self) -> None:
-        """Pass on what is held, as far as it may be."""
-        while self._held and self._may_deliver(self._held[0]):
-            piece = self._held.popleft()
-            self._held_size -= len(piece.data)
-            if piece.begins_frame and piece.opcode != CONTINUATION:
-                self._is_discarding = self._receiving is Receiving.DISCARD
-            if self._is_discarding:
-                self._scenario_wire.swallow(piece.data)
-            else:
-                self._scenario_wire.echo(piece.data)
-            if self._trigger and self._trigger.fires(piece):
-                self._trigger = None
-                self._receiving = Receiving.HOLD
-                self._yield_to(self._trigger_waiter, None)
-            if piece.ends_message:
-                self._completes_message = False
-        if self._held_size <= _MOST_HELD:
-            self._unpause("held")
+    @closing.setter
+    def closing(self, closing: Closing) -> None:
+        self._incoming.closing = closing
 
-    def _yield_to(self, waiter: asyncio.Future[Any] | None, result: object) -> None:
-        """Let the step that waits go on before anything else that the client has sent is handled."""
-        if waiter and not waiter.done():
-            waiter.set_result(result)
-            self._is_yielding = True
-            asyncio.get_running_loop().call_soon(self._go_on)
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the client's pings are answered."""
+        return self._incoming.answers_pings
 
-    def _go_on(self) -> None:
-        self._is_yielding = False
-        if not self._is_over():
-            self._deliver()
-            self._handle_pieces()
-
-    def _may_deliver(self, piece: Piece) -> bool:
-        if self._is_yielding or self._is_queued:
-            return False
-        # A frame that the echo has begun is always completed.
-        return self._receiving is not Receiving.HOLD or not piece.begins_frame or self._completes_message
-
-    def _handle_control(self, piece: Piece) -> None:
-        if piece.opcode == CLOSE and self.closing is Closing.KEEP:
-            self._kept_close = piece
-        elif piece.opcode == PING:
-            if self.answers_pings:
-                self._scenario_wire.echo(piece.data)
-            else:
-                self._scenario_wire.swallow(piece.data)
-            self._yield_to(self._ping_waiter, piece.payload())
-        else:
-            self._scenario_wire.echo(piece.data)
+    @answers_pings.setter
+    def answers_pings(self, answers: bool) -> None:
+        self._incoming.answers_pings = answers
 
     def receive(self, receiving: Receiving) -> None:
         """Set what happens to messages from the next one on. A message that is being echoed is first completed."""
-        self._receiving = receiving
-        if not self._is_over():
-            self._deliver()
+        self._incoming.receive(receiving)
+        self._incoming.deliver()
 
     def pause_reading(self) -> None:
         """Stop reading from the socket, so that no ping is answered either, and send no ping."""
-        self._pause("step")
+        self._reading.pause("step")
 
     def resume_reading(self) -> None:
         """Read again."""
-        self._unpause("step")
+        self._reading.resume("step")
 
-    def _pause(self, reason: str) -> None:
-        self._pauses.add(reason)
-        if not self._is_over():
-            self._transport.pause_reading()
-            self._hangups.start()
-
-    def _unpause(self, reason: str) -> None:
-        if reason in self._pauses:
-            self._pauses.discard(reason)
-            if not self._pauses:
-                self._hangups.stop()
-                self._resume_if_possible()
-
-    def _resume_if_possible(self) -> None:
-        if not (self._pauses or self._is_queued or self._paused_at is not None or self._is_over()):
-            self._transport.resume_reading()
-
-    def _is_over(self) -> bool:
-        return self._transport.is_closing()
-
-    # Events.
-
-    async def _wait_until(self, is_true: Callable[[], bool]) -> None:
-        """Wait until a condition is true, which can change with any event of the connection."""
-        while not is_true():
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+    # Time and events.
 
     async def sleep(self, seconds: float) -> None:
         """Wait. `inf` waits until the client leaves, at most for the longest time that a plan may take."""
@@ -265,36 +155,26 @@ class ScenarioConnection(WebSocketConnection):
         """Wait until the client has sent a text message with this payload. Whatever comes behind is held."""
         await self._fires(TextMessage(text))
 
-    async def _fires(self, trigger: _Trigger) -> None:
+    async def _fires(self, trigger: Trigger) -> None:
         self._scenario_wire.release()
-        self._trigger = trigger
-        self._trigger_waiter = asyncio.get_running_loop().create_future()
-        try:
-            # What is held may be what the trigger waits for.
-            self._deliver()
-            await self._trigger_waiter
-        finally:
-            self._trigger = self._trigger_waiter = None
+        await self._incoming.fires(trigger)
 
     async def ping_arrives(self) -> bytes:
         """Wait for a Ping frame and return its payload."""
         self._scenario_wire.release()
-        self._ping_waiter = asyncio.get_running_loop().create_future()
-        try:
-            return await self._ping_waiter
-        finally:
-            self._ping_waiter = None
+        return await self._incoming.ping_arrives()
 
     @property
     def client_close(self) -> bytes | None:
         """The payload of the client's Close frame, if it was kept."""
-        return self._kept_close.payload() if self._kept_close else None
+        kept = self._incoming.kept_close
+        return kept.payload() if kept else None
 
     async def client_closes(self) -> bytes:
         """Wait for a Close frame of the client, or take one that was kept, and return its payload."""
         self.closing = Closing.KEEP
         self._scenario_wire.release()
-        await self._wait_until(lambda: self._kept_close is not None)
+        await self._changes.until(lambda: self._incoming.kept_close is not None)
         return self.client_close or b""
 
     # What the server sends.
@@ -325,16 +205,16 @@ class ScenarioConnection(WebSocketConnection):
 
         def is_free() -> bool:
             is_between = not self._echo.frame_remaining and not (
-                between_messages and not self._is_discarding and self.message_in_progress() is not None
+                between_messages and not self._incoming.is_discarding and self.message_in_progress() is not None
             )
             return is_between and self._paused_at is None
 
         if not is_free():
             self._scenario_wire.release()
-            self._completes_message = self.message_in_progress() is not None
-            self._deliver()
-            await self._wait_until(is_free)
-            self._completes_message = False
+            self._incoming.completes_message = self.message_in_progress() is not None
+            self._incoming.deliver()
+            await self._changes.until(is_free)
+            self._incoming.completes_message = False
 
     def collect(self) -> None:
         """Collect what is sent from here on, and send it with one write at the next wait, or at the end."""
@@ -343,7 +223,7 @@ class ScenarioConnection(WebSocketConnection):
     async def sent(self) -> None:
         """Wait until the transport has handed everything to the kernel."""
         self._scenario_wire.release()
-        await self._wait_until(lambda: not self.unsent())
+        await self._changes.until(lambda: not self.unsent())
 
     # The end.
 
@@ -362,8 +242,8 @@ class ScenarioConnection(WebSocketConnection):
 
     def _answer_kept_close(self) -> None:
         """Let the echo receive the client's Close frame that was kept, if there is one."""
-        if self._kept_close:
-            self._scenario_wire.echo(self._kept_close.data)
+        if kept := self._incoming.kept_close:
+            self._scenario_wire.echo(kept.data)
 
     async def send_close(self, payload: bytes) -> None:
         """Send a Close frame with any payload, and nothing else. It counts as the close code of the connection."""
@@ -381,7 +261,7 @@ class ScenarioConnection(WebSocketConnection):
         await self._may_send(between_messages=False)
         self._scenario_wire.release()
         self._aborted = self._closing = self._drops = True
-        self._unpause("held")
+        self._reading.resume("held")
         half_close(self._transport)
         self._watch(self._context.config.close_timeout)
         await self.ended()
@@ -409,7 +289,7 @@ class ScenarioConnection(WebSocketConnection):
 
     def hold(self) -> None:
         """A step is done: hold messages until the next one says otherwise."""
-        self._receiving = Receiving.HOLD
+        self._incoming.receive(Receiving.HOLD)
 
     def echo_closes(self) -> None:
         """The echo has left its open state. When the closing handshake is complete, no further step is performed."""
@@ -429,40 +309,36 @@ class ScenarioConnection(WebSocketConnection):
         self._keepalive.stop_pings()
 
     def _is_blocked(self) -> bool:
-        return bool(self._pauses) or super()._is_blocked()
+        return self._reading.is_paused or super()._is_blocked()
 
     def _close_code(self) -> int:
         return self._client_code() or self._sent_code or super()._close_code()
 
     def _client_code(self) -> int:
         """Return the code of the client's Close frame if it was kept, which means that it came first; otherwise 0."""
-        if not self._kept_close:
-            return 0
-        return int.from_bytes(self._kept_close.payload()[:2], "big") or NO_STATUS
+        payload = self.client_close
+        return 0 if payload is None else int.from_bytes(payload[:2], "big") or NO_STATUS
 
     def _initiator(self) -> str:
-        return "client" if self._kept_close else "server" if self._sent_code else super()._initiator()
+        return "client" if self._incoming.kept_close else "server" if self._sent_code else super()._initiator()
 
     def resume_writing(self) -> None:
         """The client has read enough: read from it again, unless a step or held messages are in the way."""
         super().resume_writing()
-        if self._pauses and not self._is_over():
-            self._transport.pause_reading()
-        if self._drops and not self._is_over():
+        self._reading.enforce()
+        if self._drops and not self._transport.is_closing():
             half_close(self._transport)
-        self._wake()
+        self._changes.notify()
 
     def _resume(self) -> None:
         super()._resume()
-        if self._pauses and not self._is_over():
-            self._transport.pause_reading()
-        self._deliver()
-        self._handle_pieces()
+        self._reading.enforce()
+        self._incoming.proceed()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, for whatever reason."""
-        self._hangups.stop()
-        self._held.clear()
+        self._reading.stop_watching()
+        self._incoming.clear()
         self._scenario.ended()
         super().connection_lost(exc)
 

@@ -17,9 +17,9 @@ from wsecho.scenarios.language.arguments import FOREVER
 from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.connection import ScenarioConnection
 from wsecho.scenarios.run.endings import reset
-from wsecho.scenarios.run.hangups import Hangups
+from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
-from wsecho.scenarios.steps.peer import Answer, Closing
+from wsecho.scenarios.steps.peer import Answer, Closing, Opening, Peer
 from wsecho.telemetry.spans import NO_SPAN, Span
 from wsecho.websocket.upgrade import Upgrade
 
@@ -47,7 +47,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         self.attempt = scenario.attempt
         self.answer = Answer(list(upgrade.headers))
         self._early = handover.unread
-        self._hangups = Hangups(self._transport)
+        self._reading = Reading(self._transport, lambda: True)
         self._written = 0
         self._opened: ScenarioConnection | None = None
         # Whether the handshake was counted as refused; whether the server has ended its side; what waits for the client
@@ -67,16 +67,18 @@ class OpeningConnection(asyncio.BufferedProtocol):
 
     async def _perform(self) -> None:
         phase = self._scenario.phase
+        opening: Opening = self
         for step in phase.at("opening"):
             self._scenario.count_step(step.word.label)
             self.answer.bare = self.answer.bare or step.word.is_exact
-            await step.word.run(self, *step.values)
+            await step.word.run(opening, *step.values)
         connection = await self._accept()
         if any(step.word.keeps_close for step in phase.steps):
             connection.closing = Closing.KEEP
+        peer: Peer = connection
         for step in phase.at("open"):
             self._scenario.count_step(step.word.label)
-            await step.word.run(connection, *step.values)
+            await step.word.run(peer, *step.values)
             connection.hold()
         connection.finish()
 
@@ -95,8 +97,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         span = context.traces.opened(self.request, handover.route, self._upgrade.subprotocol, handover.began)
         log = self._log(span)
         log.debug("websocket opened", peer=self.request.peer, path=self.request.path, scenario=self._scenario.text)
-        self._hangups.stop()
-        self._transport.pause_reading()
+        self._reading.stop_watching()
         connection = ScenarioConnection(
             self._websockets,
             self._transport,
@@ -151,7 +152,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
     async def respond_and_keep(self, status: int, fields: list[tuple[str, str]], body: bytes = b"") -> None:
         """Answer with a complete response and wait for the next request on the same connection."""
         await self._respond(status, fields, body, "keep-alive", head_only=False)
-        self._hangups.stop()
+        self._reading.stop_watching()
         self._context.connections.remove(self)
         self._handover.take_back(self._early)
         self._scenario.ended()
@@ -230,8 +231,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
             return
         self._early += bytes(self._memory[:received])
         if len(self._early) > _MOST_EARLY:
-            self._transport.pause_reading()
-            self._hangups.start()
+            self._reading.pause("early")
 
     def eof_received(self) -> None:
         """The client has left. The transport closes."""
@@ -240,7 +240,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         """The connection has ended: give back everything, and perform no further step."""
         self._handover.client.release()
         self._context.connections.remove(self)
-        self._hangups.stop()
+        self._reading.stop_watching()
         if not self._is_counted:
             self._context.counters.scenario_abandoned()
         self._scenario.ended()
