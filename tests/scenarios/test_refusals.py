@@ -3,8 +3,9 @@
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.scenes import request
-from tests.shared.raw import exchange
+from tests.scenarios.scenes import head, request
+from tests.shared.frames import TEXT, client_frame, server_frame
+from tests.shared.raw import SWITCHED, RawConnection, exchange
 from tests.shared.server import RunningServer
 
 
@@ -54,6 +55,20 @@ def test_refusals_are_counted_as_refused_handshakes(serve: Serve) -> None:
         for status in ("200", "400", "503", "")
     }
     assert requests == {"200": 1, "400": 1, "503": 1, "": 2}
+
+
+def test_a_refusal_can_keep_the_connection_for_another_handshake(shared_server: RunningServer) -> None:
+    with RawConnection(shared_server.port) as connection:
+        for early in (b"", request("/ws/reject/401?keep&body=again")):
+            connection.send(request("/ws/reject/401?keep&body=again") + early)
+            for _ in range(2 if early else 1):
+                answer = head(connection)
+                assert "\r\nConnection: keep-alive\r\n" in answer
+                assert "\r\nContent-Length: 5\r\n" in answer
+                assert connection.receive(5) == b"again"
+        connection.send(request("/ws") + client_frame(TEXT, b"a"))
+        assert connection.receive(len(SWITCHED)) == SWITCHED
+        assert connection.receive(3) == server_frame(TEXT, b"a")
 
 
 def test_a_refusal_needs_a_valid_handshake(server: RunningServer) -> None:

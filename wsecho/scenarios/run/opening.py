@@ -150,7 +150,12 @@ class OpeningConnection(asyncio.BufferedProtocol):
             await self.end()
 
     async def respond_and_keep(self, status: int, fields: list[tuple[str, str]], body: bytes = b"") -> None:
-        """Answer with a complete response and wait for the next request on the same connection."""
+        """Answer with a complete response and wait for the next request on the same connection.
+
+        A server that stops, or is full, ends the connection all the same.
+        """
+        if not self._context.routes.keeps_connections():
+            await self.respond(status, fields, body)
         await self._respond(status, fields, body, "keep-alive", head_only=False)
         self._reading.stop_watching()
         self._context.connections.remove(self)

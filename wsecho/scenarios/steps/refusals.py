@@ -1,6 +1,6 @@
 """Group B: the handshake is refused or redirected."""
 
-from wsecho.scenarios.language.arguments import Choice, Count, Duration, Text
+from wsecho.scenarios.language.arguments import Choice, Count, Duration, Switch, Text
 from wsecho.scenarios.language.word import Argument, Row, Word
 from wsecho.scenarios.steps.peer import Opening
 
@@ -16,7 +16,10 @@ async def reject(opening: Opening, status: int) -> None:
         fields.append(("Retry-After", str(int(options["retry-after"]))))
     body = options["body"]
     text = f"a scenario refuses this handshake with {status}\n" if body is None else body
-    await opening.respond(status, fields, text.encode())
+    if options["keep"]:
+        await opening.respond_and_keep(status, fields, text.encode())
+    else:
+        await opening.respond(status, fields, text.encode())
 
 
 async def redirect(opening: Opening, status: str) -> None:
@@ -28,6 +31,7 @@ async def redirect(opening: Opening, status: str) -> None:
 OPTIONS = (
     Argument("body", Text(described="text"), "the body of the refusal"),
     Argument("retry-after", Duration(is_whole=True), "the seconds in the Retry-After field"),
+    Argument("keep", Switch(), "keep the connection open after the refusal, for another request", default=False),
     Argument(
         "to",
         Text(pattern=r"/(?!/)[!$&-;=?-Z_a-z~%]*", described="a path of this server, beginning with one /"),
@@ -41,13 +45,13 @@ WORDS = (
         name="reject",
         number="21.1",
         group="B",
-        server="Answers the handshake with status {status} and a body, and ends TCP.",
+        server="Answers the handshake with status {status} and a body, and ends TCP unless it says keep.",
         client="Fails the connection, and lets the application read status, fields and body.",
         rfc="RFC 6455 section 4.1",
         run=reject,
         stage="opening",
         arguments=(Argument("status", Count(200, 599), "a status code, but 101"),),
-        options=("body", "retry-after"),
+        options=("body", "retry-after", "keep"),
         ends=True,
         rows=(
             Row(
