@@ -8,8 +8,8 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 # on the compiled codec.
 SECTIONS ?=
 SAMPLE ?=
-SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inflater.py \
-	$(wildcard $(addprefix wsecho/codec/native/*., py pyx pxd h) $(addprefix wsecho/tcp/*., pyx pxd h))
+SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inflater.py wsecho/tls/client_hello.py \
+	$(wildcard $(foreach folder,codec/native tls/native tcp,$(addprefix wsecho/$(folder)/*., pyx pxd h)))
 
 # Most tests spend their time waiting, so two run at a time. A whole file goes to one process, because its tests share
 # servers and images. Files run in the order of their names, in which no long file happens to start last.
@@ -75,6 +75,7 @@ fuzz: build $(VENV)/.dev
 	mkdir -p build
 	$(BIN)/python fuzz/http_request.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-http- fuzz/corpus/http_request
 	$(BIN)/python fuzz/proxies.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-proxies-
+	$(BIN)/python fuzz/client_hello.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-client-hello-
 	$(BIN)/python fuzz/frames.py -max_total_time=$(TIME) fuzz/corpus/frames
 	$(BIN)/python fuzz/tcp_transport.py --seconds $(TIME)
 	$(BIN)/python fuzz/deflate.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-deflate-

@@ -94,7 +94,7 @@ def test_a_python_that_cannot_speak_tls_is_told_with_the_option(monkeypatch: pyt
     monkeypatch.setattr("wsecho.tls.server.openssl_compat.OPENSSL_DYN_LIBS", None)
     for config, option in ((Config(tls_cert="x"), "--tls-cert"), (Config(tls_self_signed=True), "--tls-self-signed")):
         with pytest.raises(OptionError, match=f"^{option} needs a Python"):
-            server.configured(config, structlog.get_logger())
+            server.configured(config, structlog.get_logger(), compiled=True)
 
 
 def test_a_library_that_is_not_openssl_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_a_library_that_is_not_openssl_is_named(monkeypatch: pytest.MonkeyPatch)
     another = utils.__file__
     monkeypatch.setattr("wsecho.tls.message_limit.OPENSSL_DYN_LIBS", OpenSSLDynLibs(another, another))
     with pytest.raises(OptionError, match=r"^--tls-self-signed needs OpenSSL, but this Python has .*SSL_get_ex_data"):
-        server.configured(Config(tls_self_signed=True), structlog.get_logger())
+        server.configured(Config(tls_self_signed=True), structlog.get_logger(), compiled=True)
 
 
 def test_an_error_names_public_as_the_source_of_a_value() -> None:

@@ -1,16 +1,20 @@
-"""TLS messages that are not data, such as new keys: a few are accepted, and a client that sends many is cut off."""
+"""TLS messages that are not data, such as new keys: a few are accepted, and a client that sends many is cut off.
+
+The limit is compiled for the compiled codec.
+"""
 
 import ctypes
 import os
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from aiofastnet.openssl_compat import OPENSSL_DYN_LIBS
 
 from tests.conftest import Serve
+from tests.shared.echoing import CODECS
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
@@ -51,11 +55,15 @@ def processor_seconds(server: RunningServer) -> float:
     return int(Path(f"/proc/{server.pid}/schedstat").read_text().split()[0]) * 1e-9
 
 
+@pytest.fixture(params=CODECS)
+def server(request: pytest.FixtureRequest, serve: Serve) -> RunningServer:
+    return serve("--tls-self-signed", "--codec", request.param)
+
+
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_flood_of_what_is_no_data_is_the_end(
-    serve: Serve, context: ssl.SSLContext, tmp_path: Path, flood: str
+    server: RunningServer, context: ssl.SSLContext, tmp_path: Path, flood: str
 ) -> None:
-    server = serve("--tls-self-signed")
     with RawConnection(server.port, tls=context).open() as witness:
         with RecordWriter(server.port, context, tmp_path) as client:
             records = b"".join(FLOODS[flood](client) for _ in range(FLOOD))
@@ -71,8 +79,7 @@ def test_a_flood_of_what_is_no_data_is_the_end(
         assert server.wait_for_log("connection cut")["reason"] == "too many TLS messages without data"
 
 
-def test_a_client_may_change_its_keys_now_and_then(serve: Serve, context: ssl.SSLContext) -> None:
-    server = serve("--tls-self-signed")
+def test_a_client_may_change_its_keys_now_and_then(server: RunningServer, context: ssl.SSLContext) -> None:
     with RawConnection(server.port, tls=context).open() as client:
         assert isinstance(client.socket, ssl.SSLSocket)
         for number in range(20):
@@ -81,6 +88,18 @@ def test_a_client_may_change_its_keys_now_and_then(serve: Serve, context: ssl.SS
             client.send(client_frame(TEXT, b"%d" % number) + client_frame(2, message))
             expected = server_frame(TEXT, b"%d" % number) + server_frame(2, message)
             assert client.receive(len(expected)) == expected
+
+
+def test_the_limit_is_per_connection(server: RunningServer, context: ssl.SSLContext) -> None:
+    """Twenty clients together take more steps than one client may."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(RawConnection(server.port, tls=context).open()) for _ in range(20)]
+        for number in range(5):
+            for client in clients:
+                assert isinstance(client.socket, ssl.SSLSocket)
+                update_keys(client.socket)
+                client.send(client_frame(TEXT, b"%d" % number))
+                assert client.receive(3) == server_frame(TEXT, b"%d" % number)
 
 
 def update_keys(client: ssl.SSLSocket) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -12,8 +13,19 @@ from tests.shared.certificates import Authority, Certificate
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 from tests.shared.tls_clients import echo, first_record, openssl
+from wsecho.tls import client_hello, message_limit
+from wsecho.tls import server as tls_server
 
 Client = Callable[..., ssl.SSLContext]
+
+
+def test_what_is_compiled_is_used_with_the_compiled_codec_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_python = (message_limit.MessageLimit, client_hello.parse)
+    assert tls_server.parts(compiled=False) == in_python
+    for part in tls_server.parts(compiled=True):
+        assert part.__module__.startswith("wsecho.tls.native.")
+    monkeypatch.setitem(sys.modules, "wsecho.tls.native.client_hello", None)
+    assert tls_server.parts(compiled=True) == in_python
 
 
 def test_handshakes_that_never_end_block_no_client_and_are_cut_off(

@@ -67,7 +67,7 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
         )
         log.warning("the codec is not compiled: echoes cost more", remedy=remedy)
     _prepare_metrics(workers)
-    encryption = _encryption(config, log)
+    encryption = _encryption(config, codec, log)
     access = AccessControl(config, log)
     return Prefork(
         config=config,
@@ -94,11 +94,11 @@ def _prepare_metrics(workers: int) -> None:
         deferred_page.require_packages()
 
 
-def _encryption(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tls | None:
+def _encryption(config: Config, codec: Codec, log: structlog.typing.FilteringBoundLogger) -> Tls | None:
     """Return the TLS that the options configure, None without TLS. Raises OptionError."""
     if not (config.tls_cert or config.tls_self_signed):
         return None
     # Imported only when needed: without TLS, a start does not need these modules.
     from wsecho.tls import server
 
-    return server.configured(config, log)
+    return server.configured(config, log, compiled=codec.name == "compiled")

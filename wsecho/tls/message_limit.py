@@ -3,25 +3,28 @@
 These are key updates (RFC 8446 section 4.6.3), attempts to renegotiate, and alerts. Each costs more CPU than an echo,
 and protocols above TLS do not see them: OpenSSL goes on reading as long as only such messages arrive. OpenSSL limits
 how many empty records and alerts may follow each other, but not the number of key updates.
+
+`wsecho/tls/native/message_limit.pyx` is the same class for use with the compiled codec.
 """
 
 import ctypes
 import ssl
 import time
+from typing import Any
 
 from aiofastnet.openssl_compat import OPENSSL_DYN_LIBS
 
 # The event of SSL_CTX_set_info_callback for a complete handshake (SSL_CB_HANDSHAKE_DONE).
-_HANDSHAKE_DONE = 0x20
+HANDSHAKE_DONE = 0x20
 # SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN: the connection is closed, and OpenSSL reads nothing more.
-_SHUT_DOWN = 3
+SHUT_DOWN = 3
 _EX_DATA_OF_CONNECTIONS = 0  # CRYPTO_EX_INDEX_SSL
 # State changes of OpenSSL, each reported to the callback, that one connection may cause in a minute. One message causes
 # four to seven. Ordinary clients update their keys only after gigabytes of data.
-_MAX_STEPS = 256
-_MINUTE = 60
+MAX_STEPS = 256
+MINUTE = 60
 
-_Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
+Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
 
 
 class MessageLimit:
@@ -41,24 +44,27 @@ class MessageLimit:
         self._library.SSL_get_ex_data.argtypes = (ctypes.c_void_p, ctypes.c_int)
         self._library.SSL_set_ex_data.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._library.SSL_set_shutdown.argtypes = (ctypes.c_void_p, ctypes.c_int)
-        self._library.SSL_CTX_set_info_callback.argtypes = (ctypes.c_void_p, _Callback)
+        self._library.SSL_CTX_set_info_callback.argtypes = (ctypes.c_void_p, Callback)
         self._index = _new_index()
-        self._callback = _Callback(self._step)
+        self._callback = self._new_callback()
 
     def watch(self, context: ssl.SSLContext) -> None:
         """Apply the limit to all connections of a context. This object must exist as long as the context."""
         self._library.SSL_CTX_set_info_callback(_address(context), self._callback)
 
+    def _new_callback(self) -> Any:
+        return Callback(self._step)
+
     def _step(self, connection: int, where: int, _: int) -> None:
         stored = self._library.SSL_get_ex_data(connection, self._index) or 0
-        if not stored and where != _HANDSHAKE_DONE:
+        if not stored and where != HANDSHAKE_DONE:
             return
         minute, steps = divmod(stored, 1 << 16)
-        now = int(time.monotonic()) // _MINUTE
+        now = int(time.monotonic()) // MINUTE
         steps = steps + 1 if minute == now else 1
-        if steps > _MAX_STEPS:
+        if steps > MAX_STEPS:
             self.has_ended = True
-            self._library.SSL_set_shutdown(connection, _SHUT_DOWN)
+            self._library.SSL_set_shutdown(connection, SHUT_DOWN)
         else:
             self._library.SSL_set_ex_data(connection, self._index, now << 16 | steps)
 

@@ -36,16 +36,25 @@ _NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"
 _DISCARD_SIZE = 4096
 
 MakeProtocol = Callable[[str | None], asyncio.BufferedProtocol]
+# Returns the host name and the protocols in a ClientHello.
+ParseClientHello = Callable[[bytes], tuple[str | None, tuple[bytes, ...]]]
 
 
 class Tls:
     """The TLS of one server. `reload` affects later connections only."""
 
-    def __init__(self, config: Config, log: structlog.typing.FilteringBoundLogger, message_limit: MessageLimit) -> None:
+    def __init__(
+        self,
+        config: Config,
+        log: structlog.typing.FilteringBoundLogger,
+        message_limit: MessageLimit,
+        parse_client_hello: ParseClientHello,
+    ) -> None:
         """Load the certificates. Raises OptionError; its text is one line for the user."""
         self._config = config
         self._log = log
         self._peek = Peek(client_hello.LONGEST, client_hello.bytes_needed)
+        self._parse_client_hello = parse_client_hello
         self._message_limit = message_limit
         self._context = self._load()
 
@@ -63,15 +72,15 @@ class Tls:
         must then close the socket.
         """
         first_bytes = await self._peek.first_bytes(accepted, loop)
-        hello = client_hello.parse(first_bytes)
+        server_name, protocols = self._parse_client_hello(first_bytes)
         if first_bytes[:1].isupper():
             await self._refuse(accepted, _https_only(), loop)
             raise RefusedError("plain text on a TLS port")
         # OpenSSL would go on without a protocol. RFC 7301 section 3.2 requires an alert if there is none in common.
-        if hello.protocols and PROTOCOL.encode() not in hello.protocols:
+        if protocols and PROTOCOL.encode() not in protocols:
             await self._refuse(accepted, _NO_APPLICATION_PROTOCOL, loop)
             raise RefusedError("the client does not offer http/1.1")
-        protocol = make_protocol(hello.server_name)
+        protocol = make_protocol(server_name)
         transport = EncryptedTransport(accepted, protocol, self._context, self._config, loop, self._log_message_limit)
         try:
             await transport.handshake
@@ -131,19 +140,32 @@ class Tls:
             self._log.info("certificate loaded", file=self._config.tls_cert, expires=expires.isoformat())
 
 
-def configured(config: Config, log: structlog.typing.FilteringBoundLogger) -> Tls:
+def configured(config: Config, log: structlog.typing.FilteringBoundLogger, *, compiled: bool) -> Tls:
     """Return the TLS that the options configure.
 
-    Raises OptionError; its text is one line for the user.
+    `compiled` says that the compiled modules are used, if there are any. Raises OptionError; its text is one line for
+    the user.
     """
     option = "--tls-self-signed" if config.tls_self_signed else "--tls-cert"
     if openssl_compat.OPENSSL_DYN_LIBS is None:
         raise OptionError(f"{option} needs a Python that is linked dynamically against OpenSSL, but this one is not")
+    make_message_limit, parse_client_hello = parts(compiled=compiled)
     try:
-        message_limit = MessageLimit()
+        message_limit = make_message_limit()
     except AttributeError as error:
         raise OptionError(f"{option} needs OpenSSL, but this Python has {ssl.OPENSSL_VERSION}: {error}") from None
-    return Tls(config, log, message_limit)
+    return Tls(config, log, message_limit, parse_client_hello)
+
+
+def parts(*, compiled: bool) -> tuple[Callable[[], MessageLimit], ParseClientHello]:
+    """Return the class of the message limit and the parser of ClientHellos, `compiled` if they are, or in Python."""
+    if compiled:
+        with suppress(ImportError):
+            from wsecho.tls.native.client_hello import parse
+            from wsecho.tls.native.message_limit import MessageLimit as CompiledMessageLimit
+
+            return CompiledMessageLimit, parse
+    return MessageLimit, client_hello.parse
 
 
 def _https_only() -> bytes:
