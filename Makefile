@@ -116,7 +116,8 @@ memory: build
 	sh benchmarks/debian_packages.sh
 	$(BIN)/python -m benchmarks.bench --only growth --peers floor,wsecho
 
-# Writes the instruction counts that the tests allow the codec; for use after a change that is worth its cost.
+# Writes the instructions and bytes that the tests allow a message and a connection; for use after a change that is
+# worth its cost.
 instructions: build
 	$(BIN)/python benchmarks/instructions.py --write
 

@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import machine, peers, workloads
+from benchmarks.connection_costs import guards
 from benchmarks.installation import compile_program, install, make_certificate
 from benchmarks.measurements import Sample, Trial, measure
 from benchmarks.peers import Peer
@@ -204,6 +205,8 @@ def main() -> int:
         return 1
     os.sched_setaffinity(0, {machine.cores_for(1).suite})
     run.measure_all()
+    if is_whole(arguments):
+        run.results.guards = guards()
     path = write(run.results, destination(arguments))
     print(report(run.results))
     print(f"Written to {path} and the .json beside it.", file=sys.stderr)

@@ -23,21 +23,36 @@ def echo_once(port: int) -> None:
 
     Raises BenchmarkError if the handshake or the echo is wrong or missing.
     """
-    message = bytes((0x81, 0x80 | len(TEXT))) + MASK + bytes(byte ^ MASK[i % 4] for i, byte in enumerate(TEXT))
-    echo = bytes((0x81, len(TEXT))) + TEXT
-    with socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS) as connection:
+    with open_websocket(port) as connection:
+        echo(connection)
+
+
+def open_websocket(port: int) -> socket.socket:
+    """Return a connection after its handshake. Raises BenchmarkError."""
+    connection = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
+    try:
         connection.sendall(REQUEST)
         response = b""
         while b"\r\n\r\n" not in response:
             response += _receive(connection)
         if not response.startswith(b"HTTP/1.1 101 ") or ACCEPT not in response:
             raise BenchmarkError(f"handshake refused: {response[:80]!r}")
-        connection.sendall(message)
-        received = b""
-        while len(received) < len(echo):
-            received += _receive(connection)
-        if received != echo:
-            raise BenchmarkError(f"the first echo is wrong: {received!r}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def echo(connection: socket.socket) -> None:
+    """Send a text message, and return when its echo has arrived. Raises BenchmarkError."""
+    message = bytes((0x81, 0x80 | len(TEXT))) + MASK + bytes(byte ^ MASK[i % 4] for i, byte in enumerate(TEXT))
+    expected = bytes((0x81, len(TEXT))) + TEXT
+    connection.sendall(message)
+    received = b""
+    while len(received) < len(expected):
+        received += _receive(connection)
+    if received != expected:
+        raise BenchmarkError(f"the first echo is wrong: {received!r}")
 
 
 def _receive(connection: socket.socket) -> bytes:

@@ -1,10 +1,11 @@
-"""Counts the instructions that the compiled codec executes per message, a cost that noise does not affect.
+"""Counts the instructions of a message in the compiled codec, and of a handshake, and the bytes of an idle connection.
 
-    python benchmarks/instructions.py            prints the counts
+    python benchmarks/instructions.py            prints the figures
     python benchmarks/instructions.py --write    also writes them to instructions.json, to be committed
 
-Valgrind counts the instructions inside the echo's `receive`, which gets a fixed input. The same code gives the same
-count, even on a busy machine. Another compiler makes other code, so its version is stored with the figures.
+The same code gives the same figures, even on a busy machine. For a message, Valgrind counts the instructions inside the
+echo's `receive`, which gets a fixed input. connection_costs.py measures the other two. They depend on the compiler and
+on Python, so the versions of both are stored with them.
 """
 
 import json
@@ -92,8 +93,17 @@ def _masked_frame(opcode: int, size: int) -> bytes:
 
 
 def main() -> None:
-    """Print the counts, and write them to the file with --write."""
-    figures = {"compiler": compiler(), "instructions_per_message": {name: measure(name) for name in READS}}
+    """Print the figures, and write them to the file with --write."""
+    sys.path.insert(0, str(HERE.parent))
+    from benchmarks.connection_costs import bytes_per_idle_connection, instructions_per_handshake
+
+    figures = {
+        "compiler": compiler(),
+        "python": platform.python_version(),
+        "instructions_per_message": {name: measure(name) for name in READS},
+        "instructions_per_handshake": instructions_per_handshake(),
+        "bytes_per_idle_connection": bytes_per_idle_connection(),
+    }
     text = json.dumps(figures, indent=2) + "\n"
     print(text, end="")
     if "--write" in sys.argv:

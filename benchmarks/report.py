@@ -88,6 +88,9 @@ def report(results: Results) -> str:
     lines += ["", MULTIPLES]
     for workload in results.workloads:
         lines += ["", f"## {workload.title}", "", conditions(workload), "", *workload_table(results, workload)]
+    if results.guards:
+        lines += ["", "## Guards", "", "Figures of wsecho that other programs on the machine do not change.", ""]
+        lines += [f"- {name}: {figure}" for name, figure in results.guards.items()]
     if judged := verdicts(results):
         lines += ["", "## Targets", "", *(f"- {verdict}" for verdict in judged)]
     return "\n".join(lines) + "\n"

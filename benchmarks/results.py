@@ -51,6 +51,7 @@ class Results:
     """The results of a run.
 
     `servers` has the title and the version of each server, `missing` the reason why a server could not be installed.
+    `guards` has the figures of wsecho that no noise changes, each as text, or the reason why it could not be measured.
     """
 
     date: str
@@ -62,6 +63,7 @@ class Results:
     workloads: list[Workload]
     series: list[Series]
     disturbance: dict[str, float] = field(default_factory=dict)  # shares of the machine that others used
+    guards: dict[str, str] = field(default_factory=dict)
     minutes: float = 0.0
     quick: bool = False
 

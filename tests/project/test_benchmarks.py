@@ -88,9 +88,15 @@ def test_results_come_back_from_their_file(tmp_path: Path) -> None:
         Series("deflate-1k", "floor", unsupported="knows no compression"),
         missing={"bun": "npm was not found"},
         disturbance={"used by others": 0.01},
+        guards={"bytes per idle connection": "1,200"},
     )
     found.write(tmp_path / "results.json")
     assert read(tmp_path / "results.json") == found
+
+
+def test_the_report_shows_the_guards() -> None:
+    found = results(Series("ping-20", "wsecho", echoes(3.0)), guards={"bytes per idle connection": "1,200"})
+    assert "- bytes per idle connection: 1,200" in report(found).splitlines()
 
 
 # ---- the order of measurements ----
