@@ -19,12 +19,12 @@ DEFLATE_HANDSHAKE = HANDSHAKE[:-2] + b"Sec-WebSocket-Extensions: permessage-defl
 # Each fails for those that send the field above.
 PHASES = {
     "reading the request": """
-feed = http_connection.RequestReader.feed
-def fail(reader, data):
+read = http_connection.HttpConnection._read
+def fail(connection, data):
     if b'X-Out-Of-Memory' in data:
         raise MemoryError
-    return feed(reader, data)
-http_connection.RequestReader.feed = fail
+    return read(connection, data)
+http_connection.HttpConnection._read = fail
 """,
     "becoming a WebSocket": """
 upgrade = http_connection.HttpConnection._upgrade

@@ -459,18 +459,6 @@ def test_the_descriptor_is_that_of_the_socket_until_it_is_closed(epoll: Connecti
     peer.close()
 
 
-def test_bytes_in_the_kernel_are_counted_until_the_peer_has_acknowledged_them(epoll: Connections) -> None:
-    recorder = Recorder()
-    peer = epoll.start(recorder, buffer=4096)
-    recorder.transport.write(bytes(MANY))
-    waiting = recorder.transport.get_write_buffer_size()
-    assert 0 < recorder.transport.get_extra_info("unacknowledged") <= MANY - waiting
-    recorder.transport.abort()
-    epoll.settle()
-    assert recorder.transport.get_extra_info("unacknowledged") == 0
-    peer.close()
-
-
 def test_nothing_of_a_connection_is_left_to_the_garbage_collector(both: Connections) -> None:
     gc.collect()
     gc.disable()

@@ -57,15 +57,20 @@ def unread(transport: asyncio.Transport) -> int:
     transport's bytes alone, a slow reader seems to stand still for a minute.
     """
     waiting = transport.get_write_buffer_size()
-    unacknowledged: int | None = transport.get_extra_info("unacknowledged") if waiting else None
-    if unacknowledged is not None:
-        return waiting + unacknowledged
-    peer: socket.socket | None = transport.get_extra_info("socket") if waiting else None
-    if peer is None:
-        return waiting
+    if not waiting:
+        return 0
     try:
-        answer = fcntl.ioctl(peer.fileno(), _UNACKNOWLEDGED, bytes(4))
+        answer = fcntl.ioctl(_descriptor(transport), _UNACKNOWLEDGED, bytes(4))
     except (OSError, ValueError):
         # Not every system supports the request, and none does for a closed socket.
         return waiting
     return waiting + int.from_bytes(answer, sys.byteorder)
+
+
+def _descriptor(transport: asyncio.Transport) -> int:
+    """Return the file descriptor of the socket, or -1."""
+    own: int | None = transport.get_extra_info("descriptor")
+    if own is not None:
+        return own
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    return peer.fileno() if peer is not None else -1

@@ -43,10 +43,6 @@ cdef extern from "<netdb.h>":
     )
     enum: NI_MAXHOST, NI_NUMERICHOST
 
-cdef extern from "<sys/ioctl.h>":
-    int ioctl(int descriptor, unsigned long request, void *argument)
-    enum: TIOCOUTQ
-
 cdef extern from "<unistd.h>":
     int close(int descriptor)
 
@@ -146,16 +142,13 @@ cdef class EpollTransport(Watched):
         return self.protocol
 
     def get_extra_info(self, name, default=None):
-        """Return the `peername`, or under `unacknowledged` the written bytes that wait in the system (tcp(7)).
+        """Return the `peername`, or the `descriptor` of the socket. Return `default` for any other name.
 
-        Under `descriptor`, the number of the socket's file descriptor, -1 when it is closed: options may be set on it,
-        but it belongs to the transport. Under any other name, `default`.
+        The descriptor belongs to the transport: it may be asked, and options may be set on it. It is -1 when the socket
+        is closed.
         """
-        cdef int count = 0
         if name == "peername":
             return self.peer_address()
-        if name == "unacknowledged":
-            return count if ioctl(self.descriptor, TIOCOUTQ, &count) == 0 else 0
         if name == "descriptor":
             return self.descriptor
         return default
