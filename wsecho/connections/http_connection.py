@@ -311,14 +311,14 @@ class HttpConnection(asyncio.BufferedProtocol):
     ) -> None:
         """Send an answer and count the request."""
         route = self._context.routes.route_of(request, answer)
-        if isinstance(answer, Takeover):
-            self._hand_over(answer, request, route, began, unread)
-            return
         if isinstance(answer, Upgrade):
             span = self._context.traces.opened(request, route, answer.subprotocol, began)
             connection = self._upgrade(request, answer, span)
             self._context.counters.request(request.method, route, 101, time.perf_counter() - began)
             connection.take(unread)
+            return
+        if isinstance(answer, Takeover):
+            self._hand_over(answer, request, route, began, unread)
             return
         span = self._context.traces.answered(request, route, answer.status, began)
         if answer.refusal:

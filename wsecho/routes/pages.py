@@ -14,6 +14,9 @@ WEBSOCKET_PATHS = frozenset({"/ws", "/echo", "/ws/echo", "/raw", "/.ws", "/webso
 HEALTH_PATHS = ("/health", "/healthz", "/livez")
 READY_PATHS = ("/ready", "/readyz")
 
+# A union of both would be made anew at each request.
+_UPGRADES = (Upgrade, Takeover)
+
 Page = Callable[[Request], Response | Deferred]
 _Entry = TypeVar("_Entry")
 
@@ -50,7 +53,7 @@ class Pages:
 
         An unknown path is counted under the empty route, so that peers cannot add routes.
         """
-        if isinstance(answer, Upgrade | Takeover) or answer.refusal:
+        if isinstance(answer, _UPGRADES) or answer.refusal:
             return "/{websocket}"
         # Under /ws/, every path is a WebSocket.
         return self._routes.get(request.path) or ("/{websocket}" if request.path.startswith("/ws/") else "")
