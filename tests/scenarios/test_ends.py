@@ -1,11 +1,15 @@
 """How connections end, to the byte."""
 
+import signal
+import ssl
+
 import pytest
 
 from tests.conftest import Serve
 from tests.scenarios.scenes import closes_cleanly, scene
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.shared.server import RunningServer
+from wsecho.scenarios.language.data import generated
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,84 @@ def test_abort_is_a_reset_after_what_was_sent(shared_server: RunningServer, url:
         if "message" in url:
             assert connection.receive(3) == server_frame(TEXT, b"a")
         assert connection.is_reset()
+
+
+@pytest.mark.parametrize("url", ["/ws/close-abort/1008?reason=no", "/ws/message/a/close-abort/1008?reason=no"])
+def test_close_abort_is_a_reset_right_behind_the_close_frame(shared_server: RunningServer, url: str) -> None:
+    frames = (server_frame(TEXT, b"a") if "message" in url else b"") + server_close(1008, "no")
+    with scene(shared_server, url) as connection:
+        assert connection.receive(len(frames)) == frames
+        assert connection.is_reset()
+
+
+@pytest.mark.parametrize("url", ["/ws/close-hold/1001", "/ws/on-close/close-hold/1001"])
+def test_close_hold_never_ends_tcp_first(shared_server: RunningServer, url: str) -> None:
+    answer = client_frame(CLOSE, b"\x03\xe9")
+    with scene(shared_server, url) as connection:
+        if "on-close" in url:
+            connection.send(answer)
+        assert connection.receive(4) == server_close(1001, "")
+        if "on-close" not in url:
+            connection.send(client_frame(TEXT, b"dropped") + answer + client_frame(TEXT, b"dropped"))
+        patience = connection.socket.gettimeout()
+        connection.socket.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.receive(1)
+        connection.socket.settimeout(patience)
+        connection.half_close()
+        assert connection.receive_all() == b""
+
+
+def test_a_drain_ends_what_is_held(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, "--drain-timeout", "10m")
+    with scene(server, "/ws/close-hold/1001") as connection:
+        assert connection.receive(4) == server_close(1001, "")
+        connection.send(client_frame(CLOSE, b"\x03\xe9"))
+        server.process.send_signal(signal.SIGTERM)
+        assert connection.receive_all() == b""
+    assert server.wait() == 0
+
+
+@pytest.mark.parametrize("url", ["/ws/close-cross/4000", "/ws/message/a/after/1/close-cross/4000"])
+def test_close_cross_is_no_answer(shared_server: RunningServer, url: str) -> None:
+    with scene(shared_server, url, early=client_frame(TEXT, b"b")) as connection:
+        frames = (server_frame(TEXT, b"a") if "message" in url else b"") + server_frame(TEXT, b"b")
+        assert connection.receive(len(frames)) == frames
+        connection.send(client_frame(CLOSE, b"\x03\xe8bye"))
+        assert connection.receive_all() == server_close(4000, "")
+
+
+def test_cut_is_an_end_without_close_frame(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/message/a/cut") as connection:
+        connection.send(client_frame(TEXT, b"dropped"))
+        assert connection.receive_all() == server_frame(TEXT, b"a")
+
+
+@pytest.mark.parametrize("size", [1, 3 << 20])
+def test_cut_by_tls_has_no_close_notify_and_loses_nothing(tls_server: RunningServer, size: int) -> None:
+    sent = server_frame(TEXT, generated(1, size))
+    with scene(tls_server, f"/ws/message/size:{size}/cut") as connection:
+        assert connection.receive(len(sent)) == sent
+        # Not a reset: the stream ends, but TLS has not said so.
+        with pytest.raises(ssl.SSLEOFError, match="EOF occurred in violation of protocol"):
+            connection.receive(1)
+    tls_server.wait_for_metrics(websocket_active_connections=0)
+
+
+def test_held_and_crossed_closes_are_counted_by_who_was_first(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    for url, is_first in (("/ws/close-hold/4001", False), ("/ws/close-cross/4002", True)):
+        with scene(server, url) as connection:
+            if is_first:
+                connection.send(client_frame(CLOSE, b"\x0f\xa3"))
+                assert connection.receive_all() == server_close(4002, "")
+            else:
+                assert connection.receive(4) == server_close(4001, "")
+                connection.send(client_frame(CLOSE, b"\x0f\xa4"))
+    metrics = server.wait_for_metrics(websocket_active_connections=0)
+    closes = {name: value for name, value in metrics.items() if name.startswith("websocket_closes_total") and value}
+    assert len(closes) == 2, closes
+    assert {name.partition("initiator=")[2] for name in closes} == {'"server"}', '"client"}'}
 
 
 def test_ends_are_counted_as_the_servers(serve: Serve, codec_name: str) -> None:

@@ -117,3 +117,42 @@ def test_a_violation_ends_the_scenario(shared_server: RunningServer) -> None:
         answer = connection.receive_all()
         assert answer.startswith(server_frame(TEXT, b"ok") + b"\x88")
         assert answer[6:8] == (1007).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize(
+    ("steps", "frames"),
+    [
+        ("close", server_close(4000, "why")),
+        ("delay/100ms/close", server_close(4000, "why")),
+        ("message/late/close", server_frame(TEXT, b"late") + server_close(4000, "why")),
+        ("message/late", server_frame(TEXT, b"late") + server_close(4000, "why")),
+        ("close/1001", server_close(1001, "")),
+        ("close-empty", server_frame(CLOSE)),
+        ("end", b""),
+    ],
+)
+def test_on_close_leaves_the_answer_to_the_steps_behind_it(
+    shared_server: RunningServer, steps: str, frames: bytes
+) -> None:
+    closing = client_frame(TEXT, b"last") + client_frame(CLOSE, (4000).to_bytes(2, "big") + b"why")
+    # What follows a Close frame is no part of the connection (RFC 6455 section 5.5.1).
+    behind = client_frame(PING, b"late") + client_frame(TEXT, b"late")
+    with scene(shared_server, f"/ws/on-close/{steps}") as connection:
+        connection.send(client_frame(TEXT, b"first"))
+        assert connection.receive(7) == server_frame(TEXT, b"first")
+        connection.send(closing + behind)
+        assert connection.receive_all() == server_frame(TEXT, b"last") + frames
+
+
+def test_a_close_frame_before_on_close_is_kept_for_it(shared_server: RunningServer) -> None:
+    early = client_frame(TEXT, b"held") + client_frame(CLOSE, b"\x03\xe8")
+    with scene(shared_server, "/ws/message/a/delay/100ms/on-close/message/b/close", early=early) as connection:
+        frames = server_frame(TEXT, b"a") + server_frame(TEXT, b"held") + server_frame(TEXT, b"b")
+        assert connection.receive_all() == frames + server_close(1000, "")
+
+
+def test_a_client_that_waits_for_the_answer_is_not_pinged(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, "--ping-interval", "100ms", "--ping-timeout", "100ms")
+    with scene(server, "/ws/on-close/delay/2s/close") as connection:
+        connection.send(client_frame(CLOSE, b"\x03\xe8"))
+        assert connection.receive_all() == server_close(1000, "")

@@ -1,6 +1,7 @@
 """The WebSocket of a scenario. It is what the steps see as `wsecho.scenarios.steps.peer.Peer`."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -8,7 +9,7 @@ from wsecho.connections.transports import abort_if_reset, half_close
 from wsecho.connections.websocket_connection import WebSocketConnection, WebSocketContext
 from wsecho.scenarios.language.arguments import FOREVER, Amount
 from wsecho.scenarios.run.changes import Changes
-from wsecho.scenarios.run.endings import reset, unacknowledged
+from wsecho.scenarios.run.endings import cut, reset, unacknowledged
 from wsecho.scenarios.run.incoming import Incoming, Trigger
 from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
@@ -38,7 +39,7 @@ class ScenarioConnection(WebSocketConnection):
     """A WebSocket that does what the steps of a scenario say. All limits of other WebSockets hold for it."""
 
     __slots__ = (
-        *("_changes", "_drops", "_incoming", "_reading", "_scenario", "_scenario_wire", "_sent_code"),
+        *("_changes", "_closes_first", "_drops", "_incoming", "_reading", "_scenario", "_scenario_wire", "_sent_code"),
         *("attempt", "messages_sent", "options", "random", "request"),
     )
 
@@ -66,10 +67,11 @@ class ScenarioConnection(WebSocketConnection):
         self._changes = Changes()
         self._reading = Reading(transport, lambda: not super(ScenarioConnection, self)._is_blocked())
         self._incoming = Incoming(self._scenario_wire, self._reading, self._changes, lambda: self._is_queued)
-        # Whether the server has ended its side, so that everything that arrives is dropped; and the code of the Close
-        # frame that a step has sent, 0 if there was none.
+        # Whether the server has ended its side, so that everything that arrives is dropped; the code of the Close frame
+        # that a step has sent, 0 if there was none; and whether it was sent before the client's.
         self._drops = False
         self._sent_code = 0
+        self._closes_first = False
         if self.options["pings"] == "off":
             self._stop_pings()
 
@@ -251,7 +253,9 @@ class ScenarioConnection(WebSocketConnection):
         if self._echo.state == OPEN:
             # From here on, the echo answers nothing and waits for the client's Close frame. Its own is not sent.
             self._echo.close(1000, b"")
-        self._sent_code = self._sent_code or int.from_bytes(payload[:2], "big") or NO_STATUS
+        if not self._sent_code:
+            self._sent_code = int.from_bytes(payload[:2], "big") or NO_STATUS
+            self._closes_first = self.client_close is None
         self._scenario_wire.write(bytes((FIN | CLOSE, len(payload))) + payload)
         # The echo drops messages from here on, but it must receive them to find the Close frame behind them.
         self.receive(Receiving.ECHO)
@@ -260,18 +264,29 @@ class ScenarioConnection(WebSocketConnection):
         """End TCP with FIN and without a Close frame, after what was sent. On TLS this sends close_notify."""
         await self._may_send(between_messages=False)
         self._scenario_wire.release()
+        await self._end_with(half_close)
+
+    async def cut(self) -> None:
+        """End TCP with FIN, after what was sent. On TLS this sends no close_notify."""
+        await self._may_send(between_messages=False)
+        await self.sent()
+        await self._end_with(cut)
+
+    async def _end_with(self, end: Callable[[asyncio.Transport], None]) -> None:
+        """End the server's side, and drop what the client sends until it has ended its own."""
         self._aborted = self._closing = self._drops = True
         self._reading.resume("held")
-        half_close(self._transport)
+        end(self._transport)
         self._watch(self._context.config.close_timeout)
         await self.ended()
 
-    async def reset(self) -> None:
+    async def reset(self, *, at_once: bool = False) -> None:
         """End TCP with RST, after what was sent and has been taken by the kernel."""
         await self.sent()
-        while unacknowledged(self._transport):
-            await asyncio.sleep(_LOOK_INTERVAL)
-        await asyncio.sleep(_TIME_TO_READ)
+        if not at_once:
+            while unacknowledged(self._transport):
+                await asyncio.sleep(_LOOK_INTERVAL)
+            await asyncio.sleep(_TIME_TO_READ)
         self._aborted = True
         reset(self._transport)
         await self.ended()
@@ -309,18 +324,26 @@ class ScenarioConnection(WebSocketConnection):
         self._keepalive.stop_pings()
 
     def _is_blocked(self) -> bool:
-        return self._reading.is_paused or super()._is_blocked()
+        # A client that has sent a Close frame must not answer pings, so it does not count as silent.
+        return self._reading.is_paused or self.client_close is not None or super()._is_blocked()
 
     def _close_code(self) -> int:
         return self._client_code() or self._sent_code or super()._close_code()
 
     def _client_code(self) -> int:
-        """Return the code of the client's Close frame if it was kept, which means that it came first; otherwise 0."""
+        """Return the code of the client's Close frame if it was kept and came first; otherwise 0."""
         payload = self.client_close
-        return 0 if payload is None else int.from_bytes(payload[:2], "big") or NO_STATUS
+        return 0 if payload is None or self._closes_first else int.from_bytes(payload[:2], "big") or NO_STATUS
 
     def _initiator(self) -> str:
-        return "client" if self._incoming.kept_close else "server" if self._sent_code else super()._initiator()
+        return "client" if self._client_code() else "server" if self._sent_code else super()._initiator()
+
+    def drain(self) -> None:
+        """End the connection, because the server stops. One whose TCP is held open after a Close frame is aborted."""
+        if self._is_open():
+            super().drain()
+        elif not self._context.connections.is_watched(self):
+            self.abort()
 
     def resume_writing(self) -> None:
         """The client has read enough: read from it again, unless a step or held messages are in the way."""

@@ -33,6 +33,16 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def cut(transport: asyncio.Transport) -> None:
+    """End the server's side of TCP with FIN, behind the back of TLS, which would send a close_notify first.
+
+    Nothing may be unsent.
+    """
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
+        # Closing a copy ends nothing; this does.
+        copy.shutdown(socket.SHUT_WR)
+
+
 def unacknowledged(transport: asyncio.Transport) -> int:
     """Return the bytes that the client has not acknowledged, 0 where that is not known (SIOCOUTQ in tcp(7))."""
     try:

@@ -175,8 +175,14 @@ class Peer(Protocol):
     async def end(self) -> None:
         """End TCP with FIN and without a Close frame, after what was sent. On TLS this sends close_notify."""
 
-    async def reset(self) -> None:
-        """End TCP with RST, after what was sent and has been taken by the kernel."""
+    async def cut(self) -> None:
+        """End TCP with FIN, after what was sent. On TLS this sends no close_notify."""
+
+    async def reset(self, *, at_once: bool = False) -> None:
+        """End TCP with RST, after what was sent and has been taken by the kernel.
+
+        A reset can destroy what the client has not read, so it comes later, unless it comes `at_once`.
+        """
 
     # The parts from which other ends are made.
 

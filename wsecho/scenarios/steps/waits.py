@@ -28,6 +28,12 @@ async def after(peer: Peer, amount: Amount) -> None:
     await peer.happens(amount)
 
 
+async def on_close(peer: Peer) -> None:
+    """Echo until the client's Close frame arrives, and leave it unanswered."""
+    peer.receive(Receiving.ECHO)
+    await peer.client_closes()
+
+
 def _first_duration(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
     return Cost(seconds=values[0])
 
@@ -137,6 +143,54 @@ WORDS = (
                 act="send hello, close",
                 expect={"opened": True, "messages": ["hello"], "close_code": 1000, "clean": True, "within": 5},
                 judge=("close 1000",),
+            ),
+        ),
+    ),
+    Word(
+        name="on-close",
+        number="31.8",
+        group="M",
+        server="Echoes until the client's Close frame arrives, then goes on without an answer to it. After the last "
+        "step, the server answers it.",
+        client="Waits for the answer for a time that the application can set, then ends TCP and reports 1006. It gives "
+        "no message to the application any more, or only those that arrive before the answer.",
+        rfc="RFC 6455 sections 5.5.1, 7.1.1 and 7.1.5",
+        run=on_close,
+        keeps_close=True,
+        rows=(
+            Row(
+                "20.9.1",
+                "/ws/on-close/delay/2s/close",
+                act="close",
+                expect={"opened": True, "close_code": 1000, "clean": True, "within": 10},
+                demand="should",
+                judge=("close 1000", "nothing after close"),
+                slow=2,
+                cases=("vertx#5592", "wsc#592"),
+            ),
+            Row(
+                "20.9.2",
+                "/ws/on-close/message/one/message/two/close",
+                act="close",
+                expect={"opened": True, "close_code": 1000, "clean": True, "within": 5},
+                judge=("close 1000", "nothing after close"),
+                cases=("aiohttp#1002", "wsharp#753", "cometd/cometd#513"),
+            ),
+            Row(
+                "20.9.3",
+                "/ws/on-close/end",
+                act="close",
+                expect={"opened": True, "messages": [], "close_code": 1006, "clean": False, "within": 5},
+                judge=("close 1000", "nothing after close"),
+                cases=("okhttp#8262", "vertx#5610"),
+            ),
+            Row(
+                "20.9.4",
+                "/ws/on-close/abort",
+                act="close",
+                expect={"opened": True, "messages": [], "close_code": 1006, "clean": False, "within": 5},
+                judge=("close 1000", "nothing after close"),
+                cases=("dotnet#51590",),
             ),
         ),
     ),
