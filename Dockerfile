@@ -33,7 +33,7 @@ RUN command -v gcc > /dev/null \
 # need it.
 COPY requirements.txt /src/
 RUN python3 -m venv --without-pip /opt/wsecho \
-    && python3 -m pip --python /opt/wsecho/bin/python3 install --requirement /src/requirements.txt
+    && python3 -m pip --python /opt/wsecho/bin/python3 install --no-compile --requirement /src/requirements.txt
 
 # Without WSECHO_REQUIRE_NATIVE a failed compilation would go unnoticed, because the server also works with the Python
 # codec, only slower. The dependencies of the wheel were installed above; those of its extras are installed here.
@@ -41,9 +41,9 @@ COPY . /src/
 # Extras of the package: docker build --build-arg EXTRAS=jwt,gcp
 ARG EXTRAS=jwt
 RUN WSECHO_REQUIRE_NATIVE=1 python3 -m pip --python /opt/wsecho/bin/python3 wheel --no-deps --wheel-dir /wheels /src \
-    && python3 -m pip --python /opt/wsecho/bin/python3 install --no-deps --no-index /wheels/*.whl \
+    && python3 -m pip --python /opt/wsecho/bin/python3 install --no-compile --no-deps --no-index /wheels/*.whl \
     && { [ -z "$EXTRAS" ] \
-         || python3 -m pip --python /opt/wsecho/bin/python3 install "$(echo /wheels/*.whl)[$EXTRAS]"; } \
+         || python3 -m pip --python /opt/wsecho/bin/python3 install --no-compile "$(echo /wheels/*.whl)[$EXTRAS]"; } \
     && python3 -m pip --python /opt/wsecho/bin/python3 check
 
 # The kernel drops a signal to process 1 that has no handler, and Python has none while it starts. So SIGTERM and SIGINT
@@ -54,6 +54,10 @@ RUN sed --in-place '1s|^#!|#!/usr/bin/env -S --block-signal=TERM,INT |' /opt/wse
     && /opt/wsecho/bin/python3 -I -W error::RuntimeWarning -c \
     "import wsecho.codec.native.echo as codec; assert codec.__file__.endswith('.so'), codec.__file__"
 
+# The bytecode is not compared with its source: pip's would be, by the time of the last change, which an image stores as
+# a whole second. Half of the modules would then be compiled again at each start.
+RUN /opt/wsecho/bin/python3 -m compileall -f -q --invalidation-mode unchecked-hash /opt/wsecho/lib
+
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE}
@@ -62,14 +66,18 @@ FROM ${PYTHON_IMAGE}
 ARG VERSION=unknown
 ARG REVISION=unknown
 
-# This folder is all that this stage adds to the base image. It belongs to root, so the server cannot change its own
-# code.
+# This folder and the bytecode below are all that this stage adds to the base image. It belongs to root, so the server
+# cannot change its own code.
 COPY --from=build /opt/wsecho /opt/wsecho
 
 # Cloud Run and similar platforms set PORT. With unbuffered output, the last log lines before a crash are not lost.
 ENV PATH=/opt/wsecho/bin:$PATH \
     PORT=8080 \
     PYTHONUNBUFFERED=1
+
+# The official images of Python have no bytecode of the standard library, and the server may write none. Without this
+# command, each start and each health check would compile the modules that it imports.
+RUN ["python3", "-I", "-m", "wsecho.bytecode"]
 
 EXPOSE 8080
 

@@ -51,7 +51,7 @@ coverage: build $(VENV)/.dev
 	$(BIN)/python -m coverage run -m pytest --quiet $(call TESTS,$(COVERING))
 	$(BIN)/python -m coverage report
 
-build: $(VENV)/.built
+build: $(VENV)/.built $(VENV)/.bytecode
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -142,7 +142,7 @@ $(VENV)/pyvenv.cfg: always
 			|| $(PYTHON) -m venv --clear $(VENV); \
 	}
 
-# --no-compile: Python compiles modules when it imports them, and it imports only a small part of what is installed.
+# --no-compile: the server imports only a small part of what is installed, and `wsecho.bytecode` compiles that.
 $(VENV)/.installed: $(VENV)/pyvenv.cfg pyproject.toml requirements.txt
 	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt $$($(BIN)/python -c \
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
@@ -160,3 +160,8 @@ $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@$(BIN)/python -c 'from wsecho.codec.selection import load; load("compiled")' 2>/dev/null \
 		&& touch $@ || echo "The server will use the Python codec, which takes more CPU time per message."
+
+# Written even if the environment lets no start write bytecode.
+$(VENV)/.bytecode: $(VENV)/.installed $(wildcard wsecho/*.py wsecho/*/*.py) | $(VENV)/.built
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m wsecho.bytecode
+	@touch $@

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-pip", "python3-venv")
 # Left out as in Debian's slim images; and Python's static library, because every copy of the base costs time.
 BASE_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/lib/python3*/config-*/*.a")
+# Like the official image, the base has no bytecode of the standard library.
+BASE_WITHOUT_BYTECODE = 'find "$1"/usr/lib/python3.* -name __pycache__ -prune -exec rm -r {} +'
 
 # The settings of pip that say where packages come from; others (user, target, require-virtualenv, ...) are the
 # business of whoever runs the tests.
@@ -96,6 +98,7 @@ class Images:
             f"--include={','.join(BASE_PACKAGES)}",
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in BASE_LEFT_OUT),
             *(f"--aptopt={setting}" for setting in _apt_settings()),
+            f"--customize-hook={BASE_WITHOUT_BYTECODE}",
             suite,
         ]
         sources = _apt_sources(suite)
@@ -130,6 +133,10 @@ class Images:
         """Return the image's configuration as Docker writes it."""
         config: dict[str, Any] = json.loads(self._buildah("inspect", "--type", "image", image))["Docker"]["config"]
         return config
+
+    def mount_points(self) -> set[str]:
+        """Return the paths, relative to the image's root, that the volumes of the build leave behind as empty files."""
+        return {volume.split(":")[1].lstrip("/") for volume in self._pip_volumes()}
 
     @contextmanager
     def unpacked(self, image: str) -> Iterator[Path]:

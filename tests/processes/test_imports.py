@@ -1,14 +1,14 @@
 """What a start imports: a plain server nothing that it may never need, and each option what it needs."""
 
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from tests.conftest import Serve
 from tests.shared.certificates import Certificate
 from tests.shared.clients import echoes
-from tests.shared.imported import imported, reporting
+from tests.shared.imported import CODE, imported
 from tests.shared.processes import children
 from tests.shared.server import RunningServer
 
@@ -27,53 +27,53 @@ Start = Callable[..., RunningServer]
 
 
 @pytest.fixture
-def start(serve: Serve, tmp_path: Path) -> Start:
-    return lambda *options, **environment: serve(*options, command=reporting(tmp_path), environment=environment)
+def start(serve: Serve) -> Start:
+    return lambda *options, **environment: serve(
+        *options, command=[sys.executable, "-c", CODE], environment=environment
+    )
 
 
-def of(names: tuple[str, ...], modules: set[str]) -> set[str]:
+def of(names: tuple[str, ...], modules: Iterable[str]) -> set[str]:
     """Return those of `modules` that are one of `names` or in it."""
     return {module for module in modules if any(f"{module}.".startswith(f"{name}.") for name in names)}
 
 
-def test_a_plain_server_imports_only_what_it_needs(start: Start, tmp_path: Path) -> None:
+def test_a_plain_server_imports_only_what_it_needs(start: Start) -> None:
     server = start()
     echoes(server.port)
-    modules = imported(server.pid, tmp_path)
+    modules = imported(server)
     assert not of(NOT_NEEDED, modules)
     assert len(modules) <= MOST_MODULES
 
 
-def test_the_first_scrape_imports_what_makes_its_page(start: Start, tmp_path: Path) -> None:
+def test_the_first_scrape_imports_what_makes_its_page(start: Start) -> None:
     server = start()
     assert server.metrics()["websocket_connections_total"] == 0
-    assert {"opentelemetry.sdk.metrics", "prometheus_client"} <= imported(server.pid, tmp_path)
+    assert {"opentelemetry.sdk.metrics", "prometheus_client"} <= imported(server).keys()
 
 
-def test_with_tls_a_server_imports_tls(start: Start, tmp_path: Path, certificate: Certificate) -> None:
+def test_with_tls_a_server_imports_tls(start: Start, certificate: Certificate) -> None:
     server = start(*certificate.options)
-    modules = imported(server.pid, tmp_path)
-    assert {"wsecho.tls.server", "wsecho.tls.transport", "aiofastnet"} <= modules
+    modules = imported(server)
+    assert {"wsecho.tls.server", "wsecho.tls.transport", "aiofastnet"} <= modules.keys()
     assert not of(("opentelemetry.sdk.metrics", "prometheus_client"), modules)
 
 
 @pytest.mark.parametrize("variables", [{"OTEL_SERVICE_NAME": "mine"}, {"OTEL_TRACES_EXPORTER": "console"}])
-def test_a_variable_of_the_sdk_makes_the_start_import_it(
-    start: Start, tmp_path: Path, variables: dict[str, str]
-) -> None:
+def test_a_variable_of_the_sdk_makes_the_start_import_it(start: Start, variables: dict[str, str]) -> None:
     """So mistakes in these variables are logged at the start."""
-    modules = imported(start(**variables).pid, tmp_path)
-    assert {"opentelemetry.sdk.metrics", "prometheus_client", "wsecho.telemetry.prometheus_page"} <= modules
+    modules = imported(start(**variables))
+    assert {"opentelemetry.sdk.metrics", "prometheus_client", "wsecho.telemetry.prometheus_page"} <= modules.keys()
     assert ("opentelemetry.sdk.trace" in modules) == ("OTEL_TRACES_EXPORTER" in variables)
 
 
-def test_an_empty_variable_is_none(start: Start, tmp_path: Path) -> None:
+def test_an_empty_variable_is_none(start: Start) -> None:
     server = start(OTEL_SERVICE_NAME="")
-    assert not of(("opentelemetry.sdk.resources", "prometheus_client"), imported(server.pid, tmp_path))
+    assert not of(("opentelemetry.sdk.resources", "prometheus_client"), imported(server))
 
 
-def test_several_workers_share_what_their_pages_need(start: Start, tmp_path: Path) -> None:
+def test_several_workers_share_what_their_pages_need(start: Start) -> None:
     """It was imported before the fork: the supervisor has it, too."""
     server = start("--workers", "2")
     for pid in (server.pid, *children(server.pid)):
-        assert {"opentelemetry.sdk.metrics", "prometheus_client"} <= imported(pid, tmp_path)
+        assert {"opentelemetry.sdk.metrics", "prometheus_client"} <= imported(server, pid).keys()

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from tests.container.images import ROOT, Images, why_impossible
 from tests.container.processes import Container, Process
+from tests.shared import imported
 from tests.shared.free_port import free_port
 from tests.shared.processes import wait_until
 from tests.shared.server import PATIENCE
@@ -114,10 +115,12 @@ def test_configuration(config: dict[str, Any]) -> None:
     assert config["Labels"]["org.opencontainers.image.version"] == "1.2.3"
 
 
-def test_only_the_environment_was_added_to_the_base(images: Images, base: str, folder: Path) -> None:
+def test_only_the_environment_and_bytecode_were_added_to_the_base(images: Images, base: str, folder: Path) -> None:
     with images.unpacked(base) as before:
-        added = files(folder) - files(before)
-    assert {Path(*Path(name).parts[:2]) for name in added} == {Path(ENVIRONMENT)}
+        added = files(folder) - files(before) - images.mount_points()
+    bytecode = {name for name in added if re.fullmatch(r"usr/lib/python3[^/]*/(.+/)?__pycache__/[^/]+\.pyc", name)}
+    assert bytecode
+    assert {Path(*Path(name).parts[:2]) for name in added - bytecode} == {Path(ENVIRONMENT)}
 
 
 def test_it_holds_what_runs_and_nothing_else(folder: Path) -> None:
@@ -176,6 +179,22 @@ def test_it_is_process_1_and_not_root(server: Container, config: dict[str, Any])
     assert set(status["Uid"] + status["Gid"]) == set(config["User"].split(":"))
     assert int(status["CapEff"][0], 16) == 0
     assert Path(f"/proc/{server.pid}/exe").resolve().name.startswith("python")
+
+
+EXPORTING = {f"OTEL_{name}_EXPORTER": "otlp" for name in ("METRICS", "TRACES", "LOGS")}
+
+
+@pytest.mark.parametrize("variables", [{}, EXPORTING], ids=["plain", "exporting"])
+def test_a_start_compiles_no_module(config: dict[str, Any], folder: Path, log: Path, variables: dict[str, str]) -> None:
+    """It may not write bytecode, so it would compile the module again at every start."""
+    command = ["python3", "-I", "-c", imported.CODE]
+    with Container(folder, config, log, command=command, PORT=str(free_port()), **variables) as server:
+        server.wait_for_event("listening")
+        assert get(server, "/metrics")[0] == 200
+        os.kill(server.pid, signal.SIGUSR1)
+        modules = server.wait_for_event(imported.EVENT)["modules"]
+    assert {"wsecho.codec.native.echo", "prometheus_client", "uvloop", "json"} <= modules.keys()
+    assert imported.uncompiled(modules) == set()
 
 
 def test_sigterm_says_goodbye_and_ends_it(server: Container) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Serve
 from tests.project.test_packaging import clone
+from tests.shared.imported import CODE, imported, uncompiled
 from tests.shared.server import ROOT
 
 
@@ -32,6 +34,16 @@ def make(*arguments: str, cwd: Path, **environment: str) -> subprocess.Completed
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return clone(tmp_path / "source")
+
+
+def with_environment(source: Path) -> Path:
+    """Give a copy of the repository an environment in which everything is installed, and return the environment."""
+    environment = source / ".venv"
+    venv.create(environment, with_pip=False, symlinks=True)
+    site = sysconfig.get_path("purelib", vars={"base": str(environment)})
+    (Path(site) / "installed.pth").write_text(sysconfig.get_path("purelib"))
+    (environment / ".installed").touch()
+    return environment
 
 
 def interpreter(folder: Path, version: tuple[int, int, int]) -> Path:
@@ -82,17 +94,33 @@ def test_the_environment_is_made_anew_for_another_python_and_kept_for_the_same(s
 
 
 def test_a_build_without_a_compiler_is_tried_again_by_the_next_make(source: Path) -> None:
-    environment = source / ".venv"
-    venv.create(environment, with_pip=False, symlinks=True)
-    site = sysconfig.get_path("purelib", vars={"base": str(environment)})
-    (Path(site) / "installed.pth").write_text(sysconfig.get_path("purelib"))
-    (environment / ".installed").touch()
+    environment = with_environment(source)
     for _ in range(2):
         result = make("build", cwd=source, CC="no-such-compiler")
         assert result.returncode == 0, result.stdout
         assert "a C compiler (no-such-compiler) is missing" in result.stdout
-        assert result.stdout.endswith("The server will use the Python codec, which takes more CPU time per message.\n")
+        assert "The server will use the Python codec, which takes more CPU time per message.\n" in result.stdout
     assert not (environment / ".built").exists()
+
+
+def test_after_a_build_no_start_compiles_a_module(serve: Serve, source: Path) -> None:
+    python = with_environment(source) / "bin" / "python"
+    for _ in range(2):
+        result = make("build", cwd=source, CC="no-such-compiler", PYTHONDONTWRITEBYTECODE="1")
+        assert result.returncode == 0, result.stdout
+    # The second time there was nothing to write.
+    assert "wsecho.bytecode" not in result.stdout
+    command, environment = [str(python), "-c", CODE], {"PYTHONDONTWRITEBYTECODE": "1"}
+    server = serve(command=command, cwd=source, environment=environment)
+    assert server.get("/metrics")[0] == 200
+    assert uncompiled(imported(server)) == set()
+    assert server.stop() == 0
+    # A change is seen, and compiled by the next build.
+    (source / "wsecho" / "__init__.py").write_text('__version__ = "9.9.9"\n')
+    assert make("build", cwd=source, CC="no-such-compiler").stdout.count("-m wsecho.bytecode\n") == 1
+    server = serve(command=command, cwd=source, environment=environment)
+    assert 'version="9.9.9"' in server.get("/metrics")[2].decode()
+    assert uncompiled(imported(server)) == set()
 
 
 def test_clean_leaves_nothing_that_git_ignores_and_takes_nothing_else(source: Path) -> None:

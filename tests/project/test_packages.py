@@ -15,8 +15,8 @@ PACKAGES = (
     *("http", "websocket", "proxies", "counting", "tcp", "codec", "options", "logs", "access", "tls", "telemetry"),
     *("routes", "connections", "scenarios", "processes"),
 )
-# The command line, above all packages.
-OUTSIDE = {"cli", "__main__"}
+# The commands, above all packages.
+OUTSIDE = {"bytecode", "cli", "__main__"}
 # Bytes and `now` in, bytes out: these import no sockets, event loops, clocks, processes, logs or telemetry.
 PURE = ("http", "websocket", "proxies", "scenarios.language", "scenarios.steps")
 IMPURE = {"asyncio", "socket", "ssl", "os", "time", "logging", "structlog", "opentelemetry", "uvloop", "aiofastnet"}

@@ -1,0 +1,57 @@
+"""Bytecode: after `wsecho.bytecode`, no server that may not write files compiles a module at its start or later."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.shared.certificates import Certificate
+from tests.shared.clients import echoes
+from tests.shared.commands import run
+from tests.shared.free_port import free_port
+from tests.shared.imported import CODE, imported, uncompiled
+from tests.shared.server import ROOT
+
+
+@pytest.fixture(scope="module")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bytecode, in place of the folders beside the sources."""
+    folder = tmp_path_factory.mktemp("bytecode")
+    written = run("-m", "wsecho.bytecode", PYTHONPYCACHEPREFIX=str(folder), PYTHONDONTWRITEBYTECODE="")
+    assert (written.returncode, written.stdout, written.stderr) == (0, "", "")
+    return folder
+
+
+def compiled_at_start(serve: Serve, bytecode: Path, *options: str, **environment: str) -> set[str]:
+    """Return the modules that a server which writes no bytecode had to compile until its first echo and scrape."""
+    environment |= {"PYTHONPYCACHEPREFIX": str(bytecode), "PYTHONDONTWRITEBYTECODE": "1"}
+    server = serve(*options, command=[sys.executable, "-c", CODE], environment=environment, cwd=ROOT)
+    if not server.is_encrypted:
+        echoes(server.port)
+    assert server.get("/metrics")[0] == 200
+    modules = imported(server)
+    assert "prometheus_client" in modules
+    return uncompiled(modules)
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--host", "localhost", "--workers", "2"], ["--codec", "python"]], ids=" ".join
+)
+def test_a_start_compiles_nothing(serve: Serve, bytecode: Path, options: list[str]) -> None:
+    assert compiled_at_start(serve, bytecode, *options) == set()
+
+
+def test_a_start_with_tls_compiles_nothing(serve: Serve, bytecode: Path, certificate: Certificate) -> None:
+    assert compiled_at_start(serve, bytecode, *certificate.options) == set()
+
+
+def test_a_start_that_exports_compiles_nothing(serve: Serve, bytecode: Path) -> None:
+    asked = {f"OTEL_{name}_EXPORTER": "otlp" for name in ("METRICS", "TRACES", "LOGS")}
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    assert compiled_at_start(serve, bytecode, "--drain-timeout", "1s", **asked, **endpoint) == set()
+
+
+def test_without_it_a_start_compiles(serve: Serve, tmp_path: Path) -> None:
+    """Otherwise the tests above would prove nothing."""
+    assert {"wsecho.cli", "prometheus_client"} <= compiled_at_start(serve, tmp_path)
