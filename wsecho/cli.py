@@ -114,10 +114,12 @@ class _Command(click.Command):
         # Imported only here: no other command line needs the catalogue.
         from wsecho.scenarios.catalogue import WORDS
 
+        # The words of a family are named once.
+        steps = dict.fromkeys(f"{word.label}/..." if "/" in word.name else word.name for word in WORDS)
         formatter.write_paragraph()
         formatter.write_text(
             "URLs under /ws/ say what the server does, such as ws://HOST:PORT/ws/close/1001. GET one of them without "
-            f"an upgrade to read it in words. Their steps: {', '.join(word.name for word in WORDS)}."
+            f"an upgrade to read it in words. Their steps: {', '.join(steps)}."
         )
 
 

@@ -1,15 +1,20 @@
-"""Handshakes that are refused or redirected."""
+"""Handshakes that are refused."""
+
+import asyncio
+import re
 
 import pytest
 
 from tests.conftest import Serve
 from tests.scenarios.scenes import head, request
+from tests.scenarios.test_grammar import error_of
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.raw import SWITCHED, RawConnection, exchange
 from tests.shared.server import RunningServer
+from wsecho.scenarios.steps.opening.refusals import flap
 
 
-@pytest.mark.parametrize("status", [200, 204, 299, 401, 418, 429, 503, 599])
+@pytest.mark.parametrize("status", [200, 299, 401, 418, 429, 503, 599])
 def test_any_status_but_101(server: RunningServer, status: int) -> None:
     answer = exchange(server, request(f"/ws/reject/{status}?body=maintenance"))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -26,11 +31,104 @@ def test_retry_after_is_in_seconds(server: RunningServer) -> None:
     assert b"\r\nRetry-After" not in exchange(server, request("/ws/reject/429"))
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_stay_on_the_host(server: RunningServer, status: int) -> None:
-    answer = exchange(server, request(f"/ws/redirect/{status}?to=/ws/echo"))
-    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-    assert b"\r\nLocation: /ws/echo\r\n" in answer
+@pytest.mark.parametrize(
+    ("framing", "field", "body"),
+    [
+        ("length", "Content-Length: 11", b"maintenance"),
+        ("chunked", "Transfer-Encoding: chunked", b"8\r\nmaintena\r\n3\r\nnce\r\n0\r\n\r\n"),
+        ("close", "", b"maintenance"),
+        ("slow", "Content-Length: 11", b"maintenance"),
+    ],
+)
+def test_how_the_body_ends(shared_server: RunningServer, framing: str, field: str, body: bytes) -> None:
+    answer = exchange(shared_server, request(f"/ws/reject/503?body=maintenance&framing={framing}"))
+    head, _, received = answer.partition(b"\r\n\r\n")
+    fields = [line for line in head.decode().split("\r\n") if line.startswith(("Content-Length", "Transfer-"))]
+    assert fields == ([field] if field else [])
+    assert b"\r\nConnection: close" in head
+    assert received == body
+
+
+def test_a_slow_body_comes_in_pieces(shared_server: RunningServer) -> None:
+    with RawConnection(shared_server.port) as connection:
+        connection.send(request("/ws/reject/503?body=0123456789ABCDEFGHIJ&framing=slow"))
+        head(connection)
+        pieces = []
+        while piece := connection.socket.recv(1 << 16):
+            pieces.append(piece)
+    assert b"".join(pieces) == b"0123456789ABCDEFGHIJ"
+    assert pieces[0] == b"01"
+    assert len(pieces) > 5
+
+
+@pytest.mark.parametrize(("status", "lengths"), [(204, []), (205, ["Content-Length: 0"]), (304, [])])
+def test_statuses_without_a_body(server: RunningServer, status: int, lengths: list[str]) -> None:
+    head, end, body = exchange(server, request(f"/ws/reject/{status}")).decode().partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert [line for line in head.split("\r\n") if line.startswith("Content-")] == lengths
+    assert (end, body) == ("\r\n\r\n", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("/ws/reject/204?body=a", "a response with status 204 has no body"),
+        ("/ws/reject/304?framing=chunked", "a response with status 304 has no body"),
+        ("/ws/reject/503?framing=close&keep", "'keep' is impossible"),
+        ("/ws/reject/503?framing=gzip", "is not one of length, chunked, close, slow"),
+        ("/ws/flap/0/1s", "both durations of 'flap' must be longer than nothing"),
+        ("/ws/flap/1s", "'flap' lacks its down"),
+    ],
+)
+def test_what_cannot_be_performed(url: str, line: str) -> None:
+    assert line in error_of(url)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "slow"])
+def test_any_framed_body_can_keep_the_connection(shared_server: RunningServer, framing: str) -> None:
+    with RawConnection(shared_server.port) as connection:
+        for _ in range(2):
+            connection.send(request(f"/ws/reject/401?body=a&keep&framing={framing}"))
+            assert "\r\nConnection: keep-alive\r\n" in head(connection)
+            body = b"1\r\na\r\n0\r\n\r\n" if framing == "chunked" else b"a"
+            assert connection.receive(len(body)) == body
+
+
+def test_flapping_has_a_time_for_each_answer(shared_server: RunningServer) -> None:
+    # The other answer comes in one of a million handshakes.
+    with RawConnection(shared_server.port) as connection:
+        connection.send(request("/ws/flap/15m/1ms/message/a"))
+        assert head(connection).startswith("HTTP/1.1 101 ")
+        assert connection.receive(3) == server_frame(TEXT, b"a")
+    answer = exchange(shared_server, request("/ws/flap/1ms/15m")).decode()
+    assert answer.startswith("HTTP/1.1 503 ")
+    wait = re.findall(r"\r\nRetry-After: (\d+)\r\n", answer)[0]
+    assert 1 <= int(wait) <= 900
+    assert answer.endswith(f"the scenario is down for {wait} seconds\n")
+
+
+class Clock:
+    """A handshake of which a step sees only the time."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.answer: tuple[int, dict[str, str]] | None = None
+
+    def wall_clock(self) -> float:
+        return self.now
+
+    async def respond(self, status: int, fields: list[tuple[str, str]], body: list[bytes], **_: object) -> None:
+        self.answer = status, dict(fields)
+
+
+@pytest.mark.parametrize(
+    ("now", "wait"), [(0.0, 0), (9.99, 0), (10.0, 5), (11.5, 4), (14.999, 1), (15.0, 0), (1_800_000_010.0, 5)]
+)
+def test_flapping_follows_the_clock(now: float, wait: int) -> None:
+    clock = Clock(now)
+    asyncio.run(flap(clock, 10.0, 5.0))  # type: ignore[arg-type]  # it has what the step needs
+    assert (clock.answer[1]["Retry-After"] if clock.answer else "0") == str(wait)
+    assert (clock.answer or (503, {}))[0] == 503
 
 
 def test_refusals_are_counted_as_refused_handshakes(serve: Serve) -> None:

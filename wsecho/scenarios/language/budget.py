@@ -22,8 +22,11 @@ def cost(phase: Phase, options: Options, limits: Limits) -> Cost:
 
 
 def check(plan: Plan, limits: Limits) -> None:
-    """Raise ScenarioError if a connection of the plan could cost more than the limits allow."""
+    """Raise ScenarioError if a step cannot be performed, or a connection could cost more than the limits allow."""
     for phase in plan.phases:
+        for step in phase.steps:
+            if fault := step.word.fault(step.values, plan.options, limits):
+                raise ScenarioError(fault)
         total = cost(phase, plan.options, limits)
         if total.seconds > limits.seconds:
             raise ScenarioError(

@@ -8,7 +8,7 @@ class Limits:
     """The limits. Sizes are bytes, times are seconds. `share` is the part of all connections that scenarios may have.
 
     `seconds`, `bytes_out` and `frames_out` hold for what one connection gets. `per_address` is a number of connections,
-    0 for no limit. `key` is the shortest key.
+    0 for no limit. `key` is the shortest key. `cookie` is the life of a cookie; 0: none is set.
     """
 
     steps: int
@@ -24,6 +24,7 @@ class Limits:
     share: float
     per_address: int
     key: int
+    cookie: int
 
 
 LOCAL = Limits(
@@ -40,6 +41,7 @@ LOCAL = Limits(
     share=0.5,
     per_address=0,
     key=1,
+    cookie=60,
 )
 PUBLIC = Limits(
     steps=16,
@@ -55,4 +57,5 @@ PUBLIC = Limits(
     share=0.25,
     per_address=5,
     key=16,
+    cookie=0,
 )

@@ -33,6 +33,11 @@ def no_cost(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
     return Cost(0.0, 128, 1)
 
 
+def no_fault(values: tuple[Any, ...], options: Options, limits: Limits) -> str:
+    """Return that a step can be performed with any values of its arguments and options."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """An argument of a step, or an option. If an `optional` argument is left out, its value is `default`."""
@@ -74,7 +79,8 @@ class Word:
     what the server does, with the arguments by name in braces; `client` what a correct client does, and `rfc` where
     that is written. `run` performs the step: its parameters are the `Opening` or the `Peer` of
     `wsecho.scenarios.steps.peer`, then the arguments. Nothing may follow a step that `ends` what the server does.
-    `options` are the names of the options that it reads. With `is_exact`, the 101 response has no fields of ours.
+    `options` are the names of the options that it reads. `fault` returns one line that says why the values of a
+    step do not fit together; it is empty if they do. With `is_exact`, the 101 response has no fields of ours.
     Without `may_deflate`, permessage-deflate is not negotiated. A step that `keeps_close` finds a Close frame of the
     client unanswered, if one came before.
     """
@@ -90,6 +96,7 @@ class Word:
     arguments: tuple[Argument, ...] = ()
     options: tuple[str, ...] = ()
     cost: Callable[[tuple[Any, ...], Options, Limits], Cost] = no_cost
+    fault: Callable[[tuple[Any, ...], Options, Limits], str] = no_fault
     ends: bool = False
     is_exact: bool = False
     may_deflate: bool = True

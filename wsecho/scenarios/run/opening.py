@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from email.utils import formatdate
 from time import monotonic
 
@@ -88,8 +89,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
     async def _accept(self) -> ScenarioConnection:
         """Answer with 101 and return the WebSocket that takes over."""
         answer = self.answer
-        fields = answer.fields if answer.bare else [*answer.fields, *self._scenario.headers]
-        *first, last = answer.cut(headers.head(answer.status_line, fields))
+        *first, last = answer.cut(self.encoded())
         for piece in first:
             await self.write(piece)
             await self.sleep(answer.pause)
@@ -138,41 +138,52 @@ class OpeningConnection(asyncio.BufferedProtocol):
     async def sleep(self, seconds: float) -> None:
         """Wait. `inf` waits until the client leaves, at most for the longest time that a plan may take."""
         if seconds == FOREVER:
-            await self._ended()
+            await self.ended()
         await asyncio.sleep(seconds)
 
+    def wall_clock(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time()
+
+    def encoded(self) -> bytes:
+        """Return the 101 response as it stands."""
+        return headers.head(self.answer.status_line, [*self.answer.fields, *self._added()])
+
+    def _added(self) -> list[tuple[str, str]]:
+        return self.answer.added if self.answer.bare else [*self.answer.added, *self._scenario.headers]
+
     async def respond(
-        self, status: int, fields: list[tuple[str, str]], body: bytes = b"", *, head_only: bool = False
+        self,
+        status: int,
+        fields: list[tuple[str, str]],
+        body: Sequence[bytes] = (),
+        *,
+        pause: float = 0.0,
+        keep: bool = False,
     ) -> None:
-        """Answer with a complete response, end the connection, and wait for its end."""
-        await self._respond(status, fields, body, "close", head_only=head_only)
-        if not head_only:
-            await self.end()
+        """Answer with a response. Then wait for the end of the connection or, to `keep` it, for the next request on it.
 
-    async def respond_and_keep(self, status: int, fields: list[tuple[str, str]], body: bytes = b"") -> None:
-        """Answer with a complete response and wait for the next request on the same connection.
-
-        A server that stops, or is full, ends the connection all the same.
+        A server that stops, or is full, ends the connection in any case.
         """
-        if not self._context.routes.keeps_connections():
-            await self.respond(status, fields, body)
-        await self._respond(status, fields, body, "keep-alive", head_only=False)
+        keep = keep and self._context.routes.keeps_connections()
+        self.refused(status)
+        line = headers.status_line(status)
+        date = ("Date", formatdate(self.wall_clock(), usegmt=True))
+        connection = ("Connection", "keep-alive" if keep else "close")
+        head = headers.head(line, [date, *fields, *self._added(), connection])
+        await self.write(head + b"".join(body[:1]))
+        for piece in body[1:]:
+            await self.sleep(pause)
+            await self.write(piece)
+        await (self._next_request() if keep else self.end())
+
+    async def _next_request(self) -> None:
+        """Give the connection back, so that it serves another request."""
         self._reading.stop_watching()
         self._context.connections.remove(self)
         self._handover.take_back(self._early)
         self._scenario.ended()
         await asyncio.Event().wait()
-
-    async def _respond(
-        self, status: int, fields: list[tuple[str, str]], body: bytes, connection: str, *, head_only: bool
-    ) -> None:
-        self.refused(status)
-        all_fields = [("Date", formatdate(time.time(), usegmt=True)), *fields]
-        if not self.answer.bare:
-            all_fields += self._scenario.headers
-        if not head_only:
-            all_fields += [("Content-Length", str(len(body))), ("Connection", connection)]
-        await self.write(headers.head(headers.status_line(status), all_fields) + (b"" if head_only else body))
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, and wait until the client has taken them."""
@@ -206,15 +217,16 @@ class OpeningConnection(asyncio.BufferedProtocol):
         self._has_ended = True
         half_close(self._transport)
         self._watch(self._context.config.close_timeout)
-        await self._ended()
+        await self.ended()
 
     async def reset(self) -> None:
         """End TCP with RST, and wait for the end of the connection."""
         self.refused(0)
         reset(self._transport)
-        await self._ended()
+        await self.ended()
 
-    async def _ended(self) -> None:
+    async def ended(self) -> None:
+        """Wait for the end of the connection, at most for the longest time that a plan may take."""
         await asyncio.sleep(self._scenario.limits.seconds)
         self.abort()
         await asyncio.Event().wait()

@@ -9,7 +9,7 @@ Before the first step, and after each, what the client sends is held (`Receiving
 echoed, and Ping and Close frames are answered. After the last step, the server echoes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -44,13 +44,15 @@ class Closing(Enum):
 class Answer:
     """The 101 response as it will be sent. The steps of the family `handshake` change it.
 
-    `status_line` has no line end. `fields` are names and values, in order. `bare` leaves out the fields of ours.
+    `status_line` has no line end. `fields` are names and values, in order. `added` are fields for whatever answers the
+    handshake: the 101 response, or a refusal. `bare` leaves out the fields of ours.
     `pieces` cuts the response, as bytes, into the pieces that are sent one by one, `pause` seconds apart. With
     `is_bundled`, it is sent together with the first bytes of the first step.
     """
 
     fields: list[tuple[str, str]]
     status_line: str = "HTTP/1.1 101 Switching Protocols"
+    added: list[tuple[str, str]] = field(default_factory=list)
     bare: bool = False
     is_bundled: bool = False
     pause: float = 0.0
@@ -69,17 +71,29 @@ class Opening(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait. `inf` waits until the client leaves, at most for the longest time that a plan may take."""
 
+    async def ended(self) -> None:
+        """Wait for the end of the connection, at most for the longest time that a plan may take."""
+
+    def wall_clock(self) -> float:
+        """Return the seconds since 1970."""
+
+    def encoded(self) -> bytes:
+        """Return the 101 response as it stands."""
+
     async def respond(
-        self, status: int, fields: list[tuple[str, str]], body: bytes = b"", *, head_only: bool = False
+        self,
+        status: int,
+        fields: list[tuple[str, str]],
+        body: Sequence[bytes] = (),
+        *,
+        pause: float = 0.0,
+        keep: bool = False,
     ) -> None:
-        """Answer with a complete response, end the connection, and wait for its end.
+        """Answer with a response. Then wait for the end of the connection or, to `keep` it, for the next request on it.
 
-        `Content-Length`, `Connection: close`, `Date` and the fields of ours are added. With `head_only`, neither they
-        nor the body are: the step has written the length in another way, and writes the body itself.
+        `fields` say how long the body is. The first piece of `body` is sent together with the head, and the others one
+        by one, `pause` seconds apart. Date, Connection, `answer.added` and the fields of ours are added.
         """
-
-    async def respond_and_keep(self, status: int, fields: list[tuple[str, str]], body: bytes = b"") -> None:
-        """Answer with a complete response and wait for the next request on the same connection."""
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, and wait until the client has taken them."""
