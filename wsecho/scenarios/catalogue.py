@@ -7,10 +7,10 @@ from wsecho.scenarios.language.grammar import NEXT, TIMES, Vocabulary
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Row, Word
 from wsecho.scenarios.steps import ends, messages, shaping, waits
-from wsecho.scenarios.steps.opening import fields, redirects, refusals, unusual_handshakes, wrong_handshakes
+from wsecho.scenarios.steps.opening import challenges, fields, redirects, refusals, unusual_handshakes, wrong_handshakes
 
 _FAMILIES = (
-    *(refusals, redirects, fields, unusual_handshakes, wrong_handshakes),
+    *(refusals, redirects, challenges, fields, unusual_handshakes, wrong_handshakes),
     *(ends, waits, messages, shaping),
 )
 
