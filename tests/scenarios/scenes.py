@@ -10,7 +10,7 @@ from tests.shared.server import RunningServer
 
 _FIELDS = re.compile(
     r"Wsecho-Scenario: (?P<scenario>[!-~]+)\r\nWsecho-Seed: (?P<seed>\d+)\r\nWsecho-Attempt: (?P<attempt>\d+)\r\n"
-    r"Wsecho-Connection: (?P<connection>[0-9a-f]{16})\r\n\r\n"
+    r"Wsecho-Connection: (?P<connection>[0-9a-f]{16})\r\n(Wsecho-Privilege: (?P<privilege>granted|lacking)\r\n)?\r\n"
 )
 
 

@@ -1,5 +1,7 @@
 """Messages and raw bytes that the server sends."""
 
+import json
+
 import pytest
 
 from tests.conftest import Serve
@@ -50,3 +52,19 @@ def test_messages_of_a_scenario_are_messages_sent(serve: Serve, codec_name: str)
     assert metrics["websocket_sent_bytes_total"] == 5 + 1 + 2
     assert metrics["websocket_wire_sent_bytes_total"] == len(frames)
     assert metrics["websocket_wire_received_bytes_total"] == 8 + 8
+
+
+def test_info_is_the_handshake_as_it_arrived(shared_server: RunningServer) -> None:
+    fields = ("X-Number: 1", "X-Number: 2", "Authorization: Basic c2VjcmV0", "Cookie: session=secret")
+    with scene(shared_server, "/ws/info/end?access_token=secret&key=info", *fields) as connection:
+        data = connection.receive_all()
+    assert data[:2] == b"\x81\x7e"
+    assert int.from_bytes(data[2:4], "big") == len(data) - 4
+    facts = json.loads(data[4:])
+    assert facts["path"] == "/ws/info/end"
+    assert (facts["method"], facts["protocol"], facts["scheme"], facts["tls"]) == ("GET", "HTTP/1.1", "http", None)
+    assert [value for name, value in facts["headers"] if name == "X-Number"] == ["1", "2"]
+    assert facts["client"][0] == "127.0.0.1"
+    assert facts["attempt"] == int(connection.told["attempt"])
+    assert b"secret" not in data.lower()
+    assert b"c2VjcmV0" not in data

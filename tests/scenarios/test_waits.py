@@ -156,3 +156,19 @@ def test_a_client_that_waits_for_the_answer_is_not_pinged(serve: Serve, codec_na
     with scene(server, "/ws/on-close/delay/2s/close") as connection:
         connection.send(client_frame(CLOSE, b"\x03\xe8"))
         assert connection.receive_all() == server_close(1000, "")
+
+
+@pytest.mark.parametrize(("url", "text"), [("/ws/on/by%C3%A9", "byé".encode()), ("/ws/on/hex:", b"")])
+def test_on_waits_for_exactly_this_text(shared_server: RunningServer, url: str, text: bytes) -> None:
+    offer = "Sec-WebSocket-Extensions: permessage-deflate"
+    near = (
+        *(client_frame(TEXT, text + b"e"), client_frame(BINARY, text), client_frame(TEXT, b"e" + text)),
+        client_frame(TEXT, b"x" * 100_000, mask=bytes(4)),
+    )
+    echoes = server_frame(TEXT, text + b"e") + server_frame(BINARY, text) + server_frame(TEXT, b"e" + text)
+    echoes += server_frame(TEXT, b"x" * 100_000)
+    whole = client_frame(TEXT, text[:2], fin=False) + client_frame(CONTINUATION, text[2:])
+    with scene(shared_server, f"{url}/message/here/close/4000", offer) as connection:
+        connection.send(b"".join(near) + whole + client_frame(TEXT, b"late"))
+        echoes += server_frame(TEXT, text[:2], fin=False) + server_frame(CONTINUATION, text[2:])
+        closes_cleanly(connection, echoes + server_frame(TEXT, b"here") + server_close(4000, ""), b"\x0f\xa0")

@@ -224,6 +224,32 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Either(Kind):
+    """One of a few words, or a value of another type."""
+
+    words: tuple[str, ...]
+    other: Kind
+
+    @property
+    def expected(self) -> str:
+        """What is accepted, in words."""
+        return f"{', '.join(self.words)}, or {self.other.expected}"
+
+    def parse(self, text: str, limits: Limits) -> Any:
+        """Return the word, or the other value."""
+        if text in self.words:
+            return text
+        try:
+            return self.other.parse(text, limits)
+        except ValueError as error:
+            raise ValueError(str(error).replace(self.other.expected, self.expected)) from None
+
+    def write(self, value: Any) -> str:
+        """Return the word, or the canonical text of the other value."""
+        return value if value in self.words else self.other.write(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Switch(Kind):
     """An option that is on where its name stands alone."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 import structlog
 
@@ -9,8 +10,9 @@ from wsecho.connections.transports import abort_if_reset, half_close
 from wsecho.connections.websocket_connection import WebSocketConnection, WebSocketContext
 from wsecho.scenarios.language.arguments import FOREVER, Amount
 from wsecho.scenarios.run.changes import Changes
-from wsecho.scenarios.run.endings import cut, reset, unacknowledged
+from wsecho.scenarios.run.endings import cut, reset, unacknowledged, vanish
 from wsecho.scenarios.run.incoming import Incoming, Trigger
+from wsecho.scenarios.run.pongs import Pongs
 from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.run.triggers import Bytes, Messages, TextMessage
@@ -39,7 +41,8 @@ class ScenarioConnection(WebSocketConnection):
     """A WebSocket that does what the steps of a scenario say. All limits of other WebSockets hold for it."""
 
     __slots__ = (
-        *("_changes", "_closes_first", "_drops", "_incoming", "_reading", "_scenario", "_scenario_wire", "_sent_code"),
+        *("_changes", "_closes_first", "_drops", "_incoming", "_pongs", "_reading", "_received_at", "_scenario"),
+        *("_scenario_wire", "_sent_code"),
         *("attempt", "messages_sent", "options", "random", "request"),
     )
 
@@ -66,7 +69,11 @@ class ScenarioConnection(WebSocketConnection):
         self.messages_sent = 0
         self._changes = Changes()
         self._reading = Reading(transport, lambda: not super(ScenarioConnection, self)._is_blocked())
-        self._incoming = Incoming(self._scenario_wire, self._reading, self._changes, lambda: self._is_queued)
+        self._pongs = Pongs(self.options["pong"], self._echo, self._scenario_wire)
+        self._incoming = Incoming(
+            self._scenario_wire, self._reading, self._changes, self._pongs, lambda: self._is_queued
+        )
+        self._received_at = self._opened_at
         # Whether the server has ended its side, so that everything that arrives is dropped; the code of the Close frame
         # that a step has sent, 0 if there was none; and whether it was sent before the client's.
         self._drops = False
@@ -94,6 +101,7 @@ class ScenarioConnection(WebSocketConnection):
 
     def received(self, data: bytes) -> None:
         """Handle bytes of the client, one frame after the other."""
+        self._received_at = monotonic()
         abort_if_reset(self._transport)
         if not self._drops:
             self._incoming.feed(data)
@@ -107,15 +115,6 @@ class ScenarioConnection(WebSocketConnection):
     def closing(self, closing: Closing) -> None:
         self._incoming.closing = closing
 
-    @property
-    def answers_pings(self) -> bool:
-        """Whether the client's pings are answered."""
-        return self._incoming.answers_pings
-
-    @answers_pings.setter
-    def answers_pings(self, answers: bool) -> None:
-        self._incoming.answers_pings = answers
-
     def receive(self, receiving: Receiving) -> None:
         """Set what happens to messages from the next one on. A message that is being echoed is first completed."""
         self._incoming.receive(receiving)
@@ -124,6 +123,7 @@ class ScenarioConnection(WebSocketConnection):
     def pause_reading(self) -> None:
         """Stop reading from the socket, so that no ping is answered either, and send no ping."""
         self._reading.pause("step")
+        self._pongs.clear()
 
     def resume_reading(self) -> None:
         """Read again."""
@@ -165,6 +165,14 @@ class ScenarioConnection(WebSocketConnection):
         """Wait for a Ping frame and return its payload."""
         self._scenario_wire.release()
         return await self._incoming.ping_arrives()
+
+    async def falls_silent(self, seconds: float) -> None:
+        """Wait until the client has sent nothing for so long. The server sends no ping from here on."""
+        self._scenario_wire.release()
+        self._stop_pings()
+        since = monotonic()
+        while (rest := max(since, self._received_at) + seconds - monotonic()) > 0:
+            await asyncio.sleep(rest)
 
     @property
     def client_close(self) -> bytes | None:
@@ -284,12 +292,29 @@ class ScenarioConnection(WebSocketConnection):
         """End TCP with RST, after what was sent and has been taken by the kernel."""
         await self.sent()
         if not at_once:
-            while unacknowledged(self._transport):
-                await asyncio.sleep(_LOOK_INTERVAL)
+            await self._acknowledged()
             await asyncio.sleep(_TIME_TO_READ)
         self._aborted = True
         reset(self._transport)
         await self.ended()
+
+    async def vanish(self) -> None:
+        """End the connection without a packet. Where the system does not allow it, stop reading and sending instead."""
+        await self.sent()
+        await self._acknowledged()
+        self._aborted = True
+        try:
+            vanish(self._transport)
+        except OSError:
+            self._aborted = False
+            self.pause_reading()
+        await self.ended()
+
+    async def _acknowledged(self) -> None:
+        """Wait until the client's kernel has taken what was sent, at most for the close timeout."""
+        until = monotonic() + self._context.config.close_timeout
+        while unacknowledged(self._transport) and monotonic() < until:
+            await asyncio.sleep(_LOOK_INTERVAL)
 
     # The connection itself.
 
@@ -297,7 +322,6 @@ class ScenarioConnection(WebSocketConnection):
         """The last step is done: echo, and answer a Close frame that was kept."""
         self._scenario_wire.release()
         self.closing = Closing.ANSWER
-        self.answers_pings = True
         self.resume_reading()
         self.receive(Receiving.ECHO)
         self._answer_kept_close()

@@ -10,6 +10,8 @@ import struct
 import sys
 import termios
 
+# In a socket that is repaired, the kernel sends nothing, not even at its end (TCP_REPAIR in linux/tcp.h).
+_REPAIR = 19
 _NO_LINGER = struct.pack("ii", 1, 0)
 # Not every system can tell that the client has ended its side; then only a reset is noticed.
 _ENDED = getattr(select, "POLLRDHUP", 0)
@@ -41,6 +43,32 @@ def cut(transport: asyncio.Transport) -> None:
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
         # Closing a copy ends nothing; this does.
         copy.shutdown(socket.SHUT_WR)
+
+
+def may_vanish() -> bool:
+    """Return whether this process may end a connection without FIN and RST. On Linux this takes CAP_NET_ADMIN."""
+    try:
+        with socket.socket() as probe:
+            _repair(probe)
+    except OSError:
+        return False
+    return True
+
+
+def vanish(transport: asyncio.Transport) -> None:
+    """End a connection without FIN and RST: the next bytes of the client are answered with RST.
+
+    Raises OSError where that is not allowed or not possible.
+    """
+    with socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
+        _repair(copy)
+    transport.abort()
+
+
+def _repair(connection: socket.socket) -> None:
+    if sys.platform != "linux":
+        raise OSError("only Linux can repair sockets")
+    connection.setsockopt(socket.IPPROTO_TCP, _REPAIR, 1)
 
 
 def unacknowledged(transport: asyncio.Transport) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from wsecho.scenarios.run.changes import Changes
 from wsecho.scenarios.run.cutter import Cutter, Piece
+from wsecho.scenarios.run.pongs import Pongs
 from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.wire import ScenarioWire
 from wsecho.scenarios.steps.peer import Closing, Receiving
@@ -26,15 +27,22 @@ class Trigger(Protocol):
 class Incoming:
     """Messages are echoed, discarded or held. Ping and Close frames overtake messages that are held."""
 
-    def __init__(self, wire: ScenarioWire, reading: Reading, changes: Changes, must_wait: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        wire: ScenarioWire,
+        reading: Reading,
+        changes: Changes,
+        pongs: Pongs,
+        must_wait: Callable[[], bool],
+    ) -> None:
         """`must_wait` tells whether other connections are to be served before more is handled."""
         self._wire = wire
         self._reading = reading
         self._changes = changes
+        self._pongs = pongs
         self._must_wait = must_wait
         self._cutter = Cutter()
         self.closing = Closing.ANSWER
-        self.answers_pings = True
         # The client's Close frame, if it was kept: nothing behind it is handled.
         self.kept_close: Piece | None = None
         # Whether the message in progress is discarded, and whether one is completed although messages are held.
@@ -68,6 +76,7 @@ class Incoming:
     def clear(self) -> None:
         """Forget everything: the connection has ended."""
         self._held.clear()
+        self._pongs.clear()
         self._cutter = Cutter()
 
     def _handle(self) -> None:
@@ -80,16 +89,14 @@ class Incoming:
                 self.deliver()
         if self._held_size > _MOST_HELD:
             self._reading.pause("held")
+        self._pongs.send_late()
         self._changes.notify()
 
     def _handle_control(self, piece: Piece) -> None:
         if piece.opcode == CLOSE and self.closing is Closing.KEEP:
             self.kept_close = piece
         elif piece.opcode == PING:
-            if self.answers_pings:
-                self._wire.echo(piece.data)
-            else:
-                self._wire.swallow(piece.data)
+            self._pongs.answer(piece)
             self._yield_to(self._ping_waiter, piece.payload())
         else:
             self._wire.echo(piece.data)

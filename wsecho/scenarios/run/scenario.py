@@ -11,6 +11,7 @@ from wsecho.http.request import Request
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan
 from wsecho.scenarios.run import headers
+from wsecho.scenarios.run.endings import may_vanish
 
 
 @dataclass(slots=True)
@@ -45,7 +46,10 @@ class Scenario:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """The header fields by which the scenario describes itself."""
-        return headers.description(self.text, self.seed, self.attempt, self.identity)
+        fields = headers.description(self.text, self.seed, self.attempt, self.identity)
+        if any(step.word.needs_privilege for step in self.phase.steps):
+            fields.append(("Wsecho-Privilege", "granted" if may_vanish() else "lacking"))
+        return fields
 
     def perform(self, steps: Callable[[], Coroutine[Any, Any, None]], on_failure: Callable[[], None]) -> None:
         """Run the steps in a task. If they fail, the error is reported and `on_failure` is called."""

@@ -1,7 +1,9 @@
 """Messages and bytes that the server sends of its own accord."""
 
+import json
 from typing import Any
 
+from wsecho.routes.request_info import as_received
 from wsecho.scenarios.language.arguments import Bytes
 from wsecho.scenarios.language.data import Data
 from wsecho.scenarios.language.limits import Limits
@@ -9,6 +11,9 @@ from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
 from wsecho.scenarios.steps.peer import Peer
 from wsecho.websocket.echo import BINARY, TEXT
 
+# The most bytes that the message of `info` is expected to have.
+_INFO = 16 << 10
+_NOT_SHOWN = "[redacted]"
 # The longest header of a frame that a server sends.
 _HEADER = 10
 
@@ -26,6 +31,20 @@ async def binary(peer: Peer, data: Data) -> None:
 async def raw_bytes(peer: Peer, data: Data) -> None:
     """Send bytes as they are, in no frame of ours."""
     await peer.write(data.payload(peer.messages_sent + 1))
+
+
+async def info(peer: Peer) -> None:
+    """Send what the server has received in the handshake, as JSON.
+
+    A page of any origin can read it, so it must not show cookies that pages cannot read.
+    """
+    facts = as_received(peer.request) | {"attempt": peer.attempt}
+    facts["headers"] = [(name, _NOT_SHOWN if name.lower() == "cookie" else text) for name, text in facts["headers"]]
+    await peer.send(TEXT, json.dumps(facts, ensure_ascii=False).encode())
+
+
+def _info_cost(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
+    return Cost(0.0, _INFO, 1)
 
 
 def _cost(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
@@ -98,6 +117,26 @@ WORDS = (
                 expect={"opened": True, "messages": [], "within": 5, "close_code": [1002, 1006]},
                 judge=("close 1002 or end",),
                 cases=("Marfusios/websocket-client#160",),
+            ),
+        ),
+    ),
+    Word(
+        name="info",
+        number="31.9",
+        group="M",
+        server="Sends a text message: the handshake as the server received it, as JSON, without credentials and "
+        "cookies, and the number of the connection under its key.",
+        client="Gives the message to the application.",
+        rfc="RFC 6455 section 5.6",
+        run=info,
+        cost=_info_cost,
+        rows=(
+            Row(
+                "31.9.1",
+                "/ws/info/close/1000",
+                act="wait",
+                expect={"opened": True, "close_code": 1000, "clean": True, "within": 5},
+                judge=("close 1000",),
             ),
         ),
     ),

@@ -111,9 +111,8 @@ class Opening(Protocol):
 class Peer(Protocol):
     """An open WebSocket.
 
-    `closing` is what happens to a Close frame of the client. `answers_pings` says whether its pings are answered.
-    `client_close` is the payload of a Close frame that was kept, None before it came. `messages_sent` are the messages
-    that the steps have sent so far.
+    `closing` is what happens to a Close frame of the client. `client_close` is the payload of a Close frame that was
+    kept, None before it came. `messages_sent` are the messages that the steps have sent so far.
     """
 
     request: Request
@@ -121,7 +120,6 @@ class Peer(Protocol):
     random: Random
     attempt: int
     closing: Closing
-    answers_pings: bool
     messages_sent: int
 
     @property
@@ -144,7 +142,10 @@ class Peer(Protocol):
         """Wait until the client has sent a text message with this payload. Whatever comes behind is held."""
 
     async def ping_arrives(self) -> bytes:
-        """Wait for a Ping frame and return its payload. It is answered as `answers_pings` says."""
+        """Wait for a Ping frame and return its payload. It is answered as the option `pong` says."""
+
+    async def falls_silent(self, seconds: float) -> None:
+        """Wait until the client has sent nothing for so long. The server sends no ping from here on."""
 
     async def client_closes(self) -> bytes:
         """Wait for a Close frame of the client, or take one that was kept, and return its payload.
@@ -196,6 +197,12 @@ class Peer(Protocol):
         """End TCP with RST, after what was sent and has been taken by the kernel.
 
         A reset can destroy what the client has not read, so it comes later, unless it comes `at_once`.
+        """
+
+    async def vanish(self) -> None:
+        """End the connection without a packet, after what was sent and has been taken by the client's kernel.
+
+        Where the system does not allow it, stop reading and sending instead.
         """
 
     # The parts from which other ends are made.

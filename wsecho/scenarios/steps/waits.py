@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from wsecho.scenarios.language.arguments import Amount, Duration, Until
+from wsecho.scenarios.language.arguments import Amount, Bytes, Duration, Until
+from wsecho.scenarios.language.data import Data
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
 from wsecho.scenarios.steps.peer import Opening, Peer, Receiving
@@ -26,6 +27,12 @@ async def after(peer: Peer, amount: Amount) -> None:
     """Echo until so much has happened."""
     peer.receive(Receiving.ECHO)
     await peer.happens(amount)
+
+
+async def on(peer: Peer, text: Data) -> None:
+    """Echo until a certain text message has arrived."""
+    peer.receive(Receiving.ECHO)
+    await peer.text_arrives(text.payload(1))
 
 
 async def on_close(peer: Peer) -> None:
@@ -143,6 +150,31 @@ WORDS = (
                 act="send hello, close",
                 expect={"opened": True, "messages": ["hello"], "close_code": 1000, "clean": True, "within": 5},
                 judge=("close 1000",),
+            ),
+        ),
+    ),
+    Word(
+        name="on",
+        number="31.7",
+        group="M",
+        server="Echoes until the client has sent a text message that is exactly this: {text}. Then it goes on. What "
+        "comes behind is not echoed before the steps that follow.",
+        client="Reads its echoes.",
+        rfc="RFC 6455 section 5.6",
+        run=on,
+        arguments=(Argument("text", Bytes(as_text=True), "text, or hex:, b64:, size:"),),
+        may_deflate=False,
+        rows=(
+            Row(
+                "31.7.1",
+                "/ws/on/bye/close/4000",
+                act="send hello, bye, late",
+                expect={
+                    **{"opened": True, "messages": ["hello", "bye"], "close_code": 4000, "clean": True},
+                    "within": 5,
+                },
+                judge=("close 4000",),
+                cases=("gitlab-org/gitlab!247786",),
             ),
         ),
     ),
