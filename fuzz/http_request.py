@@ -38,7 +38,7 @@ with atheris.instrument_imports(include=["wsecho", "h11"]):
 
     from tests.codec import test_plain_request
     from tests.http.test_http1_differential import check_segmentation, compare, unescape
-    from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
+    from wsecho.http.http1 import RequestError, RequestReader, encode_response
     from wsecho.http.request import Request
     from wsecho.http.response import plain
     from wsecho.websocket import handshake
@@ -85,7 +85,7 @@ def _answer_handshake(request: Request) -> tuple[bytes, int]:
     """Return the head of the response to a handshake, and its expected number of fields."""
     answer = handshake.answer(request, handshake.FIRST_OFFERED, may_deflate=True)
     if isinstance(answer, Upgrade):
-        return encode_upgrade(answer.headers), len(answer.headers)
+        return answer.encode(), len(answer.headers)
     head = encode_response(answer, head_only=True, keep_alive=False, now=0)
     return head, len(answer.headers) + _FIELDS_OF_EVERY_RESPONSE
 

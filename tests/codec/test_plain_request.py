@@ -22,7 +22,7 @@ from tests.shared.echoing import CODECS
 from tests.shared.heads import head
 from tests.shared.raw import HANDSHAKE
 from tests.shared.server import PATIENCE, ROOT
-from wsecho.http.http1 import RequestReader, encode_response, encode_upgrade
+from wsecho.http.http1 import RequestReader, encode_response
 from wsecho.http.list_fields import FEWEST_ELEMENTS, SMALLEST_SIZE
 from wsecho.http.request import Request
 from wsecho.websocket import handshake
@@ -116,7 +116,7 @@ def check(data: bytes) -> bool:
 def _answer(request: Request) -> bytes:
     answer = handshake.answer(request, handshake.FIRST_OFFERED, may_deflate=True)
     if isinstance(answer, Upgrade):
-        return encode_upgrade(answer.headers)
+        return answer.encode()
     return encode_response(answer, head_only=False, keep_alive=request.keep_alive, now=0)
 
 

@@ -18,12 +18,10 @@ from wsecho.http.http1 import (
     RequestError,
     RequestReader,
     encode_response,
-    encode_upgrade,
 )
 from wsecho.http.request import Request
 from wsecho.http.response import Response
 from wsecho.proxies.proxy_header import LOCAL_HEADER
-from wsecho.websocket.upgrade import Upgrade
 
 
 def read_every_way(data: bytes) -> Request | int | None:
@@ -242,13 +240,6 @@ def test_a_reader_leaves_nothing_to_the_garbage_collector() -> None:
         assert forgotten() is None
     finally:
         gc.enable()
-
-
-def test_an_upgrade_on_the_wire() -> None:
-    headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
-    upgrade = Upgrade(headers, deflate=None)
-    lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade")
-    assert encode_upgrade(upgrade.headers) == head(*lines)
 
 
 def test_a_response_on_the_wire() -> None:

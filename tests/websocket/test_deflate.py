@@ -16,7 +16,7 @@ DECLINED = None
 
 
 def answer(header: str) -> tuple[str, int, bool] | None:
-    agreement = deflate.agree(deflate.parse_extensions(header))
+    agreement = deflate.negotiate(header)
     return (agreement.header, agreement.window_bits, agreement.context_takeover) if agreement else None
 
 
@@ -166,3 +166,17 @@ def test_extensions_are_read_with_their_parameters_in_order() -> None:
         ("b", []),
         ("c", [("q", None)]),
     ]
+
+
+def test_the_answer_to_a_repeated_offer_is_remembered() -> None:
+    deflate.negotiate.cache_clear()
+    offer = f"{NAME}; client_max_window_bits"
+    assert deflate.negotiate(offer) is deflate.negotiate(offer[:20] + offer[20:])
+    assert deflate.negotiate("unknown") is deflate.negotiate("unknown") is None
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a list of extensions from byte 18 on"):
+            deflate.negotiate(f"{NAME};=")
+    for number in range(1000):
+        deflate.negotiate(f"{offer}, another-{number}")
+    assert deflate.negotiate.cache_info().currsize == deflate.negotiate.cache_info().maxsize == 64
+    assert answer(offer) == PLAIN

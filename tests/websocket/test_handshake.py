@@ -33,11 +33,28 @@ def refused(request: Request) -> Response:
 
 
 def test_the_rfcs_example() -> None:
-    assert dict(accepted(request_with()).headers) == {
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Accept": ACCEPT,
-    }
+    upgrade = accepted(request_with())
+    assert upgrade.headers == (
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", ACCEPT),
+    )
+    assert upgrade.encode() == (
+        b"HTTP/1.1 101 Switching Protocols\r\n"
+        b"Upgrade: websocket\r\n"
+        b"Connection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+        b"\r\n"
+    )
+
+
+def test_the_answer_names_what_was_chosen() -> None:
+    deflate = "permessage-deflate; client_max_window_bits=10"
+    upgrade = accepted(request_with(Sec_WebSocket_Protocol="a, b", Sec_WebSocket_Extensions=deflate))
+    chosen = (("Sec-WebSocket-Protocol", "a"), ("Sec-WebSocket-Extensions", deflate))
+    assert upgrade.headers[3:] == chosen
+    lines = (f"{name}: {value}" for name, value in upgrade.headers)
+    assert upgrade.encode().decode().split("\r\n") == ["HTTP/1.1 101 Switching Protocols", *lines, "", ""]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from wsecho.connections.transports import abort_if_reset, half_close, unread
 from wsecho.connections.websocket_connection import WebSocketConnection
 from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.counting.row import REFUSALS
-from wsecho.http.http1 import RequestError, RequestReader, encode_response, encode_upgrade
+from wsecho.http.http1 import RequestError, RequestReader, encode_response
 from wsecho.http.request import Request
 from wsecho.http.response import Deferred, Response, plain
 from wsecho.logs import structured_log
@@ -388,7 +388,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         log.debug("websocket opened", peer=request.peer, path=request.path)
         client_key = self._client.client_key
         connection = self._context.make_websocket(self._transport, upgrade.deflate, log, span, client_key)
-        connection.open(encode_upgrade(upgrade.headers))
+        connection.open(upgrade.encode())
         # Only now: until the WebSocket has taken over the transport, its end is reported to this object, whose
         # `connection_lost` then has to release the client.
         self._client.hand_over()

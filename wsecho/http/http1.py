@@ -261,11 +261,6 @@ def encode_response(response: Response, *, head_only: bool, keep_alive: bool, no
     return head if head_only else head + response.body
 
 
-def encode_upgrade(headers: Headers) -> bytes:
-    """Return the bytes of a response with status 101 (RFC 9110 section 15.2.2)."""
-    return _encode_head(101, headers)
-
-
 def _encode_head(status: int, fields: Headers) -> bytes:
     lines = [_STATUS_LINES[status], *[f"{name}: {value}" for name, value in fields], "", ""]
     return "\r\n".join(lines).encode("latin-1")

@@ -7,11 +7,15 @@ can make sure of that.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _NAME = "permessage-deflate"
 _LARGEST_WINDOW = 15
 # The smallest window that zlib compresses with is 2**9 bytes, so hardly any client could keep to 2**8.
 _SMALLEST_WINDOW = 9
+
+# Offers whose answers are remembered: each browser and library has one or two. An offer is at most 4 KiB long.
+_REMEMBERED = 64
 
 # RFC 6455 section 9.1. Each group is one class of characters and nothing is nested, so matching is linear on any input.
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -34,6 +38,15 @@ class Agreement:
     window_bits: int
     context_takeover: bool
     header: str
+
+
+@lru_cache(_REMEMBERED)
+def negotiate(header: str) -> Agreement | None:
+    """Return the agreement on the offers in a Sec-WebSocket-Extensions value; None declines all of them.
+
+    Raises ValueError if the value does not follow RFC 6455 section 9.1.
+    """
+    return agree(parse_extensions(header))
 
 
 def parse_extensions(header: str) -> list[tuple[str, Parameters]]:

@@ -49,12 +49,16 @@ def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> U
     subprotocols = request.tokens("sec-websocket-protocol")
     if refusal := _refusal(request) or _refusal_of_subprotocols(subprotocols):
         return refusal
+    offers = request.value("sec-websocket-extensions")
     try:
-        offers = deflate.parse_extensions(request.value("sec-websocket-extensions"))
+        agreement = deflate.negotiate(offers) if offers else None
     except ValueError as error:
         return refuse(400, "extensions", f"Sec-WebSocket-Extensions is {error}")
-    subprotocol = _chosen_subprotocol(subprotocols, subprotocol_policy)
-    return _acceptance(request, subprotocol, deflate.agree(offers) if may_deflate else None)
+    return Upgrade(
+        accept_key(request.values("sec-websocket-key")[0]),
+        agreement if may_deflate else None,
+        _chosen_subprotocol(subprotocols, subprotocol_policy),
+    )
 
 
 def _refusal(request: Request) -> Response | None:
@@ -94,19 +98,6 @@ def _chosen_subprotocol(offers: list[str], policy: str) -> str | None:
     # subprotocol.
     must_be_answered = len(names) < len(offers)
     return choose_subprotocol(names, policy) or (names[0] if must_be_answered else None)
-
-
-def _acceptance(request: Request, subprotocol: str | None, agreement: deflate.Agreement | None) -> Upgrade:
-    headers = [
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", accept_key(request.values("sec-websocket-key")[0])),
-    ]
-    if subprotocol:
-        headers.append(("Sec-WebSocket-Protocol", subprotocol))
-    if agreement:
-        headers.append(("Sec-WebSocket-Extensions", agreement.header))
-    return Upgrade(tuple(headers), agreement, subprotocol)
 
 
 def choose_subprotocol(offers: list[str], policy: str) -> str | None:

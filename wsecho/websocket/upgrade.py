@@ -10,15 +10,33 @@ from wsecho.websocket.deflate import Agreement
 
 @dataclass(slots=True)
 class Upgrade:
-    """An accepted opening handshake. `headers` are the header fields of the answer, which has status 101 in HTTP/1.1.
+    """An accepted opening handshake, which is answered with status 101 (RFC 9110 section 15.2.2).
 
-    `deflate` is what was negotiated for permessage-deflate, None if messages are not compressed. `subprotocol` is the
-    one that the server has chosen, or None.
+    `accept` is the value of Sec-WebSocket-Accept. `deflate` is what was negotiated for permessage-deflate, None if
+    messages are not compressed. `subprotocol` is the one that the server has chosen, or None.
     """
 
-    headers: Headers
-    deflate: Agreement | None
+    accept: str
+    deflate: Agreement | None = None
     subprotocol: str | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields of the answer (RFC 6455 section 4.2.2, step 5)."""
+        lines = [line.partition(": ") for line in self._lines().splitlines()]
+        return tuple((name, value) for name, _, value in lines)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the answer."""
+        return f"HTTP/1.1 101 Switching Protocols\r\n{self._lines()}\r\n".encode()
+
+    def _lines(self) -> str:
+        lines = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {self.accept}\r\n"
+        if self.subprotocol:
+            lines += f"Sec-WebSocket-Protocol: {self.subprotocol}\r\n"
+        if self.deflate:
+            lines += f"Sec-WebSocket-Extensions: {self.deflate.header}\r\n"
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
