@@ -242,8 +242,12 @@ class ScenarioConnection(WebSocketConnection):
 
         A `code` of 0 is none.
         """
-        self.closing = Closing.ANSWER
         await self.send_close(code.to_bytes(2, "big") + reason if code else b"")
+        await self.closed()
+
+    async def closed(self) -> None:
+        """After `send_close`: wait for the client's Close frame, and end TCP with FIN. A Close that was kept counts."""
+        self.closing = Closing.ANSWER
         self._closing = True
         self._scenario_wire.release()
         self._watch(self._context.config.close_timeout)
@@ -255,8 +259,11 @@ class ScenarioConnection(WebSocketConnection):
         if kept := self._incoming.kept_close:
             self._scenario_wire.echo(kept.data)
 
-    async def send_close(self, payload: bytes) -> None:
-        """Send a Close frame with any payload, and nothing else. It counts as the close code of the connection."""
+    async def send_close(self, payload: bytes, *, frame: bytes = b"") -> None:
+        """Send a Close frame with any payload, or `frame` in its place, and nothing else.
+
+        It counts as the close code of the connection.
+        """
         await self._may_send(between_messages=False)
         if self._echo.state == OPEN:
             # From here on, the echo answers nothing and waits for the client's Close frame. Its own is not sent.
@@ -264,7 +271,7 @@ class ScenarioConnection(WebSocketConnection):
         if not self._sent_code:
             self._sent_code = int.from_bytes(payload[:2], "big") or NO_STATUS
             self._closes_first = self.client_close is None
-        self._scenario_wire.write(bytes((FIN | CLOSE, len(payload))) + payload)
+        self._scenario_wire.write(frame or bytes((FIN | CLOSE, len(payload))) + payload)
         # The echo drops messages from here on, but it must receive them to find the Close frame behind them.
         self.receive(Receiving.ECHO)
 

@@ -207,8 +207,14 @@ class Peer(Protocol):
 
     # The parts from which other ends are made.
 
-    async def send_close(self, payload: bytes) -> None:
-        """Send a Close frame with any payload, and nothing else. It counts as the close code of the connection."""
+    async def send_close(self, payload: bytes, *, frame: bytes = b"") -> None:
+        """Send a Close frame with any payload, and nothing else. It counts as the close code of the connection.
+
+        `frame`, if it is given, is sent in the place of the correct frame.
+        """
+
+    async def closed(self) -> None:
+        """After `send_close`: wait for the client's Close frame, and end TCP with FIN. A Close that was kept counts."""
 
     async def ended(self) -> None:
         """Wait for the end of the connection, at most for the longest time that a plan may take."""
