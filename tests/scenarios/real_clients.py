@@ -13,7 +13,9 @@ import aiohttp
 import websockets
 
 from tests.shared.server import RunningServer
+from wsecho.scenarios.language.arguments import Size
 from wsecho.scenarios.language.data import generated
+from wsecho.scenarios.language.limits import LOCAL
 from wsecho.scenarios.language.word import Row
 
 
@@ -40,11 +42,9 @@ class Act:
         self.messages = [item for item in items if item != "close"] if verb == "send" else []
         self.echoes = verb == "echo"
         self.closes = row.act == "close" or "close" in items
-        expected = row.expect.get("messages")
-        # How many messages are read before the client goes on, if the connection does not end of itself.
-        self.expected = (
-            len(expected) if expected is not None and ("close_code" not in row.expect or self.closes) else None
-        )
+        # How many messages are read before the client closes; None: it reads until the connection ends.
+        goes_on = self.closes or "close_code" not in row.expect
+        self.expected = len(row.expect.get("messages", ())) if goes_on else None
 
 
 def differences(row: Row, outcome: Outcome) -> list[str]:
@@ -63,7 +63,9 @@ def differences(row: Row, outcome: Outcome) -> list[str]:
 
 
 def _written(text: str, number: int) -> str:
-    return generated(number, int(text.removeprefix("size:"))).decode() if text.startswith("size:") else text
+    """Return a message of a row. One that is given by its size contains its number."""
+    size = text.removeprefix("size:")
+    return generated(number, Size().parse(size, LOCAL)).decode() if size != text else text
 
 
 def _text(data: str | bytes | bytearray) -> str:
@@ -97,7 +99,8 @@ async def with_websockets(url: str, act: Act, within: float, outcome: Outcome) -
     except TimeoutError:
         connection.transport.abort()
         return
-    outcome.clean = outcome.clean or act.expected is not None
+    else:
+        outcome.clean = connection.close_code != 1006
     outcome.close_code, outcome.reason = connection.close_code, connection.close_reason or ""
 
 

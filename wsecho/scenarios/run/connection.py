@@ -16,25 +16,20 @@ from wsecho.scenarios.run.pongs import Pongs
 from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.run.triggers import Bytes, Messages, TextMessage
-from wsecho.scenarios.run.wire import ScenarioWire
+from wsecho.scenarios.run.wire import ScenarioWire, framed
 from wsecho.scenarios.steps.peer import Closing, Receiving
 from wsecho.telemetry.spans import Span
 from wsecho.websocket.deflate import Agreement
-from wsecho.websocket.echo import (
-    CLOSE,
-    CLOSED,
-    CONTROL_BIT,
-    FIN,
-    NO_STATUS,
-    OPEN,
-    SIZE_IN_2_BYTES,
-    SIZE_IN_8_BYTES,
-)
+from wsecho.websocket.echo import CLOSE, CLOSED, CONTROL_BIT, FIN, NO_STATUS, OPEN
 
 # Seconds between two looks at what the client has acknowledged; the time that it has to read before a reset, which can
 # destroy what it has not read.
 _LOOK_INTERVAL = 0.01
 _TIME_TO_READ = 0.1
+# Bytes that a step sends in one iteration of the event loop, and what a frame counts beside its bytes: together some
+# milliseconds.
+_MOST_AT_ONCE = 256 << 10
+_FRAME_COST = 256
 
 
 class ScenarioConnection(WebSocketConnection):
@@ -42,8 +37,8 @@ class ScenarioConnection(WebSocketConnection):
 
     __slots__ = (
         *("_changes", "_closes_first", "_drops", "_incoming", "_pongs", "_reading", "_received_at", "_scenario"),
-        *("_scenario_wire", "_sent_code"),
-        *("attempt", "messages_sent", "options", "random", "request"),
+        *("_scenario_wire", "_sent_at_once", "_sent_code"),
+        *("attempt", "messages_sent", "options", "random", "request", "steps_before"),
     )
 
     def __init__(
@@ -67,6 +62,8 @@ class ScenarioConnection(WebSocketConnection):
         self.random = scenario.random
         self.attempt = scenario.attempt
         self.messages_sent = 0
+        self.steps_before = scenario.steps_before
+        self._sent_at_once = 0
         self._changes = Changes()
         self._reading = Reading(transport, lambda: not super(ScenarioConnection, self)._is_blocked())
         self._pongs = Pongs(self.options["pong"], self._echo, self._scenario_wire)
@@ -194,10 +191,15 @@ class ScenarioConnection(WebSocketConnection):
         is_data = not opcode & CONTROL_BIT
         await self._may_send(between_messages=is_data)
         first = (FIN if final else 0) | reserved << 4 | opcode
-        frame = bytes((first,)) + _length(len(payload)) + payload
+        frame = framed(first, payload)
         completes = is_data and final
         self.messages_sent += completes
         self._scenario_wire.write(frame, len(payload) if is_data else 0, int(completes))
+        self._sent_at_once += len(frame) + _FRAME_COST
+        if self._sent_at_once > _MOST_AT_ONCE:
+            # Other connections are served. What was collected stays so.
+            self._sent_at_once = 0
+            await asyncio.sleep(0)
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, which count as bytes on the wire only."""
@@ -395,12 +397,3 @@ class ScenarioConnection(WebSocketConnection):
         self._incoming.clear()
         self._scenario.ended()
         super().connection_lost(exc)
-
-
-def _length(size: int) -> bytes:
-    """Return the length of a frame as a server writes it (RFC 6455 section 5.2)."""
-    if size < SIZE_IN_2_BYTES:
-        return bytes((size,))
-    if size <= 0xFFFF:
-        return bytes((SIZE_IN_2_BYTES,)) + size.to_bytes(2, "big")
-    return bytes((SIZE_IN_8_BYTES,)) + size.to_bytes(8, "big")

@@ -79,7 +79,13 @@ class OpeningConnection(asyncio.BufferedProtocol):
         peer: Peer = connection
         for step in phase.at("open"):
             self._scenario.count_step(step.word.label)
-            await step.word.run(peer, *step.values)
+            try:
+                async with asyncio.timeout(self._scenario.longest(step)):
+                    await step.word.run(peer, *step.values)
+            except TimeoutError:
+                connection.abort()
+                await connection.ended()
+            self._scenario.steps_before.append((step, 1))
             connection.hold()
         connection.finish()
 

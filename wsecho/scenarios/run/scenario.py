@@ -1,6 +1,7 @@
 """One scenario on one connection: its plan, and the task that performs it."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any
 from wsecho.connections.internal_errors import report
 from wsecho.http.request import Request
 from wsecho.scenarios.language.limits import Limits
-from wsecho.scenarios.language.plan import Phase, Plan
+from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.endings import may_vanish
 
@@ -31,17 +32,25 @@ class Scenario:
     count_step: Callable[[str], None]
     on_end: Callable[[], None]
     random: Random = field(init=False)
+    # The steps performed so far, on this connection and on earlier ones, and how many connections had each.
+    steps_before: list[tuple[Step, int]] = field(init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
     _is_stopped: bool = field(default=False, init=False)
     _has_ended: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
+        self.steps_before = self.plan.steps_before(self.attempt)
 
     @property
     def phase(self) -> Phase:
         """The phase that this connection gets."""
         return self.plan.phase(self.attempt)
+
+    def longest(self, step: Step) -> float | None:
+        """Return the seconds that a step without an end may take; None for all others, whose time is summed before."""
+        cost = step.word.cost(step.values, self.plan.options, self.limits)
+        return self.limits.seconds if math.isinf(cost.seconds) else None
 
     @property
     def headers(self) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import asyncio
 from typing import Protocol
 
 from wsecho.codec.wire import MANY_PIECES, Wire, WireEvents
-from wsecho.websocket.echo import CLOSED, OPEN, Echo
+from wsecho.websocket.echo import CLOSED, OPEN, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES, Echo
 from wsecho.websocket.message_counters import MessageCounters
 from wsecho.websocket.receive_buffer import ReceiveBuffer
 
@@ -120,3 +120,13 @@ class ScenarioWire(Wire):
         collected, self._collected = self._collected, None
         if collected:
             self.pass_on(b"".join(collected))
+
+
+def framed(first: int, payload: bytes) -> bytes:
+    """Return a frame as a server writes it (RFC 6455 section 5.2). `first` is its first byte."""
+    size = len(payload)
+    if size < SIZE_IN_2_BYTES:
+        return bytes((first, size)) + payload
+    if size <= 0xFFFF:
+        return bytes((first, SIZE_IN_2_BYTES)) + size.to_bytes(2, "big") + payload
+    return bytes((first, SIZE_IN_8_BYTES)) + size.to_bytes(8, "big") + payload

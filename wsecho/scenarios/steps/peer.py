@@ -17,6 +17,7 @@ from typing import Protocol
 
 from wsecho.http.request import Request
 from wsecho.scenarios.language.arguments import Amount
+from wsecho.scenarios.language.plan import Step
 from wsecho.scenarios.language.word import Options
 
 
@@ -112,7 +113,8 @@ class Peer(Protocol):
     """An open WebSocket.
 
     `closing` is what happens to a Close frame of the client. `client_close` is the payload of a Close frame that was
-    kept, None before it came. `messages_sent` are the messages that the steps have sent so far.
+    kept, None before it came. `messages_sent` are the messages that the steps have sent so far. `steps_before` are the
+    steps before this one, on this connection and on earlier ones of its key, and how many connections had each.
     """
 
     request: Request
@@ -121,6 +123,7 @@ class Peer(Protocol):
     attempt: int
     closing: Closing
     messages_sent: int
+    steps_before: list[tuple[Step, int]]
 
     @property
     def client_close(self) -> bytes | None:

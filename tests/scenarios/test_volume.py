@@ -1,0 +1,157 @@
+"""Many messages: in one write, as fast as the client reads, at intervals; and what real clients make of them."""
+
+import pytest
+
+from tests.conftest import Serve
+from tests.scenarios.real_clients import CLIENTS, differences, perform
+from tests.scenarios.scenes import closes_cleanly, head, request, scene
+from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
+from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
+from wsecho.scenarios.language.data import generated
+from wsecho.scenarios.steps.volume import WORDS
+
+# Rows that one connection of a client can perform, in time for a test.
+ROWS = [row for word in WORDS for row in word.rows if not row.needs and row.demand != "load"]
+
+
+def messages(count: int, size: int) -> bytes:
+    return b"".join(server_frame(TEXT, generated(number, size)) for number in range(1, count + 1))
+
+
+def test_a_burst_and_the_close_frame_are_one_write(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/burst/300/50/close/4000") as connection:
+        expected = messages(300, 50) + server_close(4000, "")
+        # On the loopback interface, one write of this size arrives with one read.
+        assert connection.socket.recv(100_000) == expected
+        connection.send(client_frame(CLOSE, b"\x0f\xa0"))
+        assert connection.receive_all() == b""
+
+
+def test_a_long_burst_does_not_stop_the_event_loop(shared_server: RunningServer) -> None:
+    with (
+        RawConnection(shared_server.port).open() as echo,
+        scene(shared_server, "/ws/burst/20000/10/message/end") as connection,
+    ):
+        echo.send(client_frame(TEXT, b"on"))
+        assert echo.receive(4) == server_frame(TEXT, b"on")
+        expected = messages(20_000, 10) + server_frame(TEXT, b"end")
+        assert connection.receive(len(expected)) == expected
+
+
+def test_a_flood_is_as_fast_as_its_reader(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/flood/300/64KiB/close/1000") as connection:
+        # It is not read at first, and what it sends is dropped.
+        connection.send(client_frame(TEXT, b"dropped") + client_frame(BINARY, b"too"))
+        expected = messages(300, 65536)
+        assert connection.receive(len(expected)) == expected
+        closes_cleanly(connection, server_close(1000, ""), b"\x03\xe8")
+
+
+def test_pings_in_a_flood(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/flood/5/3/message/end?ping=2") as connection:
+        each = [server_frame(TEXT, generated(number, 3)) for number in range(1, 6)]
+        expected = (
+            *(each[0], each[1], server_frame(PING, b"2"), each[2], each[3], server_frame(PING, b"4"), each[4]),
+            server_frame(TEXT, b"end"),
+        )
+        assert connection.receive(len(b"".join(expected))) == b"".join(expected)
+
+
+def test_a_flood_goes_on_after_the_clients_close_frame(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/on-close/flood/10/1KiB/close") as connection:
+        connection.send(client_frame(CLOSE, b"\x0b\xb8bye"))
+        assert connection.receive_all() == messages(10, 1024) + server_close(3000, "bye")
+
+
+def test_a_flood_ends_with_a_client_that_closes(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    with scene(server, "/ws/flood/100000/10KiB") as connection:
+        connection.send(client_frame(CLOSE, b"\x03\xe8"))
+        assert connection.receive_all().endswith(server_close(1000, ""))
+    server.wait_for_metrics(websocket_active_connections=0)
+
+
+def test_a_flood_does_not_stop_the_event_loop(shared_server: RunningServer) -> None:
+    with (
+        RawConnection(shared_server.port).open() as echo,
+        scene(shared_server, "/ws/flood/50000/1") as connection,
+    ):
+        for _ in range(20):
+            echo.send(client_frame(TEXT, b"on"))
+            assert echo.receive(4) == server_frame(TEXT, b"on")
+        assert connection.receive(150_000) == messages(50_000, 1)
+
+
+def test_ticks_are_numbered_and_the_server_echoes_between_them(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/tick/50ms/3/message/end", early=client_frame(TEXT, b"echo")) as connection:
+        expected = [server_frame(TEXT, text) for text in (b"echo", b"1", b"2", b"3", b"end")]
+        assert connection.receive(len(b"".join(expected))) == b"".join(expected)
+
+
+def test_ticks_without_a_count_go_on_until_the_client_closes(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/tick/1ms/20/tick/20ms?resume") as connection:
+        expected = b"".join(server_frame(TEXT, b"%d" % number) for number in range(1, 23))
+        assert connection.receive(len(expected)) == expected
+        connection.send(client_frame(CLOSE, b"\x03\xe8"))
+        assert connection.receive_all().endswith(server_close(1000, ""))
+
+
+def test_ticks_resume_on_the_next_connection(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    url = "/ws/times/2/tick/1ms/3/end/next/tick/1ms/2/end?resume&key=numbers"
+    for numbers in ("123", "456", "78", "910"):
+        with scene(server, url) as connection:
+            texts = ["9", "10"] if numbers == "910" else list(numbers)
+            assert connection.receive_all() == b"".join(server_frame(TEXT, text.encode()) for text in texts)
+
+
+@pytest.mark.parametrize("amount", ["3", "9B"])
+def test_a_sink_sends_nothing_back(shared_server: RunningServer, amount: str) -> None:
+    with scene(shared_server, f"/ws/sink/{amount}/message/done") as connection:
+        for text in (b"one", b"two", b"six", b"behind"):
+            connection.send(client_frame(TEXT, text))
+        assert connection.receive(6 + 8) == server_frame(TEXT, b"done") + server_frame(TEXT, b"behind")
+
+
+def test_a_sink_without_an_end_answers_pings_and_close_frames(shared_server: RunningServer) -> None:
+    with scene(shared_server, "/ws/sink") as connection:
+        connection.send(client_frame(BINARY, b"x" * 300_000, mask=bytes(4)))
+        connection.send(client_frame(PING, b"?") + client_frame(CLOSE, b"\x03\xe8"))
+        assert connection.receive_all() == server_frame(PONG, b"?") + server_close(1000, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("/ws/burst/1000/17KiB", "a burst of 17418000 bytes is too long for one write: at most 16MiB"),
+        ("/ws/flood/1000000/2KiB", "the scenario sends"),
+        ("/ws/flood/1000000/1/message/x", "the scenario sends 1000001 frames"),
+        ("/ws/flood/1000000/1?ping=1", "the scenario sends 2000000 frames"),
+        ("/ws/tick/1ms", "the scenario sends 3600000 frames"),
+        ("/ws/tick/0", "the scenario sends 1000001 frames"),
+        ("/ws/tick/1m/61", "the scenario takes 61m"),
+    ],
+)
+def test_volume_is_summed_before_the_answer(shared_server: RunningServer, url: str, error: str) -> None:
+    with RawConnection(shared_server.port) as connection:
+        connection.send(request(url))
+        assert "400 Bad Request" in head(connection)
+        assert error.encode() in connection.receive_all()
+
+
+def test_messages_of_a_flood_are_counted(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    with scene(server, "/ws/flood/100/10/close/1000?ping=50") as connection:
+        connection.receive(1200 + 2 * 4 + 4)
+        connection.send(client_frame(CLOSE, b"\x03\xe8"))
+        connection.receive_all()
+    metrics = server.wait_for_metrics(websocket_active_connections=0)
+    assert metrics["websocket_messages_sent_total"] == 100
+    assert metrics["websocket_sent_bytes_total"] == 1000
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.number)
+def test_real_clients(server: RunningServer, name: str, row) -> None:  # type: ignore[no-untyped-def]
+    assert not differences(row, perform(CLIENTS[name], server, row))
