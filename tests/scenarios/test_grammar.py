@@ -36,7 +36,7 @@ EXAMPLES = {
     "/ws/times/3/reject/503/next?key=k1": "",
     "/ws/after/10s/close/1012/next?key=k1": "",
     "/ws/close/1008?key=k1": "",
-    "/ws/tick/100ms/50/abort/next/tick/100ms?resume&key=k1": "/ws/tick/100ms/50/abort/next/tick/100ms?key=k1&resume",
+    "/ws/tick/100ms/50/abort/next/tick/100ms?resume&key=k1": "",
     "/ws/wait/forever": "",
     "/ws/after/1/freeze": "",
     "/ws/mute": "",
