@@ -18,9 +18,9 @@ class Capacity:
         """Return whether there are more connections than can be served, including the connection that asks."""
         return len(self._connections) > self.limit
 
-    def has_room(self, starting: int, extra: int = 0) -> bool:
-        """Return whether another connection may be accepted. `starting` connections are accepted but not yet open.
+    def room(self, starting: int, extra: int = 0) -> int:
+        """Return how many more connections may be accepted. `starting` connections are accepted but not yet open.
 
         `extra` connections more are allowed on a port that must stay reachable, such as the admin port.
         """
-        return len(self._connections) + starting < self.limit + self._max_refused + extra
+        return self.limit + self._max_refused + extra - len(self._connections) - starting

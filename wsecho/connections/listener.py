@@ -21,20 +21,22 @@ _SHORT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener:
-    """Accepts connections while `has_room()` returns True, and hands them to a starter."""
+    """Accepts connections while there is room for them, and hands them to a starter."""
 
     def __init__(
         self,
         sockets: list[socket.socket],
         starter: ConnectionStarter,
-        has_room: Callable[[int], bool],
+        room: Callable[[int], int],
         counters: ConnectionCounters,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
-        """`has_room` is called with the number of accepted connections whose protocol has not started yet."""
+        """`room` returns how many more connections may be accepted. It is called with the number of accepted
+        connections whose protocol has not started yet.
+        """
         self._sockets = sockets
         self._starter = starter
-        self._has_room = has_room
+        self._room = room
         self._counters = counters
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -72,10 +74,10 @@ class Listener:
         self._loop.call_later(_PAUSE_SECONDS, self._resume)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_BATCH):
-            if not self._has_room(len(self._starter)):
-                self._pause()
-                return
+        room = self._room(len(self._starter))
+        if room <= 0:
+            self._pause()
+        for _ in range(min(room, _BATCH)):
             try:
                 accepted, peer = listening.accept()
             except (BlockingIOError, InterruptedError):

@@ -54,9 +54,9 @@ class Connections:
     def __init__(self) -> None:
         self._open: set[Connection] = set()
         self._watched: dict[Connection, _Watch] = {}
-        # `_drained` is set while no connection is open, and stays set after `end_drain`; `_drain_ended` is set by that.
+        # During a graceful shutdown, `_drained` is set while no connection is open. Both are set by `end_drain`.
+        self._is_draining = False
         self._drained = asyncio.Event()
-        self._drained.set()
         self._drain_ended = asyncio.Event()
 
     def __len__(self) -> int:
@@ -65,15 +65,15 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Keep an open connection until `remove`."""
         self._open.add(connection)
-        if not self._drain_ended.is_set():
-            self._drained.clear()
+        if self._is_draining:
+            self._note_drained()
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended, or that has handed its transport to another one."""
         self._open.discard(connection)
         self._watched.pop(connection, None)
-        if not self._open:
-            self._drained.set()
+        if self._is_draining:
+            self._note_drained()
 
     def watch(self, connection: Connection, limit: float, now: float, *, is_fixed: bool = False) -> None:
         """Let `connection` expire `limit` seconds from now, or from the last time its peer made progress.
@@ -112,7 +112,7 @@ class Connections:
     def end_drain(self) -> None:
         """End the graceful shutdown now: every wait of it returns at once."""
         self._drain_ended.set()
-        self._drained.set()
+        self._note_drained()
 
     async def delay_drain(self, seconds: float) -> None:
         """Wait for `seconds`, or until `end_drain` is called."""
@@ -125,6 +125,8 @@ class Connections:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
+        self._is_draining = True
+        self._note_drained()
         await self._drain_in_batches(min(_MAX_SECONDS_OF_BATCHES, seconds / 2))
         await _wait(self._drained, deadline - loop.time())
         aborted = len(self._open)
@@ -137,6 +139,12 @@ class Connections:
                 break
             await asyncio.sleep(0)
         return aborted
+
+    def _note_drained(self) -> None:
+        if not self._open or self._drain_ended.is_set():
+            self._drained.set()
+        else:
+            self._drained.clear()
 
     async def _drain_in_batches(self, seconds: float) -> None:
         """Drain all connections, a batch at a time, within `seconds`.

@@ -136,7 +136,7 @@ def _public_listener(
         inherited.encryption,
         proxies if config.proxy_protocol else None,
     )
-    return Listener(sockets.public, starter, capacity.has_room, http.counters, http.log)
+    return Listener(sockets.public, starter, capacity.room, http.counters, http.log)
 
 
 def _admin_listener(
@@ -151,8 +151,8 @@ def _admin_listener(
         inherited.config.handshake_timeout,
     )
     # Operators can connect to the admin port even if the server is full.
-    has_room = partial(capacity.has_room, extra=_ADMIN_CONNECTIONS)
-    return Listener(sockets.admin, starter, has_room, http.counters, http.log)
+    room = partial(capacity.room, extra=_ADMIN_CONNECTIONS)
+    return Listener(sockets.admin, starter, room, http.counters, http.log)
 
 
 def _are_local(listening: list[socket.socket]) -> bool:

@@ -6,6 +6,7 @@ to the socket, without the event loop and without a Python object between. A tra
 """
 
 import os
+from functools import cache
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -50,9 +51,13 @@ cdef extern from "<unistd.h>":
 cdef Py_ssize_t MOST_READ = 256 * 1024
 
 
+# A connection can end with few of the errors, but very often with those.
+strerror = cache(os.strerror)
+
+
 cdef object system_error(int number):
     """Return the exception for a failed system call on a socket. The peer or the network is the cause."""
-    return OSError(number, os.strerror(number))
+    return OSError(number, strerror(number))
 
 
 cdef class EpollTransports(EpollSet):
@@ -294,7 +299,7 @@ cdef class EpollTransport(Watched):
     cdef ssize_t read_once(self, Py_ssize_t *room) except -2:
         """Read into the protocol's buffer, and set `room` to its size.
 
-        Return the number of bytes, 0 at the end of the stream, or -1 if nothing has arrived.
+        Return the number of bytes, 0 at the end of the stream, or -1 if nothing has arrived or the connection is lost.
         """
         cdef char *data
         cdef Py_buffer view
@@ -313,7 +318,8 @@ cdef class EpollTransport(Watched):
         if not room[0]:
             raise RuntimeError("get_buffer() returned an empty buffer")
         if count < 0 and number != EAGAIN and number != EINTR:
-            raise system_error(number)
+            # Not raised: many connections end with a reset, and a traceback takes as long as reading a request.
+            self.end(system_error(number))
         return count
 
     cdef int end_read(self) except -1:

@@ -5,7 +5,7 @@ ways. `wsecho/http/http1.py` has the rules for all requests. This reader accepts
 accepts, and returns the same `Request`. It refuses nothing: every other request is left to `RequestReader`.
 """
 
-from libc.string cimport strlen, strncmp
+from libc.string cimport memcmp, strlen, strncmp
 
 from wsecho.http.list_fields import FEWEST_ELEMENTS, SMALLEST_SIZE
 from wsecho.http.request import Request
@@ -20,18 +20,29 @@ cdef enum:
 
 ctypedef const unsigned char *Position
 
-# The parts of a header field: name, `: `, value.
+# The parts of a header field, `name: value`, and how many commas the value has.
 cdef struct Field:
     Position name
     Position colon
     Position value
     Position end
+    int commas
 
 # If the whole head keeps to the bounds of the shortest list, then so does every list in it.
 cdef Py_ssize_t max_size = SMALLEST_SIZE
 cdef int max_elements = FEWEST_ELEMENTS
 # Values of Connection, in lower case. None of them ends the connection after the answer.
 cdef frozenset plain_connections = frozenset({"upgrade", "keep-alive", "keep-alive, upgrade", "upgrade, keep-alive"})
+
+# Usual names of fields as clients spell them, as bytes and as the result of `_name_of`, by their length.
+cdef list usual_names = [[] for _ in range(32)]
+for _name in (
+    *("Host", "Connection", "Upgrade", "Origin", "User-Agent", "Cookie", "Pragma", "Cache-Control", "Authorization"),
+    *("Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"),
+    *("Accept", "Accept-Encoding", "Accept-Language", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"),
+):
+    for _spelling in (_name, _name.lower()):
+        usual_names[len(_name)].append((_spelling.encode(), (_spelling, _name.lower())))
 
 # The classes of each byte. NUL, which follows the last byte of every bytes object, is in none.
 cdef unsigned char classes[256]
@@ -64,6 +75,7 @@ def read_plain_request(bytes data not None):
         return None
     position += 11
     cdef list headers = []
+    cdef dict values = {}
     while position[0] != c"\r":
         if len(headers) == MAX_FIELDS or not _read_field(position, &field):
             return None
@@ -76,13 +88,39 @@ def read_plain_request(bytes data not None):
         value = _text(field.value, field.end)
         if _is_named(&field, b"connection") and value.lower() not in plain_connections:
             return None
-        headers.append((_text(field.name, field.colon), value))
-        elements += 1 + value.count(",")
+        name, lower_name = _name_of(&field)
+        headers.append((name, value))
+        if lower_name in values:
+            (<list>values[lower_name]).append(value)
+        else:
+            values[lower_name] = [value]
+        elements += 1 + field.commas
         position = field.end + 2
     if not has_host or elements > max_elements or position + 2 != start + len(data) or position[1] != c"\n":
         return None
     path, _, query = target.partition("?")
-    return Request("GET", target, path, query, "1.1", tuple(headers))
+    return _request(target, path, query, tuple(headers), values)
+
+
+cdef object _request(str target, str path, str query, tuple headers, dict values):
+    """Return the same object as `Request("GET", target, path, query, "1.1", headers)`, in a third of the time."""
+    request = Request.__new__(Request)
+    request.method = "GET"
+    request.target = target
+    request.path = path
+    request.query = query
+    request.version = "1.1"
+    request.headers = headers
+    request.keep_alive = True
+    request.has_body = False
+    request.peer = None
+    request.client = None
+    request.scheme = "http"
+    request.tls = None
+    request.client_key = ""
+    request.authority = (<list>values["host"])[0]
+    request._values = values
+    return request
 
 
 cdef bint _read_field(Position position, Field *field) noexcept:
@@ -92,7 +130,11 @@ cdef bint _read_field(Position position, Field *field) noexcept:
     if field.colon == field.name or not _begins(field.colon, b": "):
         return False
     field.value = field.colon + 2
-    field.end = _skip(field.value, IN_VALUE)
+    field.end = field.value
+    field.commas = 0
+    while classes[field.end[0]] & IN_VALUE:
+        field.commas += field.end[0] == c","
+        field.end += 1
     # RFC 9110 section 5.5: spaces around a value do not belong to it.
     is_trimmed = field.end > field.value and field.value[0] != c" " and field.end[-1] != c" "
     return is_trimmed and _begins(field.end, b"\r\n")
@@ -105,6 +147,17 @@ cdef bint _is_named(Field *field, const char *name) noexcept:
         byte += 1
         name += 1
     return byte == field.colon and name[0] == 0
+
+
+cdef tuple _name_of(Field *field):
+    """Return the name of a field as it is spelt, and in lower case."""
+    cdef Py_ssize_t size = field.colon - field.name
+    if size < len(usual_names):
+        for usual in <list>usual_names[size]:
+            if memcmp(field.name, <const char *><bytes>(<tuple>usual)[0], size) == 0:
+                return <tuple>(<tuple>usual)[1]
+    name = _text(field.name, field.colon)
+    return name, name.lower()
 
 
 cdef Position _skip(Position position, int byte_class) noexcept:
