@@ -74,13 +74,7 @@ def act_of(row: Row, server: RunningServer) -> Act:
 
 
 def _once(client: str, act: Act) -> Outcome:
-    async def open_and_end() -> Outcome:
-        outcome = await asyncio.wait_for(OPENERS[client](act), PATIENCE)
-        # aiohttp closes the connection of a refused handshake in the next iteration of the event loop.
-        await asyncio.sleep(0)
-        return outcome
-
-    return asyncio.run(open_and_end())
+    return asyncio.run(asyncio.wait_for(OPENERS[client](act), PATIENCE))
 
 
 def perform(client: str, server: RunningServer, row: Row) -> Outcome:
@@ -163,7 +157,7 @@ async def with_aiohttp(act: Act) -> Outcome:
             asyncio.timeout(act.patience),
             aiohttp.ClientSession() as session,
             session.ws_connect(
-                act.url, protocols=act.subprotocols, headers=_authorization(act), compress=15, ssl=act.tls or True
+                act.url, protocols=act.subprotocols, headers=_authorization(act), compress=15
             ) as connection,
         ):
             outcome.opened = True
