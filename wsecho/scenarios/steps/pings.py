@@ -172,7 +172,7 @@ WORDS = (
         group="C",
         server="Sends {count} Ping frames, as fast as the client takes them. The payload of each is its number.",
         client="Answers all of them, or at least the last of those that have arrived, and shows the application "
-        "nothing.",
+        "nothing. It may end a connection with more pings than it allows.",
         rfc="RFC 6455 section 5.5.3",
         run=ping_flood,
         arguments=(Argument("count", Count(), "how many"),),
@@ -180,11 +180,19 @@ WORDS = (
         rows=(
             Row(
                 "22.8.1",
-                "/ws/ping-flood/1000/message/after",
+                "/ws/ping-flood/50/message/after",
                 act="wait",
-                expect={"opened": True, "messages": ["after"], "within": 10},
-                judge=("pong 1000",),
+                expect={"opened": True, "messages": ["after"], "within": 5},
+                judge=("pong 50",),
                 cases=("curl#16706",),
+            ),
+            Row(
+                "22.8.2",
+                "/ws/ping-flood/100000/message/after",
+                act="wait",
+                expect={"opened": True, "messages": ["after"], "within": 30},
+                demand="load",
+                slow=5,
             ),
         ),
     ),
