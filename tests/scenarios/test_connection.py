@@ -122,6 +122,8 @@ def test_clients_that_leave_in_any_state_leave_nothing(serve: Serve, codec_name:
             "/ws/wait/forever",
         ),
         *("/ws/after/60/close", "/ws/bytes/hex:00", "/ws/message/a"),
+        *("/ws/close-hold/1000", "/ws/close-cross/4000", "/ws/on-close/mute", "/ws/on/never", "/ws/on-ping/close"),
+        *("/ws/cut", "/ws/freeze", "/ws/mute", "/ws/idle/15m", "/ws/stall", "/ws?pong=15m", "/ws/ping-flood/1000"),
     )
     leaving = (RawConnection.reset, RawConnection.half_close, lambda connection: connection.socket.close())
     for url in urls:
