@@ -80,8 +80,8 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
     admission = Admission(
         health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
     )
-    if not config.no_scenarios:
-        setting = Setting(websockets, counters, config.public, capacity.limit, admission.agree)
+    if inherited.keys:
+        setting = Setting(websockets, counters, inherited.keys, capacity.limit, admission.agree)
         admission.scenarios = Scenarios(setting)
     public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(

@@ -17,6 +17,7 @@ from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.run.triggers import Bytes, Messages, TextMessage
 from wsecho.scenarios.run.wire import ScenarioWire, framed
+from wsecho.scenarios.seen.transport import observed, report_end
 from wsecho.scenarios.steps.peer import Closing, Receiving
 from wsecho.telemetry.spans import Span
 from wsecho.websocket.deflate import Agreement
@@ -54,6 +55,8 @@ class ScenarioConnection(WebSocketConnection):
     ) -> None:
         """`memory` is what is read into; all scenarios of a worker share it."""
         super().__init__(context, transport, agreement, log, span, client_key)
+        # The wire of the codec, which takes only transports, is not used.
+        self._transport = transport = observed(transport, scenario.observation)
         buffer, counters = context.echoes.receive_buffer, context.echoes.counters
         self._wire = self._scenario_wire = ScenarioWire(self._echo, buffer, counters, transport, self, memory)
         self._scenario = scenario
@@ -99,6 +102,7 @@ class ScenarioConnection(WebSocketConnection):
     def received(self, data: bytes) -> None:
         """Handle bytes of the client, one frame after the other."""
         self._received_at = monotonic()
+        self._scenario.observation.received(data)
         abort_if_reset(self._transport)
         if not self._drops:
             self._incoming.feed(data)
@@ -293,6 +297,7 @@ class ScenarioConnection(WebSocketConnection):
         """End the server's side, and drop what the client sends until it has ended its own."""
         self._aborted = self._closing = self._drops = True
         self._reading.resume("held")
+        self._scenario.observation.server_ended("fin")
         end(self._transport)
         self._watch(self._context.config.close_timeout)
         await self.ended()
@@ -391,9 +396,19 @@ class ScenarioConnection(WebSocketConnection):
         self._reading.enforce()
         self._incoming.proceed()
 
+    def eof_received(self) -> None:
+        """The client has ended its side."""
+        self._scenario.observation.client_ended("fin")
+        super().eof_received()
+
+    def _count_timeout(self, limit: str) -> None:
+        self._scenario.observation.timed_out()
+        super()._count_timeout(limit)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, for whatever reason."""
         self._reading.stop_watching()
         self._incoming.clear()
+        report_end(self._transport, exc)
         self._scenario.ended()
         super().connection_lost(exc)

@@ -13,11 +13,13 @@ from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.endings import may_vanish
+from wsecho.scenarios.seen.observation import Observation
 
 
 @dataclass(slots=True)
 class Scenario:
-    """What the connection gets. `text` is the canonical form of the URL, `identity` is unique to the connection.
+    """What the connection gets. `text` is the canonical form of the URL, `identity` is unique to the connection. The
+    `observation` keeps what the server sees of it.
 
     `count_step` counts a step by its label. `on_end` is called once, when the connection has ended.
     """
@@ -29,6 +31,7 @@ class Scenario:
     attempt: int
     seed: int
     identity: str
+    observation: Observation
     count_step: Callable[[str], None]
     on_end: Callable[[], None]
     random: Random = field(init=False)
