@@ -1,12 +1,13 @@
 """The memory that all workers share: counters of keys, blocks of records, the lock.
 
-Modules: `keys`, `key_table`, `blocks`, `process_lock`.
+Modules: `keys`, `key_table`, `blocks`, `process_lock`, `open_scenarios`.
 """
 
 import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic
 
@@ -19,6 +20,7 @@ from wsecho.scenarios.language.limits import LOCAL
 from wsecho.scenarios.seen.blocks import ROOM, Block, Blocks
 from wsecho.scenarios.seen.key_table import Entry, KeyTable
 from wsecho.scenarios.seen.keys import Keys
+from wsecho.scenarios.seen.open_scenarios import OpenScenarios
 from wsecho.scenarios.seen.process_lock import ProcessLock
 
 
@@ -140,6 +142,35 @@ def test_memory_that_was_written_without_the_lock_is_read_to_an_end() -> None:
 def test_limits_of_a_public_server_are_smaller() -> None:
     keys = Keys(replace(LOCAL, events=256), workers=1)
     assert (keys.most_events, keys.most_connections) == (256, 32)
+
+
+def test_open_scenarios_of_an_address_are_counted_over_all_workers() -> None:
+    both = OpenScenarios(2)
+    first, second = both.of(0), both.of(1)
+    here, there = ("192.0.2.1", 1), ("2001:db8::1", 1)
+    places = [first.add(here), first.add(None), first.add(there)]
+    second.add(here)
+    assert (first.of_address(("192.0.2.1", 2)), second.of_address(("2001:db8::2", 2)), first.count) == (2, 1, 3)
+    first.remove(places[0])
+    assert (second.of_address(here), first.count) == (1, 2)
+    assert first.add(here) == places[0]
+    # The second worker dies and is replaced.
+    assert (first.of_address(here), both.of(1).of_address(here)) == (2, 1)
+    for _ in range(40_000):
+        second.add(here)
+    assert first.of_address(here) <= 40_001
+    second.remove(39_999)
+
+
+def test_an_address_has_its_scenarios_over_two_public_workers(serve: Serve) -> None:
+    server = serve("--public", "--workers", "2")
+    with ExitStack() as stack:
+        answers = []
+        for _ in range(30):
+            connection = stack.enter_context(RawConnection(server.port))
+            connection.send(request("/ws/delay/60"))
+            answers.append(connection.receive(12))
+        assert answers == [b"HTTP/1.1 101"] * 5 + [b"HTTP/1.1 503"] * 25
 
 
 def test_phases_over_two_workers(serve: Serve) -> None:

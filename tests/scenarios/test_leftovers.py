@@ -28,7 +28,7 @@ Service.__init__ = lambda self, setting: (services.append(self), begin(self, set
 def left(self, request):
     connections = [len(each._setting.websockets.connections._open) for each in services]
     watched = [len(each._setting.websockets.connections._watched) for each in services]
-    running = [each._open for each in services]
+    running = [each._open.count for each in services]
     return plain(200, json.dumps([len(asyncio.all_tasks()), connections, watched, running]))
 Health._ready = left
 """
@@ -105,6 +105,17 @@ def test_nothing_is_left_of_a_client_that_leaves(serve: Serve, codec_name: str) 
         # A reset can overtake the handshake.
         assert 0 < seen["attempts"] <= len(DOINGS), url
         assert not [one for one in seen["connections"] if one["over"] is None], url
+
+
+def test_nothing_is_left_of_the_first_client_that_leaves_while_the_scenarios_are_imported(serve: Serve) -> None:
+    server = serve(command=patched(TELLING))
+    with RawConnection(server.port) as connection:
+        connection.send(request("/ws/freeze"))
+        connection.reset()
+    # Both handshakes may have imported them.
+    wait_until(lambda: not any(json.loads(server.get("/ready")[2])[3]))
+    with scene(server, "/ws/delay/60"):
+        assert set(json.loads(server.get("/ready")[2])[3]) == {1}
 
 
 @pytest.mark.parametrize("leave", LEAVINGS)

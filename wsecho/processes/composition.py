@@ -81,7 +81,9 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
         health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
     )
     if inherited.keys:
-        setting = Setting(websockets, counters, inherited.keys, capacity.limit, admission.agree)
+        keys = inherited.keys
+        open_scenarios = keys.open_scenarios.of(number)
+        setting = Setting(websockets, counters, keys, open_scenarios, capacity.limit, admission.agree)
         admission.scenarios = Scenarios(setting)
     public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(

@@ -7,9 +7,9 @@ from time import monotonic
 from typing import Any
 
 from wsecho.connections.http_connection import Handover
+from wsecho.http.addresses import Address
 from wsecho.http.request import Request
 from wsecho.http.response import TEXT, Deferred, Response, plain
-from wsecho.proxies.connections_per_address import ConnectionsPerAddress
 from wsecho.scenarios import catalogue, description
 from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.grammar import asked_key, canonical, parse
@@ -37,8 +37,7 @@ class Service:
         self._setting = setting
         self._limits = setting.keys.limits
         self._keys = setting.keys
-        self._per_address = ConnectionsPerAddress(self._limits.per_address)
-        self._open = 0
+        self._open = setting.open_scenarios
         self._most_open = max(1, int(setting.most_connections * self._limits.share))
         self._memory = memoryview(bytearray(_READ_SIZE))
         self._catalogue = json.dumps(catalogue.as_json(self._limits), ensure_ascii=False).encode()
@@ -52,15 +51,20 @@ class Service:
         upgrade = self._setting.agree(request, may_deflate=plan.may_deflate)
         if isinstance(upgrade, Response) or plan.is_plain_echo:
             return upgrade
-        key = self._per_address.add(request.client)
-        if self._open >= self._most_open or self._per_address.is_exceeded(key):
-            self._per_address.remove(key)
+        if self._open.count >= self._most_open or self._has_too_many(self._counted_address(request)):
             return plain(503, "too many scenarios are running", (("Retry-After", "5"),), close=True, refusal="capacity")
-        self._open += 1
-        return Takeover(partial(self._start, plan, upgrade, key))
+        return Takeover(partial(self._start, plan, upgrade))
 
-    def _start(self, plan: Plan, upgrade: Upgrade, address: str, handover: Handover) -> None:
+    def _counted_address(self, request: Request) -> Address | None:
+        return request.client if self._limits.per_address else None
+
+    def _has_too_many(self, address: Address | None) -> bool:
+        return address is not None and self._open.of_address(address) >= self._limits.per_address
+
+    def _start(self, plan: Plan, upgrade: Upgrade, handover: Handover) -> None:
         request = handover.request
+        # Not earlier: a connection that ends before its handshake is answered is never handed over.
+        place = self._open.add(self._counted_address(request))
         given = plan.given.get("seed")
         counted_as = _counted_as(plan, request)
         attempt = self._keys.next(counted_as, monotonic())
@@ -78,13 +82,9 @@ class Service:
             f"{identity:016x}",
             observation,
             self._setting.counters.scenario_step,
-            partial(self._ended, address),
+            partial(self._open.remove, place),
         )
         OpeningConnection(handover, upgrade, self._setting.websockets, scenario, self._memory).start()
-
-    def _ended(self, address: str) -> None:
-        self._open -= 1
-        self._per_address.remove(address)
 
     def explain(self, request: Request) -> Response:
         """Return what a connection to the URL would get, in words or, if the client accepts it, as JSON."""

@@ -1,10 +1,11 @@
-"""All keys, and what is kept under them: bounded memory that is made before the fork and shared by all workers."""
+"""All keys, what is kept under them, and open scenarios: bounded memory that is made before the fork."""
 
 from dataclasses import dataclass
 
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.seen.blocks import Block, Blocks
 from wsecho.scenarios.seen.key_table import Entry, KeyTable
+from wsecho.scenarios.seen.open_scenarios import OpenScenarios
 from wsecho.scenarios.seen.process_lock import ProcessLock
 
 # Blocks for what is kept under all keys: 16 MiB.
@@ -32,6 +33,7 @@ class Keys:
         self.lock = ProcessLock(is_shared=workers > 1)
         self.table = KeyTable(limits.keys)
         self.blocks = Blocks(_BLOCKS)
+        self.open_scenarios = OpenScenarios(workers)
         self.limits = limits
         self.most_events = limits.events
         self.most_connections = limits.events // _EVENTS_PER_CONNECTION
