@@ -5,14 +5,15 @@ Modules: `keys`, `key_table`, `blocks`, `process_lock`, `open_scenarios`.
 
 import os
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from time import monotonic
+
+import pytest
 
 from tests.conftest import Serve
 from tests.scenarios.scenes import request, scene
+from tests.shared.commands import run
 from tests.shared.processes import children, wait_until
 from tests.shared.raw import RawConnection, exchange
 from tests.shared.workers import held_by, take_out
@@ -21,18 +22,6 @@ from wsecho.scenarios.seen.blocks import ROOM, Block, Blocks
 from wsecho.scenarios.seen.key_table import Entry, KeyTable
 from wsecho.scenarios.seen.keys import Keys
 from wsecho.scenarios.seen.open_scenarios import OpenScenarios
-from wsecho.scenarios.seen.process_lock import ProcessLock
-
-
-def in_child(action: Callable[[], object]) -> int:
-    """Fork, and return the id of a process that performs an action and ends."""
-    pid = os.fork()
-    if not pid:
-        try:
-            action()
-        finally:
-            os._exit(0)
-    return pid
 
 
 def test_a_key_is_forgotten_ten_minutes_after_its_last_use() -> None:
@@ -60,59 +49,13 @@ def test_of_too_many_keys_the_least_recently_used_are_forgotten() -> None:
     assert None not in found[2:]
 
 
-def test_no_number_is_given_twice_by_several_processes() -> None:
-    keys = Keys(LOCAL, workers=4)
-
-    def count() -> None:
-        for _ in range(500):
-            keys.next("a", 1.0)
-
-    for pid in [in_child(count) for _ in range(4)]:
-        os.waitpid(pid, 0)
-    assert keys.next("a", 1.0) == 2001
-
-
-def test_a_killed_process_leaves_no_lock() -> None:
-    lock = ProcessLock(is_shared=True)
-    reading, writing = os.pipe()
-
-    def hold() -> None:
-        with lock:
-            os.write(writing, b"x")
-            signal.pause()
-
-    pid = in_child(hold)
-    assert os.read(reading, 1) == b"x"
-    with lock:
-        assert not lock._is_held, "two processes hold it"
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    with lock:
-        assert lock._is_held
-    os.close(reading)
-    os.close(writing)
-
-
-def test_a_stopped_process_does_not_stop_the_others() -> None:
-    keys = Keys(LOCAL, workers=2)
-    reading, writing = os.pipe()
-
-    def hold() -> None:
-        with keys.lock:
-            os.write(writing, b"x")
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-    pid = in_child(hold)
-    assert os.read(reading, 1) == b"x"
-    os.waitpid(pid, os.WUNTRACED)
-    began = monotonic()
-    assert [keys.next("a", 1.0) for _ in range(1000)] == list(range(1, 1001))
-    # Only the first one waits: otherwise they take at least ten seconds.
-    assert monotonic() - began < 8
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    os.close(reading)
-    os.close(writing)
+@pytest.mark.parametrize(
+    "name",
+    ["no_number_is_given_twice", "a_killed_process_leaves_no_lock", "a_stopped_process_does_not_stop_the_others"],
+)
+def test_processes_share_keys(name: str) -> None:
+    done = run("-m", "tests.scenarios.forking", name)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_oldest_blocks_are_taken_anew() -> None:
