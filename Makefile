@@ -9,7 +9,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 SECTIONS ?=
 SAMPLE ?=
 SOURCES := setup.py pyproject.toml wsecho/websocket/echo.py wsecho/websocket/inflater.py wsecho/tls/client_hello.py \
-	$(wildcard $(foreach folder,codec/native tls/native tcp,$(addprefix wsecho/$(folder)/*., pyx pxd h)))
+	$(wildcard $(foreach folder,codec/native tls/native tcp,$(addprefix wsecho/$(folder)/*., pyx pxd pxi h)))
 
 # Most tests spend their time waiting, so two run at a time. A whole file goes to one process, because its tests share
 # servers and images. Files run in the order of their names, in which no long file happens to start last.
@@ -162,6 +162,6 @@ $(VENV)/.built: $(VENV)/.installed $(SOURCES)
 		&& touch $@ || echo "The server will use the Python codec, which takes more CPU time per message."
 
 # Written even if the environment lets no start write bytecode.
-$(VENV)/.bytecode: $(VENV)/.installed $(wildcard wsecho/*.py wsecho/*/*.py) | $(VENV)/.built
+$(VENV)/.bytecode: $(VENV)/.installed $(wildcard wsecho/*.py wsecho/*/*.py wsecho/*/*/*.py) | $(VENV)/.built
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m wsecho.bytecode
 	@touch $@

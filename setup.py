@@ -18,6 +18,7 @@ MODULES = {
     "wsecho.tcp.epoll_set": "wsecho/tcp/epoll_set.pyx",
     "wsecho.tcp.epoll_transport": "wsecho/tcp/epoll_transport.pyx",
     "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",
+    "wsecho.codec.native.fastnet_wire": "wsecho/codec/native/fastnet_wire.pyx",
     "wsecho.tls.native.client_hello": "wsecho/tls/client_hello.py",
     "wsecho.tls.native.message_limit": "wsecho/tls/native/message_limit.pyx",
     "wsecho.codec.native.plain_request": "wsecho/codec/native/plain_request.pyx",

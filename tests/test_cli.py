@@ -70,7 +70,7 @@ def test_a_library_that_cannot_be_used_with_this_python_says_so_in_one_line(
     launcher: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "aiofastnet.py").write_text("raise ImportError('there is no OpenSSL here')")
-    result = run(*launcher, "--port", "0", PYTHONPATH=str(tmp_path))
+    result = run(*launcher, "--port", "0", "--tls-self-signed", PYTHONPATH=str(tmp_path))
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"wsecho: there is no OpenSSL here ({sys.executable})\n"
 

@@ -18,7 +18,7 @@ NOT_NEEDED = (
     *("opentelemetry.exporter.prometheus", "prometheus_client", "requests", "google", "grpc", "jwt", "cryptography"),
     *("wsecho.tls.server", "wsecho.tls.transport", "wsecho.telemetry.prometheus_page", "wsecho.telemetry.traces"),
     *("importlib.metadata", "importlib.resources", "email.message", "http.client", "http.server", "urllib.request"),
-    *("html", "wsgiref", "xml", "zipfile", "difflib", "optparse", "asyncio.windows_events"),
+    *("html", "wsgiref", "xml", "zipfile", "difflib", "optparse", "aiofastnet", "tempfile", "shutil"),
 )
 # The most modules that a plain server has imported after its first echo. Every one of them takes time at the start.
 MOST_MODULES = 420

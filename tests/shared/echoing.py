@@ -8,7 +8,7 @@ from wsecho.codec import selection
 from wsecho.websocket.echo import CLOSED
 from wsecho.websocket.message_counters import EchoRow
 
-CODECS = {"python": selection.PYTHON, "compiled": selection.load("compiled")}
+CODECS = {choice: selection.load(choice) for choice in ("python", "compiled")}
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,20 @@
 """Chooses between the compiled codec and the Python codec, once, at the start."""
 
+from __future__ import annotations
+
 import select
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsecho.codec import wire
 from wsecho.counting import cells
 from wsecho.http.request import Request
-from wsecho.tcp import transports
 from wsecho.websocket import echo, inflater, message_counters, receive_buffer
+
+if TYPE_CHECKING:
+    from wsecho.tcp import transports
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +41,20 @@ def _no_plain_request(data: bytes) -> None:
     """Leave every request to `RequestReader`."""
 
 
-PYTHON = Codec(
-    "python",
-    echo.Echo,
-    inflater.Inflater,
-    receive_buffer.ReceiveBuffer,
-    message_counters.MessageCounters,
-    cells.Cells,
-    inflater.InflateBudget,
-    wire.Wire,
-    transports.TcpTransports,
-    _no_plain_request,
-)
-
-
-def load(choice: str) -> Codec:
+def load(choice: str, *, encrypted: bool = False) -> Codec:
     """Return the codec for `choice`: `compiled`, `python` or `auto`, which prefers the compiled codec.
 
-    Raises RuntimeError if `choice` is `compiled` and that codec cannot be imported; its text is one line for the user.
+    Its wires are for the transports of plain TCP or, if `encrypted`, for those of TLS. Raises RuntimeError if `choice`
+    is `compiled` and that codec cannot be imported; its text is one line for the user.
     """
     if choice == "python":
-        return PYTHON
+        return _python()
     try:
-        return _compiled()
+        return _compiled(encrypted)
     except ImportError as error:
         if choice == "compiled":
             raise RuntimeError(f"--codec compiled: it cannot be loaded: {error}; 'make build' compiles it") from None
-        return PYTHON
+        return _python()
 
 
 def hidden_installation() -> Path | None:
@@ -82,7 +73,25 @@ def hidden_installation() -> Path | None:
     return None
 
 
-def _compiled() -> Codec:
+def _python() -> Codec:
+    # Imported only when needed: it imports aiofastnet.
+    from wsecho.tcp.transports import TcpTransports
+
+    return Codec(
+        "python",
+        echo.Echo,
+        inflater.Inflater,
+        receive_buffer.ReceiveBuffer,
+        message_counters.MessageCounters,
+        cells.Cells,
+        inflater.InflateBudget,
+        wire.Wire,
+        TcpTransports,
+        _no_plain_request,
+    )
+
+
+def _compiled(encrypted: bool) -> Codec:
     import wsecho.codec.native.cells
     import wsecho.codec.native.echo
     import wsecho.codec.native.inflater
@@ -93,6 +102,7 @@ def _compiled() -> Codec:
     import wsecho.tcp.epoll_transport
 
     native: Any = wsecho.codec.native
+    has_epoll = hasattr(select, "epoll")
     return Codec(
         "compiled",
         native.echo.Echo,
@@ -101,7 +111,14 @@ def _compiled() -> Codec:
         native.message_counters.MessageCounters,
         native.cells.Cells,
         native.inflater.InflateBudget,
-        native.wire.Wire,
-        wsecho.tcp.epoll_transport.EpollTransports if hasattr(select, "epoll") else transports.TcpTransports,
+        native.wire.Wire if has_epoll and not encrypted else _fastnet_wire(),
+        wsecho.tcp.epoll_transport.EpollTransports if has_epoll else _python().TcpTransports,
         native.plain_request.read_plain_request,
     )
+
+
+def _fastnet_wire() -> Any:
+    # Imported only when needed: it imports aiofastnet.
+    from wsecho.codec.native.fastnet_wire import Wire
+
+    return Wire

@@ -1,6 +1,6 @@
 """The asyncio protocol of a WebSocket in the Python codec: it passes data between the transport and the echo.
 
-`wsecho/codec/native/wire.pyx` does the same in the compiled codec.
+`wsecho/codec/native/wire.pxi` does the same in the compiled codec.
 """
 
 import asyncio

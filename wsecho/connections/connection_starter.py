@@ -18,11 +18,11 @@ from wsecho.proxies import proxy_header
 from wsecho.proxies.client import Client
 from wsecho.proxies.proxy_header import ProxyHeader, ProxyHeaderError
 from wsecho.proxies.trusted_proxies import TrustedProxies
-from wsecho.tcp.transports import TcpTransports
 from wsecho.tls.errors import failure_reason
 from wsecho.tls.peek import Peek
 
 if TYPE_CHECKING:
+    from wsecho.tcp.transports import TcpTransports
     from wsecho.tls.server import MakeProtocol, Tls
 
 

@@ -1,12 +1,12 @@
 """HTTP/1.1 on the wire (RFC 9112): parses request heads and encodes responses. Requests with a body are refused."""
 
 import re
-from email.utils import formatdate
 from http import HTTPStatus
 
 import httptools
 
 from wsecho.http import list_fields
+from wsecho.http.date import http_date
 from wsecho.http.request import Request
 from wsecho.http.response import Headers, Response
 
@@ -252,7 +252,7 @@ def encode_response(response: Response, *, head_only: bool, keep_alive: bool, no
     connection = ["keep-alive" if keep_alive else "close"]
     if response.status == HTTPStatus.UPGRADE_REQUIRED:
         connection.append("Upgrade")  # RFC 9110 section 7.8: required with the Upgrade field
-    fields = [("Date", formatdate(now, usegmt=True)), *response.headers]
+    fields = [("Date", http_date(now)), *response.headers]
     if response.status != HTTPStatus.NOT_MODIFIED:
         # RFC 9110 section 8.6: in a 304, it could only be the length of the content that is not sent.
         fields.append(("Content-Length", str(len(response.body))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from wsecho.http.addresses import ALL, ALL_OF_IPV4
+from wsecho.http.addresses import ALL, ALL_OF_IPV4, parse_ip
 from wsecho.options.config import Config
 from wsecho.processes import socket_activation
 from wsecho.processes.listening_socket import ListeningSocket
@@ -86,8 +86,17 @@ def bind(
 
 def _addresses(host: str) -> list[tuple[int, tuple[Any, ...]]]:
     """Return the families and addresses that `host` resolves to, without duplicates."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found = socket.getaddrinfo(_encoded(host), None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((int(family), address) for family, _, _, _, address in found))
+
+
+def _encoded(host: str) -> str | bytes:
+    """Return an address as bytes: a text would be encoded by Python's IDNA codec, whose import is slow."""
+    try:
+        parse_ip(host)
+    except ValueError:
+        return host
+    return host.encode()
 
 
 def _on_all(port: int) -> list[socket.socket]:

@@ -1,11 +1,14 @@
 """Makes the parts of a worker, and gives each part what it uses."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from wsecho.connections.capacity import Capacity
 from wsecho.connections.connection_starter import ConnectionStarter
@@ -35,8 +38,10 @@ from wsecho.routes.public_routes import PublicRoutes
 from wsecho.routes.request_info import RequestInfo
 from wsecho.scenarios.entrance import Scenarios
 from wsecho.scenarios.setting import Setting
-from wsecho.tcp.transports import TcpTransports
 from wsecho.telemetry.exports import Exports
+
+if TYPE_CHECKING:
+    from wsecho.tcp.transports import TcpTransports
 
 # Bytes of the buffer into which request heads are read, in pieces. It also limits how many bytes a client can send
 # behind its handshake before it has the answer.

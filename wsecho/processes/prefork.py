@@ -60,7 +60,8 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
     log = structured_log.configure(config.log_level, config.log_format)
     for fields in environment.ignored(os.environ):
         log.warning("a variable is ignored", **fields)
-    codec = selection.load(config.codec)
+    is_encrypted = bool(config.tls_cert or config.tls_self_signed)
+    codec = selection.load(config.codec, encrypted=is_encrypted)
     if codec.name == "python" and config.codec == "auto":
         hidden = selection.hidden_installation()
         remedy = (
@@ -70,7 +71,7 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
         )
         log.warning("the codec is not compiled: echoes cost more", remedy=remedy)
     _prepare_metrics(workers)
-    encryption = _encryption(config, codec, log)
+    encryption = _encryption(config, codec, log) if is_encrypted else None
     access = AccessControl(config, log)
     return Prefork(
         config=config,
@@ -98,10 +99,8 @@ def _prepare_metrics(workers: int) -> None:
         deferred_page.require_packages()
 
 
-def _encryption(config: Config, codec: Codec, log: structlog.typing.FilteringBoundLogger) -> Tls | None:
-    """Return the TLS that the options configure, None without TLS. Raises OptionError."""
-    if not (config.tls_cert or config.tls_self_signed):
-        return None
+def _encryption(config: Config, codec: Codec, log: structlog.typing.FilteringBoundLogger) -> Tls:
+    """Return the TLS that the options configure. Raises OptionError."""
     # Imported only when needed: without TLS, a start does not need these modules.
     from wsecho.tls import server
 

@@ -20,10 +20,6 @@ from wsecho.processes.loop_errors import LoopErrors
 from wsecho.processes.prefork import Prefork
 from wsecho.telemetry.exports import Exports
 
-# The garbage collector visits the youngest objects when this many more were allocated than freed: the objects of some
-# hundred connections.
-_GARBAGE_THRESHOLD = 10_000
-
 
 def run(config: Config) -> None:
     """Serve as the only worker, in this process, until SIGTERM or SIGINT.
@@ -69,7 +65,8 @@ async def _serve(
     control.install_handlers(asyncio.get_running_loop(), shutdown)
     inherited.access.start(asyncio.get_running_loop())
     sweeping = asyncio.create_task(sweep(parts.connections, parts.timers, counters, sweep_interval(inherited.config)))
-    _reduce_garbage_collection()
+    # What exists now lives as long as the process, but for some hundred objects that are not worth a collection.
+    gc.freeze()
     for listener in parts.listeners:
         listener.start()
     control.report_accepting(sockets)
@@ -115,13 +112,3 @@ async def _drain(inherited: Prefork, parts: Parts) -> float:
     aborted = await parts.connections.drain(deadline - monotonic())
     log.info("stopped", cut_off=aborted)
     return deadline - monotonic()
-
-
-def _reduce_garbage_collection() -> None:
-    """Exclude the objects that live as long as the process from garbage collection, and collect others less often.
-
-    The objects of a connection do not need it: they are freed when their last reference goes.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_THRESHOLD)

@@ -1,7 +1,6 @@
 from libc.stdint cimport uint32_t
 
 cimport cython
-from aiofastnet.transport cimport Protocol
 
 from wsecho.tcp.epoll_set cimport Watched, flag
 
@@ -30,11 +29,21 @@ cdef extern from "unsent.h":
     void wsecho_drop(wsecho_unsent *unsent, size_t count)
 
 
+cdef enum NoResult:
+    EXC = -1
+    OK = 0
+
+
+cdef class EpollProtocol:
+    cdef NoResult get_buffer_c(self, Py_ssize_t hint, char **data, Py_ssize_t *size) except NoResult.EXC
+    cpdef buffer_updated(self, Py_ssize_t received)
+
+
 @cython.final
 cdef class EpollTransport(Watched):
     cdef object protocol
     # The same protocol, if it has C methods: then no Python object is made for a read.
-    cdef Protocol c_protocol
+    cdef EpollProtocol c_protocol
     # The error that ended the connection.
     cdef object error
     cdef flag reading

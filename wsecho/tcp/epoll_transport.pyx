@@ -1,6 +1,6 @@
 """Transports of plain TCP connections on Linux, for the compiled codec.
 
-An event goes from the epoll set through `read`, the protocol's C methods (`wsecho/codec/native/wire.pyx`) and `write_c`
+An event goes from the epoll set through `read`, the protocol's C methods (`wsecho/codec/native/wire.pxi`) and `write_c`
 to the socket, without the event loop and without a Python object between. A transport has those methods of
 `asyncio.Transport` that the server uses, with the same meaning. Its protocol is an `asyncio.BufferedProtocol`.
 """
@@ -12,8 +12,6 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint16_t, uint32_t
-from aiofastnet.transport cimport Protocol
-from aiofastnet.utils cimport NoResult
 
 from wsecho.tcp.epoll_set cimport EpollSet, Watched
 
@@ -74,6 +72,19 @@ cdef class EpollTransports(EpollSet):
         """
         cdef EpollTransport transport = EpollTransport(self, accepted)
         transport.begin(protocol)
+
+
+cdef class EpollProtocol:
+    """A protocol with C methods, which do what the methods of `asyncio.BufferedProtocol` of these names do.
+
+    They have the types of those of aiofastnet's `Protocol`, so that `wire.pxi` can be a protocol of either kind.
+    """
+
+    cdef NoResult get_buffer_c(self, Py_ssize_t hint, char **data, Py_ssize_t *size) except NoResult.EXC:
+        raise NotImplementedError
+
+    cpdef buffer_updated(self, Py_ssize_t received):
+        raise NotImplementedError
 
 
 @cython.final
@@ -141,7 +152,7 @@ cdef class EpollTransport(Watched):
 
     cpdef set_protocol(self, protocol):
         self.protocol = protocol
-        self.c_protocol = protocol if isinstance(protocol, Protocol) else None
+        self.c_protocol = protocol if isinstance(protocol, EpollProtocol) else None
 
     def get_protocol(self):
         return self.protocol

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from email.utils import formatdate
 from time import monotonic
 
 from structlog.typing import FilteringBoundLogger
@@ -11,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from wsecho.connections.http_connection import Handover
 from wsecho.connections.transports import abort_if_reset, half_close, unread
 from wsecho.connections.websocket_connection import WebSocketContext
+from wsecho.http.date import http_date
 from wsecho.http.http1 import encode_response
 from wsecho.logs import structured_log
 from wsecho.routes.refusals import stopping
