@@ -176,7 +176,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         keep = keep and self._context.routes.keeps_connections()
         self.refused(status)
         line = headers.status_line(status)
-        date = ("Date", formatdate(self.wall_clock(), usegmt=True))
+        date = ("Date", http_date(self.wall_clock()))
         connection = ("Connection", "keep-alive" if keep else "close")
         head = headers.head(line, [date, *fields, *self._added(), connection])
         await self.write(head + b"".join(body[:1]))
