@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.autobahn import (
+from tests.conformance import (
     FULL_SETTING,
     LONG_SECTIONS,
     SETTINGS,
