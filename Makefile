@@ -65,7 +65,7 @@ debian:
 	sh benchmarks/debian_packages.sh
 
 conformance: build $(VENV)/.dev
-	$(BIN)/python -m tests.conformance --sections $(SECTIONS) $(if $(SAMPLE),--sample)
+	$(BIN)/python -m tests.autobahn --sections $(SECTIONS) $(if $(SAMPLE),--sample)
 
 # Seconds for each fuzz target. Inputs that fail are written to build/ and become tests. `make corpus` adds to the seeds
 # the inputs that cover more code than the seeds do.

@@ -21,6 +21,7 @@ _FLAGS = tuple(option.flag for option in OPTIONS)
 _FILE_NAME_PARSERS = (parse_file, parse_key_set_source)
 _NAMES = (*(option.flag.removeprefix("--") for option in OPTIONS), "help", "version")
 _BY_DEFAULT = "by default"
+_CONFORMANCE = "conformance"
 
 
 class _Value(click.ParamType[Any]):
@@ -222,16 +223,21 @@ def _with_suggestion(line: str, suggestion: str | None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code.
+    """Run the command and return its exit code. `wsecho conformance` is a command of its own.
 
     0: a signal stopped the server. 1: the server could not start, or a worker died or was killed during the shutdown.
     2: an option was wrong. 3: workers kept dying.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == [_CONFORMANCE]:
+        # Imported here: a server does not need it.
+        from wsecho.conformance.command import main as conformance
+
+        return conformance(arguments[1:])
     try:
         code = command.main(arguments, prog_name="wsecho", standalone_mode=False)
     except click.NoSuchOption as error:
-        given = sys.argv[1:] if arguments is None else arguments
-        print(f"wsecho: {_unknown_option(error.option_name, given)}", file=sys.stderr)
+        print(f"wsecho: {_unknown_option(error.option_name, arguments)}", file=sys.stderr)
         return 2
     except click.BadOptionUsage as error:
         print(f"wsecho: {_misused_option(error.option_name)}", file=sys.stderr)

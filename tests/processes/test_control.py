@@ -187,4 +187,4 @@ def test_hints_at_the_start_are_only_on_a_terminal() -> None:
     ],
 )
 def test_an_address_is_shown_as_it_can_be_opened(address: tuple[str | int, ...] | str | bytes, url: str) -> None:
-    assert control._url("ws", address) == url
+    assert control.url_of("ws", address) == url

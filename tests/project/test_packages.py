@@ -13,7 +13,7 @@ PACKAGE = ROOT / "wsecho"
 # The architecture, from the inside out. A package may import the packages that stand before it and no other.
 PACKAGES = (
     *("http", "websocket", "proxies", "counting", "tcp", "codec", "options", "logs", "access", "tls", "telemetry"),
-    *("routes", "connections", "scenarios", "processes"),
+    *("routes", "connections", "scenarios", "processes", "conformance"),
 )
 # The commands, above all packages.
 OUTSIDE = {"bytecode", "cli", "__main__"}

@@ -83,7 +83,7 @@ def test_a_get_says_in_words_what_each_connection_gets(server: RunningServer) ->
         "RFC 6455 section",
         "  key = words\n",
         "10s of 60m",
-        "0 connections were counted under this key so far.",
+        "0 connections were counted under this key so far.\nGET /seen?key=words shows what the server saw of them.\n",
     ):
         assert expected in text
     with RawConnection(server.port) as connection:

@@ -11,6 +11,7 @@ import pytest
 import requests
 from requests.auth import HTTPDigestAuth
 
+from tests.conftest import Serve
 from tests.scenarios.scenes import head, request, scene
 from tests.scenarios.test_grammar import error_of
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
@@ -131,6 +132,15 @@ def test_the_second_leg_on_the_same_connection(shared_server: RunningServer, tls
             assert head(connection).startswith("HTTP/1.1 101 ")
             connection.send(client_frame(TEXT, b"hello") + client_frame(CLOSE, b"\x03\xe8"))
             assert connection.receive_all() == server_frame(TEXT, b"hello") + server_close(1000, "")
+
+
+def test_any_worker_recognises_a_nonce(serve: Serve) -> None:
+    server = serve("--workers", "2")
+    offer = challenge(exchange(server, request(DIGEST)).decode())
+    # The kernel chooses a worker by the client's port.
+    for _ in range(8):
+        answer = exchange_head(server, request(DIGEST, f"Authorization: {answer_to(offer, DIGEST)}"))
+        assert answer.startswith("HTTP/1.1 101 ")
 
 
 @pytest.mark.parametrize(

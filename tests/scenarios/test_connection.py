@@ -1,7 +1,7 @@
 """The connection of a scenario around its steps: what it says of itself, limits, slow readers, the drain, what is left.
 
 Modules: `connection`, `opening`, `wire`, `scenario`, `incoming`, `reading`, `changes`, `endings`, `headers`, `shaping`,
-`peer`, `attempts`.
+`peer`.
 """
 
 import os
@@ -18,7 +18,6 @@ from tests.scenarios.scenes import head, request, scene
 from tests.shared.frames import CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.shared.raw import RawConnection, exchange
 from tests.shared.server import PATIENCE, RunningServer
-from wsecho.scenarios.run.attempts import Attempts
 
 
 def test_the_answer_says_which_scenario_it_is(shared_server: RunningServer) -> None:
@@ -50,13 +49,6 @@ def test_phases_by_key_and_without_one_by_url(serve: Serve) -> None:
         with scene(server, url, early=client_frame(TEXT, b"a")) as connection:
             assert connection.told["attempt"] == "3"
             assert connection.receive(3) == server_frame(TEXT, b"a")
-
-
-def test_keys_are_forgotten_in_time_and_bounded() -> None:
-    attempts = Attempts(2)
-    assert [attempts.next("a", 0.0), attempts.next("a", 599.0), attempts.seen("a", 1198.0)] == [1, 2, 2]
-    assert attempts.seen("a", 1199.0) == 0
-    assert [attempts.next(key, 2000.0) for key in "abca"] == [1, 1, 1, 1]
 
 
 def test_a_slow_reader_is_waited_for_and_cut_off(serve: Serve, codec_name: str) -> None:
@@ -122,6 +114,8 @@ def test_clients_that_leave_in_any_state_leave_nothing(serve: Serve, codec_name:
             "/ws/wait/forever",
         ),
         *("/ws/after/60/close", "/ws/bytes/hex:00", "/ws/message/a"),
+        *("/ws/close-hold/1000", "/ws/close-cross/4000", "/ws/on-close/mute", "/ws/on/never", "/ws/on-ping/close"),
+        *("/ws/cut", "/ws/freeze", "/ws/mute", "/ws/idle/15m", "/ws/stall", "/ws?pong=15m", "/ws/ping-flood/1000"),
     )
     leaving = (RawConnection.reset, RawConnection.half_close, lambda connection: connection.socket.close())
     for url in urls:

@@ -20,7 +20,7 @@ from wsecho.scenarios.language.plan import Plan
 
 # Words that the catalogue does not have yet. Whoever adds one removes it here.
 MISSING = {
-    *("subprotocol",),
+    *("chunk", "fragment", "subprotocol"),
 }
 # The needs that the language was made for, and the one way in which each URL is written.
 EXAMPLES = {

@@ -3,6 +3,8 @@
 Modules: `answers`, `unusual_handshakes`, `wrong_handshakes`.
 """
 
+from time import monotonic
+
 import pytest
 
 from tests.conftest import Serve
@@ -10,7 +12,7 @@ from tests.scenarios.scenes import head, request
 from tests.scenarios.test_grammar import error_of
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.shared.raw import SWITCHED, RawConnection, exchange
-from tests.shared.server import RunningServer
+from tests.shared.server import PATIENCE, RunningServer
 from wsecho.scenarios.catalogue import WORDS
 from wsecho.scenarios.steps.opening.answers import with_bad_window, wrong_key
 
@@ -254,6 +256,27 @@ def test_a_public_server_sets_no_cookies(serve: Serve) -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"Set-Cookie" not in answer
     assert b"a public server sets no cookies" in answer
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("/ws/handshake/dribbled", "/ws/handshake/truncated?keep", "/ws/reject/503?framing=slow", "/ws/wait/forever"),
+        "/ws/handshake/bundled/delay/60s",
+    ],
+)
+def test_a_client_that_leaves_frees_its_place(serve: Serve, codec_name: str, url: str) -> None:
+    # Half of two connections may be scenarios.
+    server = serve("--codec", codec_name, "--max-connections", "2")
+    with RawConnection(server.port) as connection:
+        connection.send(request(url))
+        if "wait" not in url:
+            connection.receive(1)
+        connection.reset()
+    deadline = monotonic() + PATIENCE
+    while (answer := exchange(server, request("/ws/reject/418"))).startswith(b"HTTP/1.1 503 "):
+        assert monotonic() < deadline
+    assert answer.startswith(b"HTTP/1.1 418 ")
 
 
 def test_how_handshakes_are_counted(serve: Serve, codec_name: str) -> None:

@@ -147,14 +147,11 @@ class WebSocketConnection:
         if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and destroy the server's last bytes.
-            self._half_close()
+            half_close(self._transport)
             self._watch(self._context.config.close_timeout)
         elif self._close_is_pending:
             self._close_is_pending = False
             self._watch(self._context.config.close_timeout)
-
-    def _half_close(self) -> None:
-        half_close(self._transport)
 
     def _count_violation(self, violation: Violation, code: int) -> None:
         """Count and log a violation. `code` is the close code with which the connection ends."""
@@ -228,7 +225,7 @@ class WebSocketConnection:
             self._transport.resume_reading()
         self._end_pause(monotonic())
         if self._echo.state == CLOSED:
-            self._half_close()
+            half_close(self._transport)
         self._context.loans.unblock(self)
         if self._limit_is_lowered:
             self._set_write_limits()
@@ -290,7 +287,7 @@ class WebSocketConnection:
     def call_in(self) -> None:
         """End the connection: another client needs the memory, and the peer uses its loan too little or too slowly."""
         if not self._reached_limit:
-            self._context.counters.timeout("loan")
+            self._count_timeout("loan")
         self.abort()
 
     def many_pieces_written(self) -> None:
@@ -328,8 +325,11 @@ class WebSocketConnection:
         """End the connection, because the peer did not read or close in time."""
         # An end is counted once: a connection that has reached another time limit was counted for that one.
         if not self._reached_limit:
-            self._context.counters.timeout("stall" if self._echo.state == OPEN and not self._closing else "close")
+            self._count_timeout("stall" if self._echo.state == OPEN and not self._closing else "close")
         self.abort()
+
+    def _count_timeout(self, limit: str) -> None:
+        self._context.counters.timeout(limit)
 
     def check(self, now: float) -> None:
         """Ping a silent peer. End a connection that has been silent, idle, open or sending too fast for too long."""
@@ -347,7 +347,7 @@ class WebSocketConnection:
         if due == "ping":
             self._ping(now)
         elif due == "silence":
-            self._context.counters.timeout("ping")
+            self._count_timeout("ping")
             self.abort()
         elif due == "rate":
             self._count_violation(TOO_FAST, TOO_FAST.code)
@@ -356,7 +356,7 @@ class WebSocketConnection:
             if self._close_is_pending and self._context.limits.exceeds_burst(echo.frame_remaining):
                 self.abort()
         elif due:
-            self._context.counters.timeout(due)
+            self._count_timeout(due)
             self._reached_limit = due
             self._close(GOING_AWAY, _CLOSE_REASONS[due])
         self._schedule_check(now)

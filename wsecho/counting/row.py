@@ -77,7 +77,7 @@ PLACES = ("accept", "sweep", "loans", "drain", "log", "connection", "callback")
 
 # HTTP requests are counted by method, route and status code. The empty route stands for all paths that do not exist.
 METHODS = ("GET", "HEAD", "_OTHER")
-ROUTES = ("/", "/{asset}", "/metrics", "/info", "/scenarios.json", "/health", "/ready", "/{websocket}", "")
+ROUTES = ("/", "/{asset}", "/metrics", "/info", "/scenarios.json", "/seen", "/health", "/ready", "/{websocket}", "")
 # 0 stands for all other status codes, with which only scenarios answer, and for no status code.
 STATUSES = (0, 101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 500, 503, 505)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -13,7 +14,7 @@ from wsecho.connections.capacity import Capacity
 from wsecho.connections.connection_starter import ConnectionStarter
 from wsecho.connections.echo_factory import EchoFactory
 from wsecho.connections.fair_queues import EchoQueue, RequestQueue
-from wsecho.connections.http_connection import HttpConnection, HttpContext
+from wsecho.connections.http_connection import HttpConnection, HttpContext, Routes
 from wsecho.connections.keepalive import Limits
 from wsecho.connections.listener import Listener
 from wsecho.connections.loans import Loans
@@ -60,8 +61,22 @@ class Parts:
     listeners: list[Listener]
 
 
-def compose(inherited: Prefork, number: int, sockets: Sockets, counters: ConnectionCounters, exports: Exports) -> Parts:
-    """Make the parts of worker `number`. Must be called in its event loop."""
+# Makes the routes of the public port from what scenarios use, and from the routes that an echo server has.
+MakeRoutes = Callable[[Setting, Routes], Routes]
+
+
+def compose(
+    inherited: Prefork,
+    number: int,
+    sockets: Sockets,
+    counters: ConnectionCounters,
+    exports: Exports,
+    make_routes: MakeRoutes | None = None,
+) -> Parts:
+    """Make the parts of worker `number`. Must be called in its event loop.
+
+    `make_routes` makes the routes of the public port; None leaves those of an echo server.
+    """
     config = inherited.config
     loop = asyncio.get_running_loop()
     connections = Connections()
@@ -85,13 +100,16 @@ def compose(inherited: Prefork, number: int, sockets: Sockets, counters: Connect
     admission = Admission(
         health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
     )
-    if not config.no_scenarios:
-        setting = Setting(websockets, counters, config.public, capacity.limit, admission.agree)
+    setting = None
+    if inherited.keys:
+        keys = inherited.keys
+        open_scenarios = keys.open_scenarios.of(number)
+        setting = Setting(websockets, counters, keys, open_scenarios, capacity.limit, admission.agree)
         admission.scenarios = Scenarios(setting)
     public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(
         config=config,
-        routes=public,
+        routes=make_routes(setting, public) if make_routes and setting else public,
         connections=connections,
         request_queue=RequestQueue(loop),
         counters=counters,

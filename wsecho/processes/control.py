@@ -134,22 +134,22 @@ def log_listening(inherited: Prefork, sockets: Sockets, **fields: Any) -> None:
     secure = "s" if inherited.encryption else ""
     public = sockets.public[0].getsockname()
     admin = sockets.admin[0].getsockname() if sockets.admin else None
-    url = _url(f"http{secure}", public)
+    url = url_of(f"http{secure}", public)
     address = dict(zip(("host", "port"), public[:2], strict=True)) if isinstance(public, tuple) else {}
     if admin:
-        fields["admin_port"] = admin[1] if isinstance(admin, tuple) else _url("http", admin)
+        fields["admin_port"] = admin[1] if isinstance(admin, tuple) else url_of("http", admin)
     inherited.log.info("listening", url=url, **address, codec=inherited.codec.name, **fields)
     is_debug = inherited.config.log_level == "debug"
     structured_log.print_hints(
         f"    test client   {url}",
-        f"    WebSocket     {_url(f'ws{secure}', public)}",
-        f"    metrics       {_url('http', admin) if admin else url}/metrics",
+        f"    WebSocket     {url_of(f'ws{secure}', public)}",
+        f"    metrics       {url_of('http', admin) if admin else url}/metrics",
         "    stop          Ctrl+C; a second time to stop at once",
         f"    connections   {'a line below when each opens or closes' if is_debug else '--log-level debug shows each'}",
     )
 
 
-def _url(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
+def url_of(scheme: str, address: tuple[Any, ...] | str | bytes) -> str:
     """Return the URL of a listening socket.
 
     The host is localhost if the socket listens on all addresses. A Unix-domain socket gets `unix:` and its path; the

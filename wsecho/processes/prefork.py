@@ -20,6 +20,8 @@ from wsecho.options.config import Config
 from wsecho.processes import descriptors
 from wsecho.routes import assets
 from wsecho.routes.assets import Assets
+from wsecho.scenarios.language.limits import LOCAL, PUBLIC
+from wsecho.scenarios.seen.keys import Keys
 from wsecho.telemetry import deferred_page
 from wsecho.telemetry import environment as telemetry
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prefork:
-    """What is made before any worker starts, and is the same in all of them.
+    """What is made before any worker starts, and is the same in all of them. `keys` is None without scenarios.
 
     Each worker calls all `reloads` on SIGHUP; so does the supervisor, from which later workers inherit. A reload that
     fails raises OSError or ValueError, whose text is one line for the user, and leaves everything as it was.
@@ -39,6 +41,7 @@ class Prefork:
     codec: Codec
     pages: Assets
     shared_page: SharedPage
+    keys: Keys | None
     instance_id: str
     encryption: Tls | None
     access: AccessControl
@@ -75,6 +78,7 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
         codec=codec,
         pages=Assets(assets.directory()),
         shared_page=SharedPage(workers, codec.name),
+        keys=None if config.no_scenarios else Keys(PUBLIC if config.public else LOCAL, workers),
         instance_id=str(uuid.uuid4()),
         encryption=encryption,
         access=access,

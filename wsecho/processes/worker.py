@@ -14,7 +14,7 @@ from wsecho.logs import structured_log
 from wsecho.options.config import Config
 from wsecho.processes import binding, prefork
 from wsecho.processes.binding import Sockets
-from wsecho.processes.composition import Parts, compose
+from wsecho.processes.composition import MakeRoutes, Parts, compose
 from wsecho.processes.control import Control, Shutdown, SignalControl
 from wsecho.processes.loop_errors import LoopErrors
 from wsecho.processes.prefork import Prefork
@@ -36,10 +36,15 @@ def run(config: Config) -> None:
         structured_log.flush()
 
 
-def serve(inherited: Prefork, number: int, sockets: Sockets, control: Control) -> None:
-    """Run worker `number` on `sockets` until `control` demands a shutdown and the drain has ended."""
+def serve(
+    inherited: Prefork, number: int, sockets: Sockets, control: Control, make_routes: MakeRoutes | None = None
+) -> None:
+    """Run worker `number` on `sockets` until `control` demands a shutdown and the drain has ended.
+
+    `make_routes` makes the routes of the public port; None leaves those of an echo server.
+    """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(inherited, number, sockets, control))
+        runner.run(_serve(inherited, number, sockets, control, make_routes))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -50,10 +55,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(inherited: Prefork, number: int, sockets: Sockets, control: Control) -> None:
+async def _serve(
+    inherited: Prefork, number: int, sockets: Sockets, control: Control, make_routes: MakeRoutes | None
+) -> None:
     exports = _start_exports(inherited, control)
     counters = _start_counting(inherited, number)
-    parts = compose(inherited, number, sockets, counters, exports)
+    parts = compose(inherited, number, sockets, counters, exports, make_routes)
     shutdown = Shutdown(parts.connections)
     control.install_handlers(asyncio.get_running_loop(), shutdown)
     inherited.access.start(asyncio.get_running_loop())

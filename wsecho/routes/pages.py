@@ -31,7 +31,7 @@ class Pages:
         self._routes = {
             **dict.fromkeys(assets.paths(), "/{asset}"),
             "/": "/",
-            **with_slashes({path: path for path in ("/metrics", "/info", "/scenarios.json")}),
+            **with_slashes({path: path for path in ("/metrics", "/info", "/scenarios.json", "/seen")}),
             **with_slashes(dict.fromkeys(HEALTH_PATHS, "/health")),
             **with_slashes(dict.fromkeys(READY_PATHS, "/ready")),
             **with_slashes(dict.fromkeys(WEBSOCKET_PATHS, "/{websocket}")),

@@ -31,7 +31,9 @@ class PublicRoutes:
         self.keeps_connections = health.keeps_connections
         pages = {"/metrics": authenticated(policy.metrics, metrics)} if metrics else {}
         pages |= {**health.pages(), "/info": authenticated(policy.clients, info)}
-        pages |= {"/scenarios.json": scenarios.catalogue} if scenarios else {}
+        if scenarios:
+            seen = authenticated(policy.clients, scenarios.seen)
+            pages |= {"/scenarios.json": scenarios.catalogue, "/seen": seen}
         here = f"there are {listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
         self._pages = Pages(
             {

@@ -22,5 +22,8 @@ class ScenarioRoutes(Protocol):
     def explain(self, request: Request) -> Response | Deferred:
         """Return the answer to a request without an upgrade that asks for a scenario: what a WebSocket would get."""
 
+    def seen(self, request: Request) -> Response | Deferred:
+        """Return the page /seen."""
+
     def catalogue(self, request: Request) -> Response | Deferred:
         """Return the page /scenarios.json."""

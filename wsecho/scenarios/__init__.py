@@ -1,3 +1,3 @@
 """Scenarios: WebSockets under /ws/ on which the server does what the URL says; it may import `http`, `websocket`,
-`proxies`, `counting`, `codec`, `logs`, `telemetry`, `routes` and `connections`.
+`counting`, `codec`, `logs`, `telemetry`, `routes` and `connections`.
 """

@@ -31,6 +31,8 @@ def in_words(plan: Plan, limits: Limits, counted: int) -> str:
             "",
         ]
     lines.append(f"{counted} connections were counted under this key so far.")
+    if key := plan.given.get("key"):
+        lines.append(f"GET /seen?key={key} shows what the server saw of them.")
     return "\n".join(lines) + "\n"
 
 

@@ -41,10 +41,14 @@ class Scenarios:
         """Return the catalogue."""
         return self._ask("catalogue", request)  # type: ignore[return-value]  # it upgrades nothing
 
+    def seen(self, request: Request) -> Response | Deferred:
+        """Return what the server saw under a key."""
+        return self._ask("seen", request)  # type: ignore[return-value]  # it upgrades nothing
+
     def _ask(self, question: str, request: Request) -> Response | Upgrade | Takeover | Deferred:
         if self._service is None:
             return Deferred(partial(self._load_and_ask, question, request))
-        answer: Response | Upgrade | Takeover = getattr(self._service, question)(request)
+        answer: Response | Upgrade | Takeover | Deferred = getattr(self._service, question)(request)
         return answer
 
     async def _load_and_ask(self, question: str, request: Request) -> Response | Upgrade | Takeover:
@@ -54,8 +58,9 @@ class Scenarios:
         loaded = await asyncio.to_thread(self._load)
         # Another request may have been faster.
         self._service = self._service or loaded
-        answer: Response | Upgrade | Takeover = getattr(self._service, question)(request)
-        return answer
+        answer: Response | Upgrade | Takeover | Deferred = getattr(self._service, question)(request)
+        made: Response | Upgrade | Takeover = await answer.make() if isinstance(answer, Deferred) else answer
+        return made
 
     def _load(self) -> Service:
         from wsecho.scenarios.service import Service

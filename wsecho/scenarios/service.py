@@ -7,17 +7,17 @@ from time import monotonic
 from typing import Any
 
 from wsecho.connections.http_connection import Handover
+from wsecho.http.addresses import Address
 from wsecho.http.request import Request
-from wsecho.http.response import TEXT, Response, plain
-from wsecho.proxies.connections_per_address import ConnectionsPerAddress
+from wsecho.http.response import TEXT, Deferred, Response, plain
 from wsecho.scenarios import catalogue, description
 from wsecho.scenarios.language.budget import ScenarioError
-from wsecho.scenarios.language.grammar import canonical, parse
-from wsecho.scenarios.language.limits import LOCAL, PUBLIC
+from wsecho.scenarios.language.grammar import asked_key, canonical, parse
 from wsecho.scenarios.language.plan import Plan
-from wsecho.scenarios.run.attempts import Attempts
 from wsecho.scenarios.run.opening import OpeningConnection
 from wsecho.scenarios.run.scenario import Scenario
+from wsecho.scenarios.seen import page
+from wsecho.scenarios.seen.observation import KeyObservation, Observation
 from wsecho.scenarios.setting import Setting
 from wsecho.websocket import handshake
 from wsecho.websocket.upgrade import Takeover, Upgrade
@@ -35,10 +35,9 @@ class Service:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._limits = PUBLIC if setting.is_public else LOCAL
-        self._attempts = Attempts(self._limits.keys)
-        self._per_address = ConnectionsPerAddress(self._limits.per_address)
-        self._open = 0
+        self._limits = setting.keys.limits
+        self._keys = setting.keys
+        self._open = setting.open_scenarios
         self._most_open = max(1, int(setting.most_connections * self._limits.share))
         self._memory = memoryview(bytearray(_READ_SIZE))
         self._catalogue = json.dumps(catalogue.as_json(self._limits), ensure_ascii=False).encode()
@@ -52,32 +51,40 @@ class Service:
         upgrade = self._setting.agree(request, may_deflate=plan.may_deflate)
         if isinstance(upgrade, Response) or plan.is_plain_echo:
             return upgrade
-        key = self._per_address.add(request.client)
-        if self._open >= self._most_open or self._per_address.is_exceeded(key):
-            self._per_address.remove(key)
+        if self._open.count >= self._most_open or self._has_too_many(self._counted_address(request)):
             return plain(503, "too many scenarios are running", (("Retry-After", "5"),), close=True, refusal="capacity")
-        self._open += 1
-        return Takeover(partial(self._start, plan, upgrade, key))
+        return Takeover(partial(self._start, plan, upgrade))
 
-    def _start(self, plan: Plan, upgrade: Upgrade, address: str, handover: Handover) -> None:
+    def _counted_address(self, request: Request) -> Address | None:
+        return request.client if self._limits.per_address else None
+
+    def _has_too_many(self, address: Address | None) -> bool:
+        return address is not None and self._open.of_address(address) >= self._limits.per_address
+
+    def _start(self, plan: Plan, upgrade: Upgrade, handover: Handover) -> None:
         request = handover.request
+        # Not earlier: a connection that ends before its handshake is answered is never handed over.
+        place = self._open.add(self._counted_address(request))
         given = plan.given.get("seed")
+        counted_as = _counted_as(plan, request)
+        attempt = self._keys.next(counted_as, monotonic())
+        identity = secrets.randbits(64)
+        observation = Observation()
+        if "key" in plan.given:
+            observation = KeyObservation(self._keys, counted_as, identity, attempt, request)
         scenario = Scenario(
             plan,
             request,
             self._limits,
             canonical(plan, catalogue.VOCABULARY),
-            self._attempts.next(_key(plan, request), monotonic()),
+            attempt,
             secrets.randbelow(_SEEDS) if given is None else given,
-            secrets.token_hex(8),
+            f"{identity:016x}",
+            observation,
             self._setting.counters.scenario_step,
-            partial(self._ended, address),
+            partial(self._open.remove, place),
         )
         OpeningConnection(handover, upgrade, self._setting.websockets, scenario, self._memory).start()
-
-    def _ended(self, address: str) -> None:
-        self._open -= 1
-        self._per_address.remove(address)
 
     def explain(self, request: Request) -> Response:
         """Return what a connection to the URL would get, in words or, if the client accepts it, as JSON."""
@@ -90,7 +97,7 @@ class Service:
             return plain(400, str(error), (_ANY_ORIGIN,))
         if plan.is_plain_echo and not is_json:
             return _explanation(description.all_words())
-        counted = self._attempts.seen(_key(plan, request), monotonic())
+        counted = self._keys.counted(_counted_as(plan, request), monotonic())
         if is_json:
             return _json(426, description.as_json(plan, self._limits, counted))
         return _explanation(description.in_words(plan, self._limits, counted))
@@ -99,17 +106,29 @@ class Service:
         """Return the catalogue."""
         return Response(200, (_JSON, _ANY_ORIGIN, ("Cache-Control", "no-cache")), self._catalogue)
 
+    def seen(self, request: Request) -> Response | Deferred:
+        """Return what was seen of the connections under the key in the query."""
+        try:
+            key = asked_key(request.query, catalogue.VOCABULARY, self._limits)
+        except ScenarioError as error:
+            return plain(400, str(error), (_ANY_ORIGIN,))
+        return page.page(self._keys, key, _name(key))
+
     def _plan(self, request: Request) -> Plan:
         if "#" in request.target:
             raise ScenarioError("a '#' must be written as %23, because clients cut the URL there")
         return parse(request.path, request.query, catalogue.VOCABULARY, self._limits)
 
 
-def _key(plan: Plan, request: Request) -> str:
+def _counted_as(plan: Plan, request: Request) -> str:
     """Return what connections are counted under: the plan's key, or the exact target and the client's address."""
     if key := plan.given.get("key"):
-        return f"key {key}"
+        return _name(key)
     return f"{request.client[0] if request.client else ''} {request.target}"
+
+
+def _name(key: str) -> str:
+    return f"key {key}"
 
 
 def _explanation(text: str) -> Response:

@@ -81,6 +81,15 @@ def canonical(plan: Plan, vocabulary: Vocabulary) -> str:
     return f"{path}?{query}" if query else path
 
 
+def asked_key(query: str, vocabulary: Vocabulary, limits: Limits) -> str:
+    """Return the key that the query of /seen asks for. Raises ScenarioError."""
+    values = [value for name, _, value in (pair.partition("=") for pair in query.split("&")) if name == "key"]
+    if len(values) != 1:
+        raise ScenarioError(f"/seen needs one key, as in /seen?key=k1, not {len(values)}")
+    key: str = _option_value(vocabulary.options["key"], values[0], limits)
+    return key
+
+
 def _written_phase(phase: Phase) -> Iterator[str]:
     if phase.times is not None and phase.times != 1:
         yield from (TIMES, str(phase.times))

@@ -53,10 +53,11 @@ class Argument:
 class Row:
     """A scenario with a known outcome, for tests of clients.
 
-    `number` is dotted and stable, `url` is path and query. `act` is what the harness does with the client. `expect` is
-    what the client must report: `opened`, `messages`, `close_code` (or a list), `clean`, `within` (seconds). `judge` is
-    what the server checks. `slow` are the seconds that it takes if more than one. `needs` and `cases` name
-    requirements, and reports of clients that failed.
+    `number` is dotted and stable, `url` is path and query. `act` is what the harness does with the client;
+    `wsecho.scenarios.language.act` reads what any harness can do. `expect` is what the client must report: `opened`,
+    `messages`, `close_code` (or a list), `clean`, `within` (seconds). `judge` is what the server checks, as
+    `wsecho.scenarios.language.judgement` reads it; rows with it are cases of `wsecho conformance`. `slow` are the
+    seconds that it takes if more than one. `needs` and `cases` name requirements, and reports of clients that failed.
     """
 
     number: str

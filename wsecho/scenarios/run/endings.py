@@ -9,10 +9,7 @@ import socket
 import struct
 import sys
 import termios
-from time import monotonic
 
-# Seconds between two looks at what the client has acknowledged.
-_LOOK_INTERVAL = 0.01
 # In a socket that is repaired, the kernel sends nothing, not even at its end (TCP_REPAIR in linux/tcp.h).
 _REPAIR = 19
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -29,9 +26,14 @@ def _descriptor(transport: asyncio.Transport) -> int:
     return peer.fileno() if peer is not None else -1
 
 
+def opened_copy(transport: asyncio.Transport) -> socket.socket:
+    """Return a copy of the socket, which is to be closed. Raises OSError if the connection has ended."""
+    return socket.socket(fileno=os.dup(_descriptor(transport)))
+
+
 def reset(transport: asyncio.Transport) -> None:
     """End a connection with RST. What the kernel has not sent yet is lost."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
+    with contextlib.suppress(OSError), opened_copy(transport) as copy:
         # SO_LINGER with a time of 0: the kernel sends RST instead of FIN when the last descriptor of the socket is
         # closed (socket(7)).
         copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -43,7 +45,7 @@ def cut(transport: asyncio.Transport) -> None:
 
     Nothing may be unsent.
     """
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
+    with contextlib.suppress(OSError), opened_copy(transport) as copy:
         # Closing a copy ends nothing; this does.
         copy.shutdown(socket.SHUT_WR)
 
@@ -63,7 +65,7 @@ def vanish(transport: asyncio.Transport) -> None:
 
     Raises OSError where that is not allowed or not possible.
     """
-    with socket.socket(fileno=os.dup(_descriptor(transport))) as copy:
+    with opened_copy(transport) as copy:
         _repair(copy)
     transport.abort()
 
@@ -74,6 +76,11 @@ def _repair(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, _REPAIR, 1)
 
 
+def is_vanishing(connection: socket.socket) -> bool:
+    """Return whether the kernel will send nothing when the socket is closed."""
+    return sys.platform == "linux" and bool(connection.getsockopt(socket.IPPROTO_TCP, _REPAIR))
+
+
 def unacknowledged(transport: asyncio.Transport) -> int:
     """Return the bytes that the client has not acknowledged, 0 where that is not known (SIOCOUTQ in tcp(7))."""
     try:
@@ -81,13 +88,6 @@ def unacknowledged(transport: asyncio.Transport) -> int:
     except (OSError, ValueError):
         return 0
     return int.from_bytes(answer, sys.byteorder)
-
-
-async def acknowledged(transport: asyncio.Transport, limit: float) -> None:
-    """Wait until the client's kernel has taken what was sent, at most `limit` seconds."""
-    until = monotonic() + limit
-    while unacknowledged(transport) and monotonic() < until:
-        await asyncio.sleep(_LOOK_INTERVAL)
 
 
 def has_left(transport: asyncio.Transport) -> bool:

@@ -1,5 +1,6 @@
 """The header fields by which a scenario describes itself, and heads as bytes."""
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -17,6 +18,12 @@ def description(scenario: str, seed: int, attempt: int, connection: str) -> list
 def status_line(status: int) -> str:
     """Return the status line of a response, without its line end."""
     return f"HTTP/1.1 {status} {_PHRASES.get(status, 'Scenario')}"
+
+
+def status(line: str) -> int:
+    """Return the status in a status line, 0 if it has none."""
+    code = line.split(" ")[1:2]
+    return int(code[0]) if code and re.fullmatch("[0-9]{3}", code[0]) else 0
 
 
 def head(line: str, fields: Iterable[tuple[str, str]]) -> bytes:

@@ -20,6 +20,7 @@ from wsecho.scenarios.run.connection import ScenarioConnection
 from wsecho.scenarios.run.endings import reset
 from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
+from wsecho.scenarios.seen.transport import observed, report_end
 from wsecho.scenarios.steps.peer import Answer, Closing, Opening, Peer
 from wsecho.telemetry.spans import NO_SPAN, Span
 from wsecho.websocket.upgrade import Upgrade
@@ -37,7 +38,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         """`upgrade` is the correct answer. `memory` is what is read into; all scenarios of a worker share it."""
         self._handover = handover
         self._context = handover.context
-        self._transport = handover.transport
+        self._transport = observed(handover.transport, scenario.observation)
         self._upgrade = upgrade
         self._websockets = websockets
         self._scenario = scenario
@@ -106,7 +107,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         self._reading.stop_watching()
         connection = ScenarioConnection(
             self._websockets,
-            self._transport,
+            handover.transport,
             self._upgrade.deflate,
             log,
             span,
@@ -118,6 +119,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
             connection.collect()
         context.connections.remove(self)
         self._opened = connection
+        self._scenario.observation.opened(headers.status(answer.status_line), len(last))
         connection.open(last)
         # Only now: until the WebSocket has taken over the transport, its end is reported to this object.
         handover.client.hand_over()
@@ -188,6 +190,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         self._reading.stop_watching()
         self._context.connections.remove(self)
         self._handover.take_back(self._early)
+        self._scenario.observation.over()
         self._scenario.ended()
         await asyncio.Event().wait()
 
@@ -202,6 +205,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
         if self._is_counted:
             return
         self._is_counted = True
+        self._scenario.observation.answered(status)
         self._context.counters.scenario_refused(status)
         self._count_request(status)
         handover = self._handover
@@ -258,12 +262,14 @@ class OpeningConnection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         """The client has left. The transport closes."""
+        self._scenario.observation.client_ended("fin")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended: give back everything, and perform no further step."""
         self._handover.client.release()
         self._context.connections.remove(self)
         self._reading.stop_watching()
+        report_end(self._transport, exc)
         if not self._is_counted:
             self._context.counters.scenario_abandoned()
         self._scenario.ended()
@@ -293,6 +299,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
 
     def expire(self) -> None:
         """End the connection: the client did not read, or did not end its side, in time."""
+        self._scenario.observation.timed_out()
         self._context.counters.timeout("close" if self._has_ended else "stall")
         self.abort()
 
@@ -307,6 +314,7 @@ class OpeningConnection(asyncio.BufferedProtocol):
             return
         response = stopping(refusal="draining")
         self._is_counted = True
+        self._scenario.observation.answered(response.status)
         self._context.counters.handshake(response.refusal)
         self._count_request(response.status)
         self._transport.write(encode_response(response, head_only=False, keep_alive=False, now=time.time()))

@@ -13,12 +13,13 @@ from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.endings import may_vanish
-from wsecho.scenarios.run.shaping.draws import Draws
+from wsecho.scenarios.seen.observation import Observation
 
 
 @dataclass(slots=True)
 class Scenario:
-    """What the connection gets. `text` is the canonical form of the URL, `identity` is unique to the connection.
+    """What the connection gets. `text` is the canonical form of the URL, `identity` is unique to the connection. The
+    `observation` keeps what the server sees of it.
 
     `count_step` counts a step by its label. `on_end` is called once, when the connection has ended.
     """
@@ -30,10 +31,10 @@ class Scenario:
     attempt: int
     seed: int
     identity: str
+    observation: Observation
     count_step: Callable[[str], None]
     on_end: Callable[[], None]
     random: Random = field(init=False)
-    draws: Draws = field(init=False)
     # The steps performed so far, on this connection and on earlier ones, and how many connections had each.
     steps_before: list[tuple[Step, int]] = field(init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -42,7 +43,6 @@ class Scenario:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-        self.draws = Draws(self.seed)
         self.steps_before = self.plan.steps_before(self.attempt)
 
     @property

@@ -7,11 +7,7 @@ import asyncio
 from typing import Protocol
 
 from wsecho.codec.wire import MANY_PIECES, Wire, WireEvents
-from wsecho.scenarios.language.word import Options
-from wsecho.scenarios.run.shaping.draws import Draws
-from wsecho.scenarios.run.shaping.frames import Frames
-from wsecho.scenarios.run.shaping.shaper import Shaper
-from wsecho.websocket.echo import CLOSED, OPEN, Echo
+from wsecho.websocket.echo import CLOSED, OPEN, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES, Echo
 from wsecho.websocket.message_counters import MessageCounters
 from wsecho.websocket.receive_buffer import ReceiveBuffer
 
@@ -22,12 +18,6 @@ class ScenarioEvents(WireEvents, Protocol):
     def received(self, data: bytes) -> None:
         """The client has sent these bytes."""
 
-    def may_hand_over(self) -> bool:
-        """Return whether the transport takes more bytes."""
-
-    def shaped(self) -> None:
-        """Some of the bytes that waited, or the last ones, have been handed to the transport."""
-
 
 class ScenarioWire(Wire):
     """Reads into memory of its own, and calls the echo only when the connection asks for it.
@@ -35,7 +25,7 @@ class ScenarioWire(Wire):
     The methods of an asyncio protocol and `written`, `pieces` are those of `Wire`.
     """
 
-    __slots__ = ("_buffer", "_collected", "_counters", "_events", "_frames", "shaper")
+    __slots__ = ("_buffer", "_collected", "_counters", "_events")
 
     def __init__(
         self,
@@ -45,8 +35,6 @@ class ScenarioWire(Wire):
         transport: asyncio.Transport,
         connection: ScenarioEvents,
         memory: memoryview,
-        options: Options,
-        draws: Draws,
     ) -> None:
         """`buffer` and `counters` are those of `echo`. `memory` is what is read into; all connections may share it."""
         self._echo = echo
@@ -56,9 +44,6 @@ class ScenarioWire(Wire):
         self._connection = self._events = connection
         self._memory = memory
         self._collected: list[bytes] | None = None
-        percentage = options["drop"] or 0
-        self._frames = Frames(options["fragment"], lambda number: draws.draw("drop", number) * 100 < percentage)
-        self.shaper = Shaper(options, draws.draw, self)
         self.written = 0
         self.pieces = 0
 
@@ -105,13 +90,8 @@ class ScenarioWire(Wire):
         """Send the reply of the echo."""
         echo = self._echo
         if echo.stop > echo.start:
-            self.send_frames(self._buffer.take(echo.start, echo.stop))
-
-    def send_frames(self, data: bytes) -> None:
-        """Send frames, in whatever pieces they come, as the options say: in fragments, or not at all."""
-        frames = self._frames
-        if data := frames.feed(data):
-            self.write(data, frames.payload, frames.completed)
+            reply = self._buffer.take(echo.start, echo.stop)
+            self.write(reply, echo.payload, echo.completed)
 
     def write(self, data: bytes, payload: int = 0, messages: int = 0) -> None:
         """Send bytes and count them. `payload` of them are payload of data frames, and complete so many `messages`."""
@@ -120,34 +100,15 @@ class ScenarioWire(Wire):
         self.pass_on(data)
 
     def pass_on(self, data: bytes) -> None:
-        """Send bytes as the options say: at once, later or in chunks. Or collect them."""
+        """Hand bytes to the transport, or collect them."""
         if self._collected is not None:
             self._collected.append(data)
-        else:
-            self.shaper.put(data, self._frames.number)
-
-    def hand_over(self, data: bytes) -> None:
-        """Hand bytes to the transport."""
+            return
         self.written += len(data)
         self.pieces += 1
         self._transport.write(data)
         if not self.pieces & (MANY_PIECES - 1):
             self._connection.many_pieces_written()
-
-    def open(self, answer: bytes) -> None:
-        """Send the 101 response, which is not shaped."""
-        if self._collected is not None:
-            self._collected.append(answer)
-        else:
-            self.hand_over(answer)
-
-    def may_hand_over(self) -> bool:
-        """Return whether the transport takes more bytes."""
-        return self._events.may_hand_over()
-
-    def shaped(self) -> None:
-        """Report that bytes have been handed over."""
-        self._events.shaped()
 
     def collect(self) -> None:
         """Collect what is sent until `release`."""
@@ -159,3 +120,13 @@ class ScenarioWire(Wire):
         collected, self._collected = self._collected, None
         if collected:
             self.pass_on(b"".join(collected))
+
+
+def framed(first: int, payload: bytes) -> bytes:
+    """Return a frame as a server writes it (RFC 6455 section 5.2). `first` is its first byte."""
+    size = len(payload)
+    if size < SIZE_IN_2_BYTES:
+        return bytes((first, size)) + payload
+    if size <= 0xFFFF:
+        return bytes((first, SIZE_IN_2_BYTES)) + size.to_bytes(2, "big") + payload
+    return bytes((first, SIZE_IN_8_BYTES)) + size.to_bytes(8, "big") + payload

@@ -66,7 +66,7 @@ WORDS = (
                     **{"opened": True, "messages": [f"size:{size}" for size in SIZES], "close_code": 1000},
                     **{"clean": True, "within": 5},
                 },
-                judge=("messages as sent", "close 1000"),
+                judge=("echo equal", "close 1000"),
                 cases=("dandeliondeathray/DandelionWebSockets.jl#13", "eidheim/Simple-WebSocket-Server#42"),
             ),
         ),

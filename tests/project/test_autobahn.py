@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance import (
+from tests.autobahn import (
     FULL_SETTING,
     LONG_SECTIONS,
     SETTINGS,

@@ -1,4 +1,4 @@
-"""The Autobahn cases against a real server, judged strictly; `python -m tests.conformance` prints the verdicts.
+"""The Autobahn cases against a real server, judged strictly; `python -m tests.autobahn` prints the verdicts.
 
 OK is demanded everywhere but in three cases to which the suite itself has no right answer. What every case must end
 with is committed, and compared exactly: a runner that ran nothing must not look like a success.

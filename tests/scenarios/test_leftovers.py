@@ -1,0 +1,136 @@
+"""A client that leaves a scenario, in any state of any row of the catalogue, leaves nothing behind in the server."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from tests.conftest import Serve
+from tests.faults.patched import patched
+from tests.scenarios.scenes import request, scene
+from tests.shared.frames import CLOSE, PING, TEXT, client_frame
+from tests.shared.processes import descriptors, wait_until
+from tests.shared.raw import RawConnection
+from wsecho.scenarios.catalogue import WORDS
+
+URLS = [row.url for word in WORDS for row in word.rows]
+
+# `/ready` returns how many tasks, connections, watched connections and scenarios there are.
+TELLING = """
+import asyncio, json
+from wsecho.http.response import plain
+from wsecho.routes.health import Health
+from wsecho.scenarios.service import Service
+services = []
+begin = Service.__init__
+Service.__init__ = lambda self, setting: (services.append(self), begin(self, setting))[1]
+def left(self, request):
+    connections = [len(each._setting.websockets.connections._open) for each in services]
+    watched = [len(each._setting.websockets.connections._watched) for each in services]
+    running = [each._open.count for each in services]
+    return plain(200, json.dumps([len(asyncio.all_tasks()), connections, watched, running]))
+Health._ready = left
+"""
+
+MESSAGE = client_frame(TEXT, b"bye")
+Leave = Callable[[RawConnection], None]
+
+
+def nothing(connection: RawConnection) -> None:
+    """Leave as soon as the handshake is sent."""
+
+
+def first_byte(connection: RawConnection) -> None:
+    """Leave when the answer arrives."""
+    connection.receive(1)
+
+
+def sending(data: bytes) -> Leave:
+    """Leave while the server reads these bytes."""
+
+    def send(connection: RawConnection) -> None:
+        connection.send(data)
+
+    return send
+
+
+DOINGS = {
+    "nothing": nothing,
+    "the first byte": first_byte,
+    "a message": sending(MESSAGE),
+    "half a frame": sending(client_frame(TEXT, b"x" * 100)[:50]),
+    "a ping and a fragment": sending(client_frame(PING, b"") + client_frame(TEXT, b"a", fin=False)),
+    "a close frame": sending(client_frame(CLOSE, b"\x03\xe8")),
+    "two messages and a close frame": sending(MESSAGE * 2 + client_frame(CLOSE, b"")),
+    "no frame": sending(b"\xff" * 20),
+}
+LEAVINGS: tuple[Leave, ...] = (RawConnection.half_close, RawConnection.reset)
+
+
+def may_be_gone(leave: Leave, connection: RawConnection) -> None:
+    """Leave a connection that the server may have ended."""
+    try:
+        leave(connection)
+    except OSError:
+        connection.socket.close()
+
+
+def test_nothing_is_left_of_a_client_that_leaves(serve: Serve, codec_name: str) -> None:
+    limits = ("--stall-timeout", "2s", "--close-timeout", "2s", "--codec", codec_name)
+    server = serve(*limits, command=patched(TELLING))
+    with scene(server, "/ws/close"):
+        pass
+    server.wait_for_metrics(websocket_active_connections=0)
+    counts = server.get("/ready")[2]
+    files = descriptors(server.pid)
+    for number, (name, do) in enumerate(DOINGS.items()):
+        for leave in LEAVINGS:
+            with ExitStack() as stack:
+                for index, url in enumerate(URLS):
+                    if do is first_byte and "/wait/" in url:
+                        continue
+                    # Under a key, other code sees the connection.
+                    key = f"{'&' if '?' in url else '?'}key=row{index}" if number % 2 else ""
+                    connection = stack.enter_context(RawConnection(server.port))
+                    connection.send(request(url + key))
+                    may_be_gone(do, connection)
+                    may_be_gone(leave, connection)
+                wait_until(lambda: server.get("/ready")[2] == counts)
+            assert server.get("/ready")[2] == counts, name
+    assert json.loads(counts)[3] == [0]
+    wait_until(lambda: descriptors(server.pid) <= files)
+    for index, url in enumerate(URLS):
+        seen = json.loads(server.get(f"/seen?key=row{index}")[2])
+        # A reset can overtake the handshake.
+        assert 0 < seen["attempts"] <= len(DOINGS), url
+        assert not [one for one in seen["connections"] if one["over"] is None], url
+
+
+def test_nothing_is_left_of_the_first_client_that_leaves_while_the_scenarios_are_imported(serve: Serve) -> None:
+    server = serve(command=patched(TELLING))
+    with RawConnection(server.port) as connection:
+        connection.send(request("/ws/freeze"))
+        connection.reset()
+    # Both handshakes may have imported them.
+    wait_until(lambda: not any(json.loads(server.get("/ready")[2])[3]))
+    with scene(server, "/ws/delay/60"):
+        assert set(json.loads(server.get("/ready")[2])[3]) == {1}
+
+
+@pytest.mark.parametrize("leave", LEAVINGS)
+def test_a_public_server_has_room_for_the_same_address_again(serve: Serve, leave: Leave) -> None:
+    server = serve("--public", "--stall-timeout", "2s", "--close-timeout", "2s")
+    for url in ("/ws/wait/60", "/ws/freeze", "/ws/delay/60", "/ws/flood/100/1KiB", "/ws/reject/503"):
+        with ExitStack() as stack:
+            for _ in range(5):
+                connection = stack.enter_context(RawConnection(server.port))
+                connection.send(request(url))
+                may_be_gone(leave, connection)
+
+            def is_free() -> bool:
+                with RawConnection(server.port) as another:
+                    another.send(request("/ws/close"))
+                    return b" 101 " in another.receive(15)
+
+            wait_until(is_free)
