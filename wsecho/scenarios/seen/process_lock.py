@@ -4,7 +4,6 @@ import fcntl
 import mmap
 import os
 import struct
-import tempfile
 import time
 from types import TracebackType
 
@@ -79,5 +78,8 @@ def _open_anonymous_file() -> int:
     """Open a file without a name, in memory where the system has such files."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("wsecho")
+    # Imported only when needed, because this import is slow.
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
