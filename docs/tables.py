@@ -7,6 +7,7 @@ if a table is not current.
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -17,7 +18,7 @@ from wsecho.options.config import GROUPS, OPTIONS, PUBLIC  # noqa: E402
 from wsecho.options.option import Option  # noqa: E402
 from wsecho.scenarios.catalogue import GROUPS as SCENARIO_GROUPS  # noqa: E402
 from wsecho.scenarios.catalogue import OPTIONS as SCENARIO_OPTIONS  # noqa: E402
-from wsecho.scenarios.catalogue import WORDS  # noqa: E402
+from wsecho.scenarios.catalogue import SEQUENCES, WORDS  # noqa: E402
 from wsecho.scenarios.language.limits import LOCAL  # noqa: E402
 from wsecho.scenarios.language.limits import PUBLIC as PUBLIC_LIMITS  # noqa: E402
 from wsecho.scenarios.language.word import Word  # noqa: E402
@@ -110,6 +111,8 @@ def words_tables() -> str:
     lines: list[str] = []
     for letter, (name, _) in SCENARIO_GROUPS.items():
         words = [word for word in WORDS if word.group == letter]
+        if letter == "E":
+            lines += ["", f"### {name}", "", *sequences_table()]
         if words:
             heading = [
                 "| step | what the server does | what a correct client does | for example |",
@@ -117,6 +120,22 @@ def words_tables() -> str:
             ]
             lines += ["", f"### {name}", "", *heading, *map(words_row, words)]
     return "\n".join(lines[1:])
+
+
+def sequences_table() -> list[str]:
+    """Return one row for each scenario of several connections."""
+    rows = ["| for example | what a client reports of its connections |", "|---|---|"]
+    for row in SEQUENCES:
+        attempts = "; ".join(map(attempt_text, row.expect["attempts"]))
+        rows.append(f"| {row.number} `{row.url}` | {attempts} |")
+    return rows
+
+
+def attempt_text(attempt: dict[str, Any]) -> str:
+    """Return what a client reports of one connection, in words."""
+    if not attempt["opened"]:
+        return f"refused with {attempt['status']}"
+    return f"closed with {attempt['close_code']}" if "close_code" in attempt else "stays open"
 
 
 def words_row(word: Word) -> str:

@@ -13,11 +13,11 @@ from tests.shared.raw import SWITCHED, RawConnection, exchange
 from tests.shared.server import ROOT, RunningServer
 from wsecho import __version__
 from wsecho.counting.row import SCENARIO_STEPS
-from wsecho.scenarios.catalogue import GROUPS, OPTIONS, WORDS
+from wsecho.scenarios.catalogue import GROUPS, OPTIONS, SEQUENCES, WORDS
 from wsecho.scenarios.language.grammar import parse
 from wsecho.scenarios.language.limits import LOCAL
 
-ROWS = [row for word in WORDS for row in word.rows]
+ROWS = [*(row for word in WORDS for row in word.rows), *SEQUENCES]
 
 
 def test_names_and_numbers_are_unique() -> None:

@@ -6,7 +6,7 @@ from wsecho import __version__
 from wsecho.scenarios.language.grammar import NEXT, TIMES, Vocabulary
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Row, Word
-from wsecho.scenarios.steps import ends, fragments, malformed, messages, pings, shaping, silence, volume, waits
+from wsecho.scenarios.steps import ends, fragments, malformed, messages, phases, pings, shaping, silence, volume, waits
 from wsecho.scenarios.steps.opening import challenges, fields, redirects, refusals, unusual_handshakes, wrong_handshakes
 
 _FAMILIES = (
@@ -36,6 +36,8 @@ WORDS: tuple[Word, ...] = tuple(
         key=lambda word: [int(part) for part in word.number.split(".")],
     )
 )
+# The rows of group E, each for several connections of one client.
+SEQUENCES = phases.ROWS
 OPTIONS: tuple[Argument, ...] = tuple(option for family in _FAMILIES for option in family.OPTIONS)
 VOCABULARY = Vocabulary({word.name: word for word in WORDS}, {option.name: option for option in OPTIONS})
 # What is written in a path beside steps.
@@ -53,6 +55,7 @@ def as_json(limits: Limits) -> dict[str, Any]:
         "groups": {letter: name for letter, (name, _) in GROUPS.items()},
         "structure": STRUCTURE,
         "words": [_word(word) for word in WORDS],
+        "sequences": [_row(row) for row in SEQUENCES],
         "options": [_argument(option) for option in OPTIONS],
         "limits": {name: getattr(limits, name) for name in limits.__dataclass_fields__},
     }
