@@ -22,6 +22,7 @@ from tests.shared.echoing import CODECS
 from tests.shared.heads import head
 from tests.shared.raw import HANDSHAKE
 from tests.shared.server import PATIENCE, ROOT
+from wsecho.http.credentials import redacted
 from wsecho.http.http1 import RequestReader, encode_response
 from wsecho.http.list_fields import FEWEST_ELEMENTS, SMALLEST_SIZE
 from wsecho.http.request import Request
@@ -111,6 +112,13 @@ def check(data: bytes) -> bool:
     ]
     assert _answer(plain) == _answer(request)
     return True
+
+
+def test_a_redacted_request_yields_no_credentials_by_their_names() -> None:
+    request = read(head("GET /?access_token=secret HTTP/1.1", "Host: a", "Authorization: Bearer secret"))
+    assert request is not None
+    assert request.values("authorization") == ["Bearer secret"]
+    assert redacted(request).values("authorization") == ["[redacted]"]
 
 
 def _answer(request: Request) -> bytes:
