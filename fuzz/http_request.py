@@ -83,7 +83,7 @@ def _refuse(error: RequestError) -> tuple[bytes, int]:
 
 def _answer_handshake(request: Request) -> tuple[bytes, int]:
     """Return the head of the response to a handshake, and its expected number of fields."""
-    answer = handshake.answer(request, handshake.FIRST_OFFERED, may_deflate=True)
+    answer = handshake.answer(request, handshake.FIRST_OFFERED)
     if isinstance(answer, Upgrade):
         return answer.encode(), len(answer.headers)
     head = encode_response(answer, head_only=True, keep_alive=False, now=0)

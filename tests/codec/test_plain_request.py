@@ -122,7 +122,7 @@ def test_a_redacted_request_yields_no_credentials_by_their_names() -> None:
 
 
 def _answer(request: Request) -> bytes:
-    answer = handshake.answer(request, handshake.FIRST_OFFERED, may_deflate=True)
+    answer = handshake.answer(request, handshake.FIRST_OFFERED)
     if isinstance(answer, Upgrade):
         return answer.encode()
     return encode_response(answer, head_only=False, keep_alive=request.keep_alive, now=0)

@@ -69,6 +69,19 @@ def test_pings_are_spread_by_a_tenth_and_lifetimes_shortened_by_up_to_a_fifth() 
     assert early.next_check(79.0) == 80.0
 
 
+def test_the_next_check_is_for_the_first_limit_that_can_be_reached() -> None:
+    silence, idle = replace(NONE, ping_interval=20), replace(NONE, idle_timeout=60)
+    assert Keepalive(silence, 100.0, 1.0).next_check(100.0) == 100.0 + 5 * 1.1
+    assert Keepalive(idle, 100.0, 1.0).next_check(100.0) == 115.0
+    assert Keepalive(replace(silence, idle_timeout=16), 100.0, 1.0).next_check(100.0) == 104.0
+    aged = Keepalive(replace(NONE, max_lifetime=100), 100.0, MIDDLE)
+    assert (aged.next_check(100.0), aged.next_check(250.0)) == (190.0, 250.0)
+    assert Keepalive(replace(silence, max_lifetime=100), 100.0, MIDDLE).next_check(187.0) == 190.0
+    silenced = Keepalive(replace(silence, idle_timeout=60), 100.0, MIDDLE)
+    silenced.stop_pings()
+    assert silenced.next_check(100.0) == 115.0
+
+
 def test_only_messages_keep_a_connection_from_being_idle() -> None:
     lifetime = Keepalive(replace(NONE, idle_timeout=60), 0.0, MIDDLE)
     assert check(lifetime, 59.0, bytes_received=100, frames=5, messages=1) is None

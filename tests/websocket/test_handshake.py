@@ -20,13 +20,13 @@ WITH_TOKEN = "base64url.bearer.authorization.k8s.io.b3Blbi1zZXNhbWU"
 
 
 def accepted(request: Request, policy: str = "first") -> Upgrade:
-    answer = handshake.answer(request, policy, may_deflate=True)
+    answer = handshake.answer(request, policy)
     assert isinstance(answer, Upgrade), answer
     return answer
 
 
 def refused(request: Request) -> Response:
-    answer = handshake.answer(request, "first", may_deflate=True)
+    answer = handshake.answer(request, "first")
     assert isinstance(answer, Response), answer
     assert answer.close
     return answer

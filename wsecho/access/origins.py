@@ -18,12 +18,13 @@ class Origins:
         If `allowed` is empty, all pages may connect, or, if the server requires credentials, only its own pages.
         """
         self._allowed = frozenset(allowed)
-        self._needs_credentials = needs_credentials
+        # Whether all pages may connect, whatever their origin.
+        self.include_all = ANY in allowed or not (allowed or needs_credentials)
 
     def refusal(self, request: Request) -> str:
         """Return one line that says why the origin of a handshake is refused; empty if it is accepted."""
         origins = request.values("origin")
-        if not origins or ANY in self._allowed or not (self._allowed or self._needs_credentials):
+        if self.include_all or not origins:
             return ""
         if len(origins) > 1:
             return "pages of this origin may not connect: Origin is given more than once"

@@ -139,7 +139,7 @@ class AccessPolicy:
 
         The origin is checked first: a page of a refused origin does not learn whether its credentials are accepted.
         """
-        if line := self.origins.refusal(request):
+        if not self.origins.include_all and (line := self.origins.refusal(request)):
             return Refusal(403, line, "origin").handshake_response()
         refusal = self.clients and self.clients.check(request)
         return refusal.handshake_response() if refusal else None

@@ -91,7 +91,7 @@ class ConnectionStarter:
         client has far too many.
         """
         client = self._make_client(peer, header)
-        if not client.has_far_too_many:
+        if not client.client_key or not client.has_far_too_many:
             return client
         client.release()
         self._counters.connection_refused("address")

@@ -85,7 +85,7 @@ class RequestQueue(_Queue):
 
     def must_wait(self) -> bool:
         """Return whether the time of this iteration is used up, or other requests are waiting already."""
-        return bool(self._waiting) or not self._has_time()
+        return self._spent >= _HEADS_SECONDS or bool(self._waiting)
 
     def spend(self, seconds: float) -> None:
         """Count time that was spent on request heads in this iteration."""

@@ -2,7 +2,8 @@
 long. It computes only with counts and `now`, without a clock or a socket.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from math import inf
 from typing import Literal, Self
 
 from wsecho.options.config import Config
@@ -15,7 +16,10 @@ _BURST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits in seconds, rate limits in frames and bytes a second. 0 means no limit."""
+    """Time limits in seconds, rate limits in frames and bytes a second. 0 means no limit.
+
+    `ping_check` and `idle_check` are the seconds between two checks for silence and for idle time.
+    """
 
     ping_interval: float
     ping_timeout: float
@@ -23,11 +27,17 @@ class Limits:
     max_lifetime: float
     max_frame_rate: float
     max_byte_rate: float
+    ping_check: float = field(init=False)
+    idle_check: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ping_check", self.ping_interval / _CHECKS_PER_INTERVAL or inf)
+        object.__setattr__(self, "idle_check", self.idle_timeout / _CHECKS_PER_INTERVAL or inf)
 
     @classmethod
     def of(cls, config: Config) -> Self:
         """Return the limits that the options set."""
-        return cls(*(getattr(config, limit.name) for limit in fields(cls)))
+        return cls(*(getattr(config, limit.name) for limit in fields(cls) if limit.init))
 
     def exceeds_burst(self, size: int) -> bool:
         """Return whether `size` bytes are more than the byte rate limit allows in one burst."""
@@ -112,14 +122,10 @@ class Keepalive:
         limits = self._limits
         if limits.max_frame_rate or limits.max_byte_rate:
             return now + 1
-        times = []
-        if limits.ping_interval:
-            times.append(now + limits.ping_interval * self._factor / _CHECKS_PER_INTERVAL)
-        if limits.idle_timeout:
-            times.append(now + limits.idle_timeout / _CHECKS_PER_INTERVAL)
+        when = now + min(limits.ping_check * self._factor, limits.idle_check)
         if limits.max_lifetime:
-            times.append(self._opened_at + limits.max_lifetime * (self._factor - 0.1))
-        return max(now, min(times)) if times else None
+            when = max(now, min(when, self._opened_at + limits.max_lifetime * (self._factor - 0.1)))
+        return when if when < inf else None
 
 
 def _refilled(allowance: float, rate: float, seconds: float) -> float:

@@ -25,7 +25,8 @@ class Timers:
 
     def put(self, connection: Timed, when: float) -> None:
         """Make `connection` due at the first sweep after `when`. This replaces the time that was set before."""
-        self.discard(connection)
+        if connection.sweep is not None:
+            self.discard(connection)
         connection.sweep = max(int(when / self._interval), self._swept) + 1
         self._waiting.setdefault(connection.sweep, set()).add(connection)
 

@@ -104,9 +104,12 @@ def configure(level: str, style: str) -> FilteringBoundLogger:
 
 def for_request(log: FilteringBoundLogger, request: Request) -> FilteringBoundLogger:
     """Return a logger for `request`: its lines name the client behind a proxy and, on Cloud Run, the trace."""
+    cloud_run = _output.cloud_run if _output else None
+    if cloud_run is None and request.client is request.peer:
+        return log
     fields: dict[str, Any] = {} if request.client is request.peer else {"client": request.client}
-    if _output and _output.cloud_run:
-        fields.update(_output.cloud_run.trace_fields(request))
+    if cloud_run:
+        fields.update(cloud_run.trace_fields(request))
     return log.bind(**fields) if fields else log
 
 

@@ -39,7 +39,7 @@ class TrustedProxies:
 
     def include_peer(self, peer: Address | None) -> bool:
         """Return whether the other end of a connection is a trusted proxy."""
-        return self._any_peer or self.include(peer)
+        return self._any_peer or (bool(self._networks) and self.include(peer))
 
     def client_of(self, request: Request, proxy: Address | None) -> tuple[Address | None, str | None]:
         """Return the client of a request that the trusted `proxy` has forwarded, and the scheme, None if not reported.

@@ -54,4 +54,7 @@ class Admission:
 
     def agree(self, request: Request, *, may_deflate: bool = True) -> Response | Upgrade:
         """Return the upgrade that a handshake asks for, or a refusal if it is invalid."""
-        return handshake.answer(request, self._subprotocol_policy, may_deflate=may_deflate and self._may_deflate())
+        answer = handshake.answer(request, self._subprotocol_policy)
+        if isinstance(answer, Upgrade) and answer.deflate and not (may_deflate and self._may_deflate()):
+            answer.deflate = None
+        return answer

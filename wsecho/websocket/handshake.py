@@ -41,7 +41,7 @@ def is_attempted(request: Request) -> bool:
     )
 
 
-def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> Upgrade | Response:
+def answer(request: Request, subprotocol_policy: str) -> Upgrade | Response:
     """Validate a handshake and return the upgrade, or a refusal.
 
     A refusal closes the connection, because a proxy may already treat it as a tunnel.
@@ -56,7 +56,7 @@ def answer(request: Request, subprotocol_policy: str, *, may_deflate: bool) -> U
         return refuse(400, "extensions", f"Sec-WebSocket-Extensions is {error}")
     return Upgrade(
         accept_key(request.values("sec-websocket-key")[0]),
-        agreement if may_deflate else None,
+        agreement,
         _chosen_subprotocol(subprotocols, subprotocol_policy),
     )
 
