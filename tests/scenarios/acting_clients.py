@@ -24,6 +24,8 @@ from wsecho.scenarios.language.word import Row
 # Seconds that clients wait for the answer to their Close frame, and for the end of TCP.
 _CLOSE_TIMEOUT = 4
 _ABNORMAL = 1006
+# The longest message that a client accepts; that of `ws` is of the same order.
+_LONGEST = 64 << 20
 # Rows of so many seconds are about clients that may never end.
 _LONG = 10
 
@@ -44,7 +46,8 @@ class Outcome:
 
 @dataclass
 class Act:
-    """What a row lets the client do: send messages, again after so many milliseconds, send a ping, and close.
+    """What a row lets the client do: send messages, again after so many milliseconds, send a ping, send back what it
+    receives, and close.
 
     It closes or leaves after so many messages as `reads` says; None: it reads until the connection has ended.
     """
@@ -52,6 +55,7 @@ class Act:
     messages: list[str]
     every: int
     ping: bool
+    back: bool
     close: bool
     reads: int | None
 
@@ -61,21 +65,26 @@ def act_of(row: Row) -> Act:
     words = row.act.removeprefix("send ").removesuffix(" each second")
     many = re.fullmatch(r"(\d+) of size (\w+)", words)
     items = [] if many else words.split(", ")
-    messages = [item for item in items if item not in ("wait", "ping", "close")]
+    messages = [item for item in items if item not in ("wait", "ping", "echo", "close")]
     if many:
         messages = [generated(number, Size().parse(many[2], LOCAL)).decode() for number in range(1, int(many[1]) + 1)]
     closes = "close" in items
     ends = {"close_code", "clean"} & row.expect.keys() and row.demand != "unspecified"
     reads = None if ends and not closes else row.expect.get("echoes", len(row.expect.get("messages", ())))
-    return Act(messages, 1000 if row.act.endswith("each second") else 0, "ping" in items, closes, reads)
+    return Act(
+        messages, 1000 if row.act.endswith("each second") else 0, "ping" in items, "echo" in items, closes, reads
+    )
 
 
 Client = Callable[[str, Act, Outcome], Awaitable[None]]
 
 
-def perform(client: str, server: RunningServer, row: Row) -> Outcome:
-    """Let a client perform a row. A client that does not end in time has told its application nothing of the end."""
-    limit = row.expect["within"] if row.slow >= _LONG else PATIENCE
+def perform(client: str, server: RunningServer, row: Row, *, is_impatient: bool = False) -> Outcome:
+    """Let a client perform a row. A client that does not end in time has told its application nothing of the end.
+
+    With `is_impatient`, it has no more time than the row gives it, however busy the machine is.
+    """
+    limit = row.expect["within"] if row.slow >= _LONG or is_impatient else PATIENCE
     outcome = Outcome()
     with contextlib.suppress(TimeoutError):
         asyncio.run(asyncio.wait_for(ACTORS[client](server.ws_url + row.url, act_of(row), outcome), limit))
@@ -87,6 +96,8 @@ def differences(row: Row, outcome: Outcome) -> list[str]:
     expected = dict(row.expect)
     if "echoes" in expected:
         expected["messages"] = act_of(row).messages
+    elif "messages" in expected:
+        expected["messages"] = [_expected(text, number) for number, text in enumerate(expected["messages"], start=1)]
     found = []
     for name in {"opened", "messages", "close_code", "reason", "clean"} & expected.keys():
         value = getattr(outcome, name)
@@ -99,9 +110,20 @@ def differences(row: Row, outcome: Outcome) -> list[str]:
     return found
 
 
+def _expected(text: str, number: int) -> str:
+    """Return a message of a row. One that is given by its size contains its number."""
+    size = text.removeprefix("size:")
+    return generated(number, Size().parse(size, LOCAL)).decode() if size != text else text
+
+
 async def with_websockets(url: str, act: Act, outcome: Outcome) -> None:
     """Act with `websockets`."""
-    settings: dict[str, Any] = {"max_size": None, "close_timeout": _CLOSE_TIMEOUT, "ping_interval": None, "proxy": None}
+    settings: dict[str, Any] = {
+        "max_size": _LONGEST,
+        "close_timeout": _CLOSE_TIMEOUT,
+        "ping_interval": None,
+        "proxy": None,
+    }
     connection = await websockets.connect(url, ssl=_trusting(url), **settings)
     outcome.opened = True
 
@@ -115,7 +137,10 @@ async def with_websockets(url: str, act: Act, outcome: Outcome) -> None:
                 await connection.ping()
             async with _sending(act, send):
                 while len(outcome.messages) != act.reads:
-                    outcome.messages.append(_written(await connection.recv()))
+                    data = await connection.recv()
+                    outcome.messages.append(_written(data))
+                    if act.back:
+                        await connection.send(data)
         if act.close or act.reads is None:
             await connection.close()
             outcome.close_code, outcome.reason = connection.close_code, connection.close_reason or ""
@@ -129,7 +154,9 @@ async def with_aiohttp(url: str, act: Act, outcome: Outcome) -> None:
     limits = aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT)
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, max_msg_size=0, compress=15, timeout=limits, ssl=_trusting(url) or True) as connection,
+        session.ws_connect(
+            url, max_msg_size=_LONGEST, compress=15, timeout=limits, ssl=_trusting(url) or True
+        ) as connection,
     ):
         outcome.opened = True
 
@@ -146,6 +173,8 @@ async def with_aiohttp(url: str, act: Act, outcome: Outcome) -> None:
                     outcome.reason = message.extra or "" if message.type is aiohttp.WSMsgType.CLOSE else ""
                     break
                 outcome.messages.append(_written(message.data))
+                if act.back:
+                    await connection.send_frame(message.data.encode(), message.type)
         if act.close or act.reads is None:
             await connection.close()
             outcome.close_code = connection.close_code
@@ -164,6 +193,7 @@ async def with_ws(url: str, act: Act, outcome: Outcome) -> None:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     for name, value in json.loads(printed).items():
         setattr(outcome, name, value)
 

@@ -1,15 +1,9 @@
-"""Messages in fragments and at the limits of lengths, to the byte, and what real clients make of them."""
+"""Messages in fragments and at the limits of lengths, to the byte."""
 
-import pytest
-
-from tests.scenarios.real_clients import CLIENTS, differences, perform
 from tests.scenarios.scenes import scene
 from tests.shared.frames import CONTINUATION, TEXT, client_frame, server_frame
 from tests.shared.server import RunningServer
 from wsecho.scenarios.language.data import generated
-from wsecho.scenarios.steps.fragments import WORDS
-
-ROWS = [row for word in WORDS for row in word.rows]
 
 
 def test_empty_fragments(shared_server: RunningServer) -> None:
@@ -43,9 +37,3 @@ def test_sizes_have_the_shortest_lengths(shared_server: RunningServer) -> None:
     )
     with scene(shared_server, "/ws/sizes") as connection:
         assert connection.receive(len(expected)) == expected
-
-
-@pytest.mark.parametrize("name", CLIENTS)
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.number)
-def test_real_clients(server: RunningServer, name: str, row) -> None:  # type: ignore[no-untyped-def]
-    assert not differences(row, perform(CLIENTS[name], server, row))

@@ -1,9 +1,8 @@
-"""Frames that are wrong, to the byte, and what real clients make of them."""
+"""Frames that are wrong, to the byte."""
 
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.real_clients import CLIENTS, differences, perform
 from tests.scenarios.scenes import scene
 from tests.shared.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.shared.server import RunningServer
@@ -45,13 +44,6 @@ CLOSES = {
     "data-after-close": server_close(1000, "") + server_frame(TEXT, b"late"),
     "second-close": server_close(1000, "") + server_close(4000, ""),
 }
-ROWS = [row for word in WORDS for row in word.rows]
-# Where the installed versions of the clients do something else.
-WRONG = {
-    "websockets": {"26.17.1"},
-    # It accepts masked frames, and close codes above 4999.
-    "aiohttp": {"26.1.1", "26.2.1", "26.17.1", "20.81.1", "20.82.1"},
-}
 
 
 def test_every_word_is_tested() -> None:
@@ -90,10 +82,3 @@ def test_codes_are_counted_as_they_were_sent(serve: Serve, codec_name: str) -> N
     assert metrics['wsecho_scenarios_total{step="malformed"}'] == 4
     assert sum(value for name, value in metrics.items() if name.startswith("websocket_closes_total")) == 4
     assert metrics['websocket_closes_total{code="1000",initiator="server"}'] == 1
-
-
-@pytest.mark.parametrize("name", CLIENTS)
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.number)
-def test_real_clients(server: RunningServer, name: str, row) -> None:  # type: ignore[no-untyped-def]
-    found = differences(row, perform(CLIENTS[name], server, row))
-    assert bool(found) == (row.number in WRONG[name]), found

@@ -147,11 +147,14 @@ class WebSocketConnection:
         if self._echo.state == CLOSED:
             # RFC 6455 section 7.1.1: half-close, then read until the peer has closed too. Closing at once could reset
             # the connection and destroy the server's last bytes.
-            half_close(self._transport)
+            self._half_close()
             self._watch(self._context.config.close_timeout)
         elif self._close_is_pending:
             self._close_is_pending = False
             self._watch(self._context.config.close_timeout)
+
+    def _half_close(self) -> None:
+        half_close(self._transport)
 
     def _count_violation(self, violation: Violation, code: int) -> None:
         """Count and log a violation. `code` is the close code with which the connection ends."""
@@ -225,7 +228,7 @@ class WebSocketConnection:
             self._transport.resume_reading()
         self._end_pause(monotonic())
         if self._echo.state == CLOSED:
-            half_close(self._transport)
+            self._half_close()
         self._context.loans.unblock(self)
         if self._limit_is_lowered:
             self._set_write_limits()

@@ -7,6 +7,10 @@ from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan
 from wsecho.scenarios.language.word import Cost, Options
 
+# Seconds between two chunks. With less, a client reads several at once.
+CHUNK_INTERVAL = 0.001
+_LONGEST_HEADER = 10
+
 
 class ScenarioError(Exception):
     """The URL is not a scenario that the server performs. The text is one line for the user."""
@@ -18,7 +22,22 @@ def cost(phase: Phase, options: Options, limits: Limits) -> Cost:
     for step in phase.steps:
         each = step.word.cost(step.values, options, limits)
         total += Cost(0.0 if math.isinf(each.seconds) else each.seconds, each.bytes, each.frames)
-    return total
+    return total + _cost_of_shaping(total, options)
+
+
+def _cost_of_shaping(total: Cost, options: Options) -> Cost:
+    """Return what the options add to the cost of all steps."""
+    fragments = total.bytes // options["fragment"] if options["fragment"] else 0
+    size = fragments * _LONGEST_HEADER
+    seconds = transfer_time(total.bytes + size, options) + options["latency"] + options["jitter"]
+    return Cost(seconds, size, fragments)
+
+
+def transfer_time(size: int, options: Options) -> float:
+    """Return the seconds that the options let the sending of `size` bytes take."""
+    by_rate = size / options["rate"] if options["rate"] else 0.0
+    chunks = math.ceil(size / options["chunk"]) if options["chunk"] else 0
+    return float(max(by_rate, chunks * CHUNK_INTERVAL))
 
 
 def check(plan: Plan, limits: Limits) -> None:

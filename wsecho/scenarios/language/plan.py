@@ -47,7 +47,7 @@ class Plan:
         The client reads the echo of a compressed message only if it gets the echo of each one before it (RFC 7692
         section 7.2.3), and only uncompressed messages can be compared with text.
         """
-        return all(step.word.may_deflate for phase in self.phases for step in phase.steps)
+        return not self.options["drop"] and all(step.word.may_deflate for phase in self.phases for step in phase.steps)
 
     def phase(self, attempt: int) -> Phase:
         """Return the phase of a connection. `attempt` is its number under its key, from 1."""

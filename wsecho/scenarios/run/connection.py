@@ -10,36 +10,41 @@ from wsecho.connections.transports import abort_if_reset, half_close
 from wsecho.connections.websocket_connection import WebSocketConnection, WebSocketContext
 from wsecho.scenarios.language.arguments import FOREVER, Amount
 from wsecho.scenarios.run.changes import Changes
-from wsecho.scenarios.run.endings import cut, reset, unacknowledged, vanish
+from wsecho.scenarios.run.endings import acknowledged, cut, reset, vanish
 from wsecho.scenarios.run.incoming import Incoming, Trigger
+from wsecho.scenarios.run.outgoing import Outgoing
 from wsecho.scenarios.run.pongs import Pongs
 from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.run.triggers import Bytes, Messages, TextMessage
-from wsecho.scenarios.run.wire import ScenarioWire, framed
+from wsecho.scenarios.run.wire import ScenarioWire
 from wsecho.scenarios.seen.transport import observed, report_end
 from wsecho.scenarios.steps.peer import Closing, Receiving
 from wsecho.telemetry.spans import Span
 from wsecho.websocket.deflate import Agreement
-from wsecho.websocket.echo import CLOSE, CLOSED, CONTROL_BIT, FIN, NO_STATUS, OPEN
+from wsecho.websocket.echo import CLOSE, CLOSED, FIN, NO_STATUS, OPEN
 
-# Seconds between two looks at what the client has acknowledged; the time that it has to read before a reset, which can
-# destroy what it has not read.
-_LOOK_INTERVAL = 0.01
+# Seconds that a client has to read before a reset, which can destroy what it has not read.
 _TIME_TO_READ = 0.1
-# Bytes that a step sends in one iteration of the event loop, and what a frame counts beside its bytes: together some
-# milliseconds.
-_MOST_AT_ONCE = 256 << 10
-_FRAME_COST = 256
 
 
 class ScenarioConnection(WebSocketConnection):
     """A WebSocket that does what the steps of a scenario say. All limits of other WebSockets hold for it."""
 
     __slots__ = (
-        *("_changes", "_closes_first", "_drops", "_incoming", "_pongs", "_reading", "_received_at", "_scenario"),
-        *("_scenario_wire", "_sent_at_once", "_sent_code"),
-        *("attempt", "messages_sent", "options", "random", "request", "steps_before"),
+        *(
+            "_changes",
+            "_closes_first",
+            "_drops",
+            "_incoming",
+            "_outgoing",
+            "_pongs",
+            "_reading",
+            "_received_at",
+            "_scenario",
+        ),
+        *("_scenario_wire", "_sent_code", "_shaper"),
+        *("attempt", "options", "random", "request", "steps_before"),
     )
 
     def __init__(
@@ -58,20 +63,25 @@ class ScenarioConnection(WebSocketConnection):
         # The wire of the codec, which takes only transports, is not used.
         self._transport = transport = observed(transport, scenario.observation)
         buffer, counters = context.echoes.receive_buffer, context.echoes.counters
-        self._wire = self._scenario_wire = ScenarioWire(self._echo, buffer, counters, transport, self, memory)
+        self._wire = self._scenario_wire = ScenarioWire(
+            *(self._echo, buffer, counters, transport, self, memory, scenario.plan.options, scenario.draws)
+        )
+        self._shaper = self._scenario_wire.shaper
         self._scenario = scenario
         self.request = scenario.request
         self.options = scenario.plan.options
         self.random = scenario.random
         self.attempt = scenario.attempt
-        self.messages_sent = 0
         self.steps_before = scenario.steps_before
-        self._sent_at_once = 0
         self._changes = Changes()
         self._reading = Reading(transport, lambda: not super(ScenarioConnection, self)._is_blocked())
         self._pongs = Pongs(self.options["pong"], self._echo, self._scenario_wire)
         self._incoming = Incoming(
             self._scenario_wire, self._reading, self._changes, self._pongs, lambda: self._is_queued
+        )
+        self._outgoing = Outgoing(
+            *(scenario, self._echo, self._scenario_wire, self._incoming, self._changes),
+            is_paused=lambda: self._paused_at is not None,
         )
         self._received_at = self._opened_at
         # Whether the server has ended its side, so that everything that arrives is dropped; the code of the Close frame
@@ -79,7 +89,8 @@ class ScenarioConnection(WebSocketConnection):
         self._drops = False
         self._sent_code = 0
         self._closes_first = False
-        if self.options["pings"] == "off":
+        # The answer to a ping that leaves late comes too late.
+        if self.options["pings"] == "off" or self._shaper.is_active:
             self._stop_pings()
 
     def open(self, answer: bytes) -> None:
@@ -89,7 +100,7 @@ class ScenarioConnection(WebSocketConnection):
         # Before the answer, so that a client that has read the 101 response is already counted.
         self._context.counters.connection_opened()
         self._context.connections.add(self)
-        self._scenario_wire.pass_on(answer)
+        self._scenario_wire.open(answer)
         self._schedule_check(self._opened_at)
 
     def begin_reading(self, early: bytes) -> None:
@@ -192,45 +203,18 @@ class ScenarioConnection(WebSocketConnection):
 
     async def send(self, opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0) -> None:
         """Send one frame, and count it."""
-        is_data = not opcode & CONTROL_BIT
-        await self._may_send(between_messages=is_data)
-        first = (FIN if final else 0) | reserved << 4 | opcode
-        frame = framed(first, payload)
-        completes = is_data and final
-        self.messages_sent += completes
-        self._scenario_wire.write(frame, len(payload) if is_data else 0, int(completes))
-        self._sent_at_once += len(frame) + _FRAME_COST
-        if self._sent_at_once > _MOST_AT_ONCE:
-            # Other connections are served. What was collected stays so.
-            self._sent_at_once = 0
-            await asyncio.sleep(0)
+        await self._outgoing.send(opcode, payload, final=final, reserved=reserved)
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, which count as bytes on the wire only."""
-        await self._may_send(between_messages=True)
         # They may be a part of a frame, which a ping must not get into.
         self._stop_pings()
-        self._scenario_wire.write(data)
+        await self._outgoing.write(data)
 
-    async def _may_send(self, *, between_messages: bool) -> None:
-        """Wait until the client has read, and until the echo is at the end of a frame, or of a message."""
-
-        if self._scenario.is_stopped:
-            # The connection has been closed by what this step has let the echo receive.
-            raise asyncio.CancelledError
-
-        def is_free() -> bool:
-            is_between = not self._echo.frame_remaining and not (
-                between_messages and not self._incoming.is_discarding and self.message_in_progress() is not None
-            )
-            return is_between and self._paused_at is None
-
-        if not is_free():
-            self._scenario_wire.release()
-            self._incoming.completes_message = self.message_in_progress() is not None
-            self._incoming.deliver()
-            await self._changes.until(is_free)
-            self._incoming.completes_message = False
+    @property
+    def messages_sent(self) -> int:
+        """The messages that the steps have sent so far."""
+        return self._outgoing.messages
 
     def collect(self) -> None:
         """Collect what is sent from here on, and send it with one write at the next wait, or at the end."""
@@ -239,6 +223,7 @@ class ScenarioConnection(WebSocketConnection):
     async def sent(self) -> None:
         """Wait until the transport has handed everything to the kernel."""
         self._scenario_wire.release()
+        await self._outgoing.shaped()
         await self._changes.until(lambda: not self.unsent())
 
     # The end.
@@ -270,7 +255,7 @@ class ScenarioConnection(WebSocketConnection):
 
         It counts as the close code of the connection.
         """
-        await self._may_send(between_messages=False)
+        await self._outgoing.turn(between_messages=False)
         if self._echo.state == OPEN:
             # From here on, the echo answers nothing and waits for the client's Close frame. Its own is not sent.
             self._echo.close(1000, b"")
@@ -283,13 +268,13 @@ class ScenarioConnection(WebSocketConnection):
 
     async def end(self) -> None:
         """End TCP with FIN and without a Close frame, after what was sent. On TLS this sends close_notify."""
-        await self._may_send(between_messages=False)
-        self._scenario_wire.release()
+        await self._outgoing.turn(between_messages=False)
+        await self._outgoing.shaped()
         await self._end_with(half_close)
 
     async def cut(self) -> None:
         """End TCP with FIN, after what was sent. On TLS this sends no close_notify."""
-        await self._may_send(between_messages=False)
+        await self._outgoing.turn(between_messages=False)
         await self.sent()
         await self._end_with(cut)
 
@@ -306,7 +291,7 @@ class ScenarioConnection(WebSocketConnection):
         """End TCP with RST, after what was sent and has been taken by the kernel."""
         await self.sent()
         if not at_once:
-            await self._acknowledged()
+            await acknowledged(self._transport, self._context.config.close_timeout)
             await asyncio.sleep(_TIME_TO_READ)
         self._aborted = True
         reset(self._transport)
@@ -315,7 +300,7 @@ class ScenarioConnection(WebSocketConnection):
     async def vanish(self) -> None:
         """End the connection without a packet. Where the system does not allow it, stop reading and sending instead."""
         await self.sent()
-        await self._acknowledged()
+        await acknowledged(self._transport, self._context.config.close_timeout)
         self._aborted = True
         try:
             vanish(self._transport)
@@ -323,12 +308,6 @@ class ScenarioConnection(WebSocketConnection):
             self._aborted = False
             self.pause_reading()
         await self.ended()
-
-    async def _acknowledged(self) -> None:
-        """Wait until the client's kernel has taken what was sent, at most for the close timeout."""
-        until = monotonic() + self._context.config.close_timeout
-        while unacknowledged(self._transport) and monotonic() < until:
-            await asyncio.sleep(_LOOK_INTERVAL)
 
     # The connection itself.
 
@@ -389,7 +368,29 @@ class ScenarioConnection(WebSocketConnection):
         self._reading.enforce()
         if self._drops and not self._transport.is_closing():
             half_close(self._transport)
+        self._shaper.proceed()
+
+    def may_hand_over(self) -> bool:
+        """Return whether the transport takes more bytes."""
+        return self._paused_at is None and not self._transport.is_closing()
+
+    def shaped(self) -> None:
+        """Bytes that waited for their time have been handed to the transport, or must wait."""
+        if self._shaper.has_room:
+            self._reading.resume("shaping")
+        else:
+            self._reading.pause("shaping")
+        if self._shaper.is_active and self._echo.state == CLOSED and not self._transport.is_closing():
+            self._half_close()
         self._changes.notify()
+
+    def _half_close(self) -> None:
+        # Otherwise `shaped` calls this again when the last byte has been handed over.
+        if not self._shaper.unsent:
+            super()._half_close()
+
+    def _watch(self, limit: float, *, is_fixed: bool = False) -> None:
+        super()._watch(limit + self._shaper.delay(), is_fixed=is_fixed)
 
     def _resume(self) -> None:
         super()._resume()
@@ -409,6 +410,7 @@ class ScenarioConnection(WebSocketConnection):
         """The connection has ended, for whatever reason."""
         self._reading.stop_watching()
         self._incoming.clear()
+        self._shaper.clear()
         report_end(self._transport, exc)
         self._scenario.ended()
         super().connection_lost(exc)

@@ -9,7 +9,10 @@ import socket
 import struct
 import sys
 import termios
+from time import monotonic
 
+# Seconds between two looks at what the client has acknowledged.
+_LOOK_INTERVAL = 0.01
 # In a socket that is repaired, the kernel sends nothing, not even at its end (TCP_REPAIR in linux/tcp.h).
 _REPAIR = 19
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -88,6 +91,13 @@ def unacknowledged(transport: asyncio.Transport) -> int:
     except (OSError, ValueError):
         return 0
     return int.from_bytes(answer, sys.byteorder)
+
+
+async def acknowledged(transport: asyncio.Transport, limit: float) -> None:
+    """Wait until the client's kernel has taken what was sent, at most `limit` seconds."""
+    until = monotonic() + limit
+    while unacknowledged(transport) and monotonic() < until:
+        await asyncio.sleep(_LOOK_INTERVAL)
 
 
 def has_left(transport: asyncio.Transport) -> bool:

@@ -13,6 +13,7 @@ from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.endings import may_vanish
+from wsecho.scenarios.run.shaping.draws import Draws
 from wsecho.scenarios.seen.observation import Observation
 
 
@@ -35,6 +36,7 @@ class Scenario:
     count_step: Callable[[str], None]
     on_end: Callable[[], None]
     random: Random = field(init=False)
+    draws: Draws = field(init=False)
     # The steps performed so far, on this connection and on earlier ones, and how many connections had each.
     steps_before: list[tuple[Step, int]] = field(init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -43,6 +45,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
+        self.draws = Draws(self.seed)
         self.steps_before = self.plan.steps_before(self.attempt)
 
     @property

@@ -7,7 +7,11 @@ import asyncio
 from typing import Protocol
 
 from wsecho.codec.wire import MANY_PIECES, Wire, WireEvents
-from wsecho.websocket.echo import CLOSED, OPEN, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES, Echo
+from wsecho.scenarios.language.word import Options
+from wsecho.scenarios.run.shaping.draws import Draws
+from wsecho.scenarios.run.shaping.frames import Frames
+from wsecho.scenarios.run.shaping.shaper import Shaper
+from wsecho.websocket.echo import CLOSED, OPEN, Echo
 from wsecho.websocket.message_counters import MessageCounters
 from wsecho.websocket.receive_buffer import ReceiveBuffer
 
@@ -18,6 +22,12 @@ class ScenarioEvents(WireEvents, Protocol):
     def received(self, data: bytes) -> None:
         """The client has sent these bytes."""
 
+    def may_hand_over(self) -> bool:
+        """Return whether the transport takes more bytes."""
+
+    def shaped(self) -> None:
+        """Some of the bytes that waited, or the last ones, have been handed to the transport."""
+
 
 class ScenarioWire(Wire):
     """Reads into memory of its own, and calls the echo only when the connection asks for it.
@@ -25,7 +35,7 @@ class ScenarioWire(Wire):
     The methods of an asyncio protocol and `written`, `pieces` are those of `Wire`.
     """
 
-    __slots__ = ("_buffer", "_collected", "_counters", "_events")
+    __slots__ = ("_buffer", "_collected", "_counters", "_events", "_frames", "shaper")
 
     def __init__(
         self,
@@ -35,6 +45,8 @@ class ScenarioWire(Wire):
         transport: asyncio.Transport,
         connection: ScenarioEvents,
         memory: memoryview,
+        options: Options,
+        draws: Draws,
     ) -> None:
         """`buffer` and `counters` are those of `echo`. `memory` is what is read into; all connections may share it."""
         self._echo = echo
@@ -44,6 +56,9 @@ class ScenarioWire(Wire):
         self._connection = self._events = connection
         self._memory = memory
         self._collected: list[bytes] | None = None
+        percentage = options["drop"] or 0
+        self._frames = Frames(options["fragment"], lambda number: draws.draw("drop", number) * 100 < percentage)
+        self.shaper = Shaper(options, draws.draw, self)
         self.written = 0
         self.pieces = 0
 
@@ -90,8 +105,13 @@ class ScenarioWire(Wire):
         """Send the reply of the echo."""
         echo = self._echo
         if echo.stop > echo.start:
-            reply = self._buffer.take(echo.start, echo.stop)
-            self.write(reply, echo.payload, echo.completed)
+            self.send_frames(self._buffer.take(echo.start, echo.stop))
+
+    def send_frames(self, data: bytes) -> None:
+        """Send frames, in whatever pieces they come, as the options say: in fragments, or not at all."""
+        frames = self._frames
+        if data := frames.feed(data):
+            self.write(data, frames.payload, frames.completed)
 
     def write(self, data: bytes, payload: int = 0, messages: int = 0) -> None:
         """Send bytes and count them. `payload` of them are payload of data frames, and complete so many `messages`."""
@@ -100,15 +120,34 @@ class ScenarioWire(Wire):
         self.pass_on(data)
 
     def pass_on(self, data: bytes) -> None:
-        """Hand bytes to the transport, or collect them."""
+        """Send bytes as the options say: at once, later or in chunks. Or collect them."""
         if self._collected is not None:
             self._collected.append(data)
-            return
+        else:
+            self.shaper.put(data, self._frames.number)
+
+    def hand_over(self, data: bytes) -> None:
+        """Hand bytes to the transport."""
         self.written += len(data)
         self.pieces += 1
         self._transport.write(data)
         if not self.pieces & (MANY_PIECES - 1):
             self._connection.many_pieces_written()
+
+    def open(self, answer: bytes) -> None:
+        """Send the 101 response, which is not shaped."""
+        if self._collected is not None:
+            self._collected.append(answer)
+        else:
+            self.hand_over(answer)
+
+    def may_hand_over(self) -> bool:
+        """Return whether the transport takes more bytes."""
+        return self._events.may_hand_over()
+
+    def shaped(self) -> None:
+        """Report that bytes have been handed over."""
+        self._events.shaped()
 
     def collect(self) -> None:
         """Collect what is sent until `release`."""
@@ -120,13 +159,3 @@ class ScenarioWire(Wire):
         collected, self._collected = self._collected, None
         if collected:
             self.pass_on(b"".join(collected))
-
-
-def framed(first: int, payload: bytes) -> bytes:
-    """Return a frame as a server writes it (RFC 6455 section 5.2). `first` is its first byte."""
-    size = len(payload)
-    if size < SIZE_IN_2_BYTES:
-        return bytes((first, size)) + payload
-    if size <= 0xFFFF:
-        return bytes((first, SIZE_IN_2_BYTES)) + size.to_bytes(2, "big") + payload
-    return bytes((first, SIZE_IN_8_BYTES)) + size.to_bytes(8, "big") + payload

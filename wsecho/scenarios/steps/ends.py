@@ -123,6 +123,17 @@ WORDS = (
                 judge=("close 1000", "nothing after close"),
                 cases=("ws#710", "pyws#1538", "feixuwu/UEWebsocket#49"),
             ),
+            Row(
+                "20.1.5",
+                "/ws/close/1000?reason=slowly&chunk=1",
+                act="wait",
+                expect={
+                    **{"opened": True, "messages": [], "close_code": 1000, "reason": "slowly", "clean": True},
+                    "within": 5,
+                },
+                judge=("close 1000", "nothing after close"),
+                cases=("bun#42511",),
+            ),
         ),
     ),
     Word(

@@ -113,8 +113,8 @@ class Peer(Protocol):
     """An open WebSocket.
 
     `closing` is what happens to a Close frame of the client. `client_close` is the payload of a Close frame that was
-    kept, None before it came. `messages_sent` are the messages that the steps have sent so far. `steps_before` are the
-    steps before this one, on this connection and on earlier ones of its key, and how many connections had each.
+    kept, None before it came. `steps_before` are the steps before this one, on this connection and on earlier ones of
+    its key, and how many connections had each.
     """
 
     request: Request
@@ -122,8 +122,11 @@ class Peer(Protocol):
     random: Random
     attempt: int
     closing: Closing
-    messages_sent: int
     steps_before: list[tuple[Step, int]]
+
+    @property
+    def messages_sent(self) -> int:
+        """The messages that the steps have sent so far."""
 
     @property
     def client_close(self) -> bytes | None:

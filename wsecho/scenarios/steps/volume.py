@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 from wsecho.scenarios.language.arguments import FOREVER, Amount, Count, Duration, Size, Switch, Until, written_size
-from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.data import generated
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
@@ -63,22 +62,19 @@ async def sink(peer: Peer, amount: Amount | None) -> None:
     await (peer.sleep(FOREVER) if amount is None else peer.happens(amount))
 
 
-def _burst(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
-    cost = _messages(values)
-    if cost.bytes > _LONGEST_BURST:
-        raise ScenarioError(
-            f"a burst of {cost.bytes} bytes is too long for one write: at most {written_size(_LONGEST_BURST)} are "
-            "allowed; 'flood' sends more"
-        )
-    return cost
+def _too_long(values: tuple[Any, ...], options: Options, limits: Limits) -> str:
+    size = _messages(values, options, limits).bytes
+    if size <= _LONGEST_BURST:
+        return ""
+    return f"'burst' sends {size} bytes: at most {written_size(_LONGEST_BURST)} fit in one write; 'flood' sends more"
 
 
 def _flood(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
     pings = values[0] // options["ping"] if options["ping"] else 0
-    return _messages(values) + Cost(0.0, pings * (2 + _LONGEST_NUMBER), pings)
+    return _messages(values, options, limits) + Cost(0.0, pings * (2 + _LONGEST_NUMBER), pings)
 
 
-def _messages(values: tuple[Any, ...]) -> Cost:
+def _messages(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
     count, size = values
     return Cost(0.0, count * (size + _HEADER), count)
 
@@ -123,7 +119,8 @@ WORDS = (
         rfc="RFC 6455 sections 5.2 and 7.1.5",
         run=burst,
         arguments=(_COUNT, _SIZE),
-        cost=_burst,
+        cost=_messages,
+        fault=_too_long,
         rows=(
             Row(
                 "20.60.1",
@@ -206,7 +203,7 @@ WORDS = (
             ),
             Row(
                 "20.61.1",
-                "/ws/on-close/flood/100/1KiB/close",
+                "/ws/on-close/flood/10/1KiB/close",
                 act="close",
                 expect={"opened": True, "close_code": 1000, "clean": True, "within": 10},
                 judge=("close 1000", "nothing after close"),

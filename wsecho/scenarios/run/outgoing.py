@@ -1,0 +1,85 @@
+"""What the steps of a scenario send, between the frames or messages of the echo."""
+
+import asyncio
+from collections.abc import Callable
+
+from wsecho.scenarios.run.changes import Changes
+from wsecho.scenarios.run.incoming import Incoming
+from wsecho.scenarios.run.scenario import Scenario
+from wsecho.scenarios.run.shaping.frames import framed
+from wsecho.scenarios.run.wire import ScenarioWire
+from wsecho.websocket.echo import CONTINUATION, CONTROL_BIT, FIN, OPEN, Echo
+
+# Bytes that a step sends in one iteration of the event loop, and what a frame counts beside its bytes: together some
+# milliseconds.
+_MOST_AT_ONCE = 256 << 10
+_FRAME_COST = 256
+
+
+class Outgoing:
+    """Sends frames and raw bytes, as soon as the client has read enough of what was sent before."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        echo: Echo,
+        wire: ScenarioWire,
+        incoming: Incoming,
+        changes: Changes,
+        is_paused: Callable[[], bool],
+    ) -> None:
+        """`is_paused` tells whether the client has yet to read."""
+        self._scenario = scenario
+        self._echo = echo
+        self._wire = wire
+        self._incoming = incoming
+        self._changes = changes
+        self._is_paused = is_paused
+        # Messages that the steps have sent, and the bytes since other connections were served.
+        self.messages = 0
+        self._sent_at_once = 0
+
+    async def send(self, opcode: int, payload: bytes, *, final: bool, reserved: int) -> None:
+        """Send one frame, and count it."""
+        is_data = not opcode & CONTROL_BIT
+        await self.turn(between_messages=is_data)
+        frame = framed((FIN if final else 0) | reserved << 4 | opcode, payload)
+        self.messages += is_data and final
+        self._wire.send_frames(frame)
+        self._sent_at_once += len(frame) + _FRAME_COST
+        if self._sent_at_once > _MOST_AT_ONCE:
+            # Other connections are served. What was collected stays so.
+            self._sent_at_once = 0
+            await asyncio.sleep(0)
+
+    async def write(self, data: bytes) -> None:
+        """Send raw bytes, which count as bytes on the wire only."""
+        await self.turn(between_messages=True)
+        self._wire.write(data)
+
+    async def turn(self, *, between_messages: bool) -> None:
+        """Wait until the client has read, and until the echo is at the end of a frame, or of a message."""
+        if self._scenario.is_stopped:
+            # The connection has been closed by what this step has let the echo receive.
+            raise asyncio.CancelledError
+
+        def is_free() -> bool:
+            is_between = not self._echo.frame_remaining and not (
+                between_messages and not self._incoming.is_discarding and self._is_in_message()
+            )
+            return is_between and not self._is_paused() and self._wire.shaper.has_room
+
+        if not is_free():
+            self._wire.release()
+            self._incoming.completes_message = self._is_in_message()
+            self._incoming.deliver()
+            await self._changes.until(is_free)
+            self._incoming.completes_message = False
+
+    def _is_in_message(self) -> bool:
+        return self._echo.state == OPEN and self._echo.message_opcode != CONTINUATION
+
+    async def shaped(self) -> None:
+        """Wait until everything was handed to the transport."""
+        self._wire.release()
+        await self._changes.until(lambda: not self._wire.shaper.unsent)

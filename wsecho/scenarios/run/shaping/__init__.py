@@ -1,0 +1,1 @@
+"""What the options of a scenario do to the frames and bytes that the server sends."""
