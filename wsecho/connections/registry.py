@@ -81,9 +81,7 @@ class Connections:
         Progress means that the peer took `MIN_RATE` bytes for each second of the limit, or all bytes that waited.
         Nothing moves a deadline that `is_fixed`.
         """
-        self._watched[connection] = _Watch(
-            limit, now + limit, connection.taken(), is_behind=connection.unsent() > 0, is_fixed=is_fixed
-        )
+        self._watched[connection] = _Watch(limit, now + limit, connection.taken(), connection.unsent() > 0, is_fixed)
 
     def is_watched(self, connection: Connection) -> bool:
         """Return whether the connection has a deadline."""

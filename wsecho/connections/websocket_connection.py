@@ -1,6 +1,7 @@
 """A WebSocket connection, from the 101 response to its end: everything except the echo itself."""
 
 import asyncio
+import logging
 import os
 from dataclasses import dataclass
 from random import random
@@ -200,8 +201,9 @@ class WebSocketConnection:
         code = self._close_code()
         initiator = self._initiator()
         context.counters.connection_ended(seconds, code, initiator)
-        peer = self._transport.get_extra_info("peername")
-        self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
+        if self._log.is_enabled_for(logging.DEBUG):
+            peer = self._transport.get_extra_info("peername")
+            self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)
 
     def _close_code(self) -> int:
