@@ -28,7 +28,7 @@ CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/bi
 # The test files of modules: that of http/http1 is tests/http/test_http1.py.
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
-.PHONY: run test test-core test-others coverage build lint debian conformance fuzz fuzz-bytes corpus asan bench \
+.PHONY: run test test-core test-others coverage build lint debian conformance compatibility fuzz fuzz-bytes corpus asan bench \
 	bench-quick soak memory instructions docs clean always
 .DELETE_ON_ERROR:
 
@@ -66,6 +66,14 @@ debian:
 
 conformance: build $(VENV)/.dev
 	$(BIN)/python -m tests.autobahn --sections $(SECTIONS) $(if $(SAMPLE),--sample)
+
+# Lets real clients perform the scenarios and writes docs/compatibility.md; takes ten minutes. Clients that cannot be
+# installed are left out.
+compatibility: build $(VENV)/.dev
+	-$(BIN)/python -m pip install --quiet --group compatibility
+	mkdir -p build/clients
+	-npm install --prefix build/clients --no-package-lock --no-audit --no-fund --silent bun deno
+	$(BIN)/python -m tests.compatibility
 
 # Seconds for each fuzz target. Inputs that fail are written to build/ and become tests. `make corpus` adds to the seeds
 # the inputs that cover more code than the seeds do.

@@ -17,7 +17,7 @@ from tests.shared.server import PATIENCE, ROOT
 COMMAND = (sys.executable, "-m", "wsecho", "conformance")
 LOCAL = ("--host", "127.0.0.1", "--port", "0")
 ECHOING_CLIENT = f"{sys.executable} {ROOT / 'tests/conformance/echoing_client.py'} {{url}}"
-_READY = re.compile(r"wsecho conformance: (?P<cases>\d+) cases at (?P<url>wss?://127\.0\.0\.1:(?P<port>\d+))\n")
+_READY = re.compile(r"wsecho conformance: (?P<cases>\d+) cases at (?P<url>wss?://[\w.]+:(?P<port>\d+))\n")
 
 
 class Run:

@@ -6,6 +6,7 @@ Modules: `command`, `server`, `client_command`.
 import asyncio
 import os
 import ssl
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import websockets
 from click.testing import CliRunner
 
 from tests.conformance.runs import ECHOING_CLIENT, LOCAL, finished, index, started
+from tests.scenarios.scenes import head
+from tests.shared.processes import wait_until
+from tests.shared.server import PATIENCE
 from wsecho.conformance.cases import all_cases, selected
 from wsecho.conformance.command import command
 
@@ -41,6 +45,7 @@ def test_the_cases_can_be_listed() -> None:
         (("--nonsense",), "--nonsense"),
         (("surplus",), "surplus"),
         (("--tls-cert", "/nonexistent"), "--tls-cert"),
+        (("--report-dir", "/dev/null/reports"), "--report-dir: "),
     ],
 )
 def test_a_wrong_option_is_one_line(options: tuple[str, ...], line: str) -> None:
@@ -101,6 +106,32 @@ def test_a_command_that_does_not_connect() -> None:
     done = finished(*LOCAL, "--only", "20.1.1", "--client", f"{sys.executable} -c pass {{url}}")
     assert done.returncode == 1
     assert "The client did not connect" in done.stdout
+
+
+def test_a_run_that_is_stopped_is_no_success(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    client = f'{sys.executable} -c \'open("{begun}", "w").close(); import time; time.sleep(600)\' {{url}}'
+    with started("--only", "20.1", "--client", client) as run:
+        wait_until(begun.exists)
+        code, output = run.stop()
+    assert code == 1
+    assert "no case was run" in output
+    assert "not all cases were run" in output
+
+
+def test_reports_that_cannot_be_written_are_an_error_line(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    with started("--only", "20.1.1", "--report-dir", str(folder), stderr=subprocess.PIPE) as run:
+        folder.rmdir()
+        folder.write_text("in the way")
+        with run.raw("/updateReports?agent=a") as connection:
+            head(connection)
+            assert connection.receive(4)[2:] == b"\x03\xf3"
+        run.process.terminate()
+        _, errors = run.process.communicate(timeout=PATIENCE)
+    assert run.process.returncode == 1
+    assert errors.count("\n") == 2
+    assert all(line.startswith("wsecho conformance: ") for line in errors.splitlines())
 
 
 def test_a_command_that_does_not_exist() -> None:

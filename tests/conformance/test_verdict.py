@@ -127,12 +127,17 @@ def test_a_wrong_echo(run: Run, agent: str, script: tuple[bytes | int, ...], fau
 
 @pytest.mark.parametrize(
     ("agent", "payload", "code"),
-    [("code", b"\x03\xe8", 1000), ("no-code", b"", None), ("half-a-code", b"\x03", None)],
+    [("code", b"\x03\xea", 1002), ("no-code", b"", None), ("half-a-code", b"\x03", None)],
 )
 def test_a_wrong_code(run: Run, agent: str, payload: bytes, code: int | None) -> None:
     found = played(run, CLOSING, agent, 14, client_frame(CLOSE, payload))
     assert outcome(found) == (OK, WRONG_CODE)
     assert found["remoteCloseCode"] == code
+
+
+def test_an_answer_with_the_normal_code_is_no_failure(run: Run) -> None:
+    assert outcome(played(run, CLOSING, "normal", 14, ANSWER)) == (OK, INFORMATIONAL)
+    assert outcome(played(run, "20.77.1", "normal", 4, ANSWER)) == (OK, WRONG_CODE)
 
 
 @pytest.mark.parametrize("ends", ["leaves", "resets"])

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -61,6 +62,12 @@ def test_every_package_is_in_the_list_and_has_a_size_that_can_be_overlooked() ->
         )
         assert counts.total() >= FEWEST, name
         assert max(counts.values()) <= MOST, name
+
+
+def test_every_folder_is_installed() -> None:
+    folders = {".".join(file.parent.relative_to(ROOT).parts) for file in PACKAGE.rglob("__init__.py")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert {*project["tool"]["setuptools"]["packages"]} == folders | {"wsecho.static"}
 
 
 def test_the_architecture_shows_the_same_list() -> None:

@@ -86,13 +86,13 @@ def command(
         return 0
     program = _client(client, agent)
     results = Results(cases)
-    reports = Reports(results, Path(report_dir) if report_dir else None)
+    reports = Reports(results, _folder(report_dir))
     # Imported here, so that --help and --list need no event loop.
     from wsecho.conformance.server import serve
 
     serve(config, results, reports, program)
     reports.write()
-    return _conclude(results, report_dir)
+    return _conclude(results, report_dir, program)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -148,8 +148,20 @@ def _client(text: str | None, agent: str | None) -> ClientCommand | None:
         raise OptionError(f"--client: {error}") from None
 
 
-def _conclude(results: Results, report_dir: str | None) -> int:
-    """Print how each agent did, and return the exit code: 1 if a case failed or none was run."""
+def _folder(text: str | None) -> Path | None:
+    """Return the folder of the reports, which exists then."""
+    if text is None:
+        return None
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"--report-dir: {error}") from None
+    return folder
+
+
+def _conclude(results: Results, report_dir: str | None, client: ClientCommand | None) -> int:
+    """Print how each agent did, and return the exit code: 1 if a case failed, or if none or not all were run."""
     for agent in results.agents:
         verdicts = results.of(agent)
         failed = [verdict.case.id for verdict in verdicts if verdict.is_failure]
@@ -159,4 +171,7 @@ def _conclude(results: Results, report_dir: str | None) -> int:
         click.echo("no case was run")
     if report_dir:
         click.echo(f"reports: {Path(report_dir) / 'index.html'}")
-    return 1 if results.failures or not results.agents else 0
+    was_cut_short = client is not None and len(results.of(client.agent)) < len(results.cases)
+    if was_cut_short:
+        click.echo("not all cases were run")
+    return 1 if results.failures or not results.agents or was_cut_short else 0

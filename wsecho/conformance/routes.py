@@ -1,6 +1,7 @@
 """The paths that the harnesses of client libraries call on Autobahn's fuzzing server, and the reports."""
 
 import json
+import sys
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
@@ -17,6 +18,7 @@ from wsecho.websocket.echo import TEXT
 from wsecho.websocket.upgrade import Takeover, Upgrade
 
 _NORMAL_CLOSURE = 1000
+_INTERNAL_ERROR = 1011
 _NOT_STORED = ("Cache-Control", "no-store")
 _ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
 # Seconds that /getCaseStatus waits beyond the longest case.
@@ -116,7 +118,11 @@ class ConformanceRoutes:
 
     def _update(self, request: Request, query: dict[str, str]) -> Response | Takeover:
         async def run(peer: Peer) -> None:
-            self._reports.write()
+            try:
+                self._reports.write()
+            except OSError as error:
+                print(f"wsecho conformance: the reports cannot be written: {error}", file=sys.stderr, flush=True)
+                await peer.close(_INTERNAL_ERROR, b"the reports cannot be written")
             if query.get("shutdownOnComplete") == "true":
                 self._on_complete()
             await peer.close(_NORMAL_CLOSURE)

@@ -191,4 +191,7 @@ def _close(case: Case, conversation: Conversation) -> tuple[str, str]:
     code = int.from_bytes(payload[:2], "big") if payload else EMPTY
     if code in codes:
         return OK, f"It closed with {_WAYS.get(code, code)}."
+    if code == _NORMAL_CLOSURE and ENDED not in codes:
+        # RFC 6455 section 5.5.1 calls the same code typical.
+        return INFORMATIONAL, f"It answered with {code}; the code of the server is usual: {wanted}."
     return WRONG_CODE, f"It closed with {_WAYS.get(code, code)}; expected: {wanted}."
