@@ -37,12 +37,15 @@ class Scene(RawConnection):
 
 
 @contextmanager
-def scene(server: RunningServer, url: str, *fields: str, early: bytes = b"") -> Iterator[Scene]:
-    """Open a scenario. `early` is sent with the handshake. All of the 101 response but our fields must be exact."""
+def scene(server: RunningServer, url: str, *fields: str, early: bytes = b"", agreed: str = "") -> Iterator[Scene]:
+    """Open a scenario. `early` is sent with the handshake. All of the 101 response but our fields must be exact.
+
+    `agreed` is the field that it has because of what was negotiated.
+    """
     with Scene(server.port, tls=server.client_tls) as connection:
         connection.send(request(url, *fields) + early)
         answer = head(connection)
-        correct = SWITCHED.decode()[:-2]
+        correct = SWITCHED.decode()[:-2] + (f"{agreed}\r\n" if agreed else "")
         assert answer.startswith(correct), answer
         match = _FIELDS.fullmatch(answer, len(correct))
         assert match, answer

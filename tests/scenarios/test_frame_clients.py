@@ -1,4 +1,4 @@
-"""Real clients perform the rows about frames that are wrong, fragments, chunks and volume.
+"""Real clients perform the rows about frames that are wrong, compression, fragments and volume.
 
 Where a client is known to differ from what a row expects, it is written here.
 """
@@ -8,11 +8,11 @@ import pytest
 from tests.scenarios.acting_clients import ACTORS, differences, perform
 from tests.shared.server import RunningServer
 from wsecho.scenarios.language.word import Row
-from wsecho.scenarios.steps import fragments, malformed, volume
+from wsecho.scenarios.steps import deflate, fragments, malformed, volume
 
 ROWS = [
     row
-    for family in (malformed, fragments, volume)
+    for family in (malformed, deflate, fragments, volume)
     for word in family.WORDS
     for row in word.rows
     if row.demand in ("must", "should") and "two connections" not in row.needs
@@ -21,8 +21,8 @@ ROWS = [
 FAILS_LATE = {"26.17.1"}
 KNOWN: dict[str, set[str]] = {
     "websockets": FAILS_LATE,
-    # Accepts masked frames, and close codes above 4999.
-    "aiohttp": FAILS_LATE | {"26.1.1", "26.2.1", "20.81.1", "20.82.1"},
+    # Accepts masked frames, close codes above 4999, and a compressed Ping frame.
+    "aiohttp": FAILS_LATE | {"26.1.1", "26.2.1", "20.81.1", "20.82.1", "30.4.1"},
     "ws": FAILS_LATE,
 }
 

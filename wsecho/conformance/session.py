@@ -18,6 +18,7 @@ from wsecho.scenarios.language.grammar import canonical
 from wsecho.scenarios.language.limits import LOCAL
 from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.language.word import Word
+from wsecho.scenarios.negotiation import negotiate
 from wsecho.scenarios.run.opening import OpeningConnection
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.seen.observation import Observation
@@ -55,7 +56,7 @@ class Sessions:
 
     def run(self, request: Request, case: Case, agent: str) -> Response | Takeover:
         """Run a case on the connection of a handshake."""
-        upgrade = self._setting.agree(request, may_deflate=case.plan.may_deflate)
+        upgrade = negotiate(self._setting.agree, case.plan, request)
         if isinstance(upgrade, Response):
             return upgrade
         self._results.begin(case, agent)

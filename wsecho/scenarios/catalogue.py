@@ -6,12 +6,24 @@ from wsecho import __version__
 from wsecho.scenarios.language.grammar import NEXT, TIMES, Vocabulary
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Row, Word
-from wsecho.scenarios.steps import ends, fragments, malformed, messages, phases, pings, shaping, silence, volume, waits
+from wsecho.scenarios.steps import (
+    deflate,
+    ends,
+    fragments,
+    malformed,
+    messages,
+    phases,
+    pings,
+    shaping,
+    silence,
+    volume,
+    waits,
+)
 from wsecho.scenarios.steps.opening import challenges, fields, redirects, refusals, unusual_handshakes, wrong_handshakes
 
 _FAMILIES = (
     *(refusals, redirects, challenges, fields, unusual_handshakes, wrong_handshakes),
-    *(ends, silence, pings, waits, messages, fragments, volume, malformed, shaping),
+    *(ends, silence, pings, waits, messages, fragments, volume, malformed, deflate, shaping),
 )
 
 # The groups of words, by letter: what each is about, and the first part of the numbers in it.

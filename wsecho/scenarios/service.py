@@ -14,6 +14,7 @@ from wsecho.scenarios import catalogue, description
 from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.grammar import asked_key, canonical, parse
 from wsecho.scenarios.language.plan import Plan
+from wsecho.scenarios.negotiation import negotiate
 from wsecho.scenarios.run.opening import OpeningConnection
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.seen import page
@@ -27,6 +28,10 @@ _READ_SIZE = 16 << 10
 _SEEDS = 1 << 31
 _ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
 _JSON = ("Content-Type", "application/json")
+_NO_DEFLATE = (
+    "the scenario needs permessage-deflate, but the client offers none that allows it (fewer window bits need "
+    "client_max_window_bits), or the server has no compression or no memory left for it"
+)
 _NOT_STORED = ("Cache-Control", "no-store")
 
 
@@ -48,9 +53,11 @@ class Service:
             plan = self._plan(request)
         except ScenarioError as error:
             return plain(400, str(error), (_ANY_ORIGIN,), close=True, refusal="scenario")
-        upgrade = self._setting.agree(request, may_deflate=plan.may_deflate)
+        upgrade = negotiate(self._setting.agree, plan, request)
         if isinstance(upgrade, Response) or plan.is_plain_echo:
             return upgrade
+        if plan.needs_deflate and not upgrade.deflate:
+            return plain(400, _NO_DEFLATE, (_ANY_ORIGIN,), close=True, refusal="scenario")
         if self._open.count >= self._most_open or self._has_too_many(self._counted_address(request)):
             return plain(503, "too many scenarios are running", (("Retry-After", "5"),), close=True, refusal="capacity")
         return Takeover(partial(self._start, plan, upgrade))

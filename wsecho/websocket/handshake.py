@@ -57,7 +57,7 @@ def answer(request: Request, subprotocol_policy: str) -> Upgrade | Response:
     return Upgrade(
         accept_key(request.values("sec-websocket-key")[0]),
         agreement,
-        _chosen_subprotocol(subprotocols, subprotocol_policy),
+        chosen_subprotocol(subprotocols, subprotocol_policy),
     )
 
 
@@ -90,7 +90,8 @@ def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
     return None
 
 
-def _chosen_subprotocol(offers: list[str], policy: str) -> str | None:
+def chosen_subprotocol(offers: list[str], policy: str) -> str | None:
+    """Return the subprotocol of the answer, or None. `offers` may have one that carries a token."""
     if not offers:
         return None
     names = [offer for offer in offers if not carries_token(offer)]

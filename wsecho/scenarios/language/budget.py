@@ -42,6 +42,8 @@ def transfer_time(size: int, options: Options) -> float:
 
 def check(plan: Plan, limits: Limits) -> None:
     """Raise ScenarioError if a step cannot be performed, or a connection could cost more than the limits allow."""
+    if plan.needs_deflate and not plan.may_deflate:
+        raise ScenarioError("a part of the scenario needs permessage-deflate, and another one excludes it")
     for phase in plan.phases:
         for step in phase.steps:
             if fault := step.word.fault(step.values, plan.options, limits):

@@ -1,6 +1,6 @@
 """A plan: what the URL of a scenario asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,21 @@ class Plan:
         The client reads the echo of a compressed message only if it gets the echo of each one before it (RFC 7692
         section 7.2.3), and only uncompressed messages can be compared with text.
         """
-        return not self.options["drop"] and all(step.word.may_deflate for phase in self.phases for step in phase.steps)
+        is_excluded = self.options["drop"] or self.options["deflate"] == "off"
+        return not is_excluded and all(step.word.may_deflate for step in self._steps())
+
+    @property
+    def compresses(self) -> bool:
+        """Whether the server sends compressed messages of its own."""
+        return any(step.word.needs_deflate for step in self._steps())
+
+    @property
+    def needs_deflate(self) -> bool:
+        """Whether the plan can be performed only with permessage-deflate."""
+        return self.compresses or self.options["deflate"] not in (None, "off")
+
+    def _steps(self) -> Iterator[Step]:
+        return (step for phase in self.phases for step in phase.steps)
 
     def phase(self, attempt: int) -> Phase:
         """Return the phase of a connection. `attempt` is its number under its key, from 1."""

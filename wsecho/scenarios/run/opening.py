@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 
 from structlog.typing import FilteringBoundLogger
@@ -105,8 +106,11 @@ class OpeningConnection(asyncio.BufferedProtocol):
         log = self._log(span)
         log.debug("websocket opened", peer=self.request.peer, path=self.request.path, scenario=self._scenario.text)
         self._reading.stop_watching()
+        websockets = self._websockets
+        if longest := self.options["max-message"]:
+            websockets = replace(websockets, echoes=websockets.echoes.with_limit(longest))
         connection = ScenarioConnection(
-            self._websockets,
+            websockets,
             handover.transport,
             self._upgrade.deflate,
             log,

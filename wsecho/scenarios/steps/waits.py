@@ -6,6 +6,7 @@ from wsecho.scenarios.language.arguments import Amount, Bytes, Duration, Until
 from wsecho.scenarios.language.data import Data
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
+from wsecho.scenarios.steps import deflate, shaping
 from wsecho.scenarios.steps.peer import Opening, Peer, Receiving
 
 
@@ -151,34 +152,9 @@ WORDS = (
                 expect={"opened": True, "messages": ["hello"], "close_code": 1000, "clean": True, "within": 5},
                 judge=("close 1000",),
             ),
-            Row(
-                "25.5.1",
-                "/ws?chunk=1",
-                act="send 2 of size 300",
-                expect={"opened": True, "echoes": 2, "within": 10},
-                slow=1,
-                cases=(
-                    *("vjt/grappa-irc#453", "aiohttp#1951", "espressif/esp-idf#14704", "bun#9027", "curl#10962"),
-                    "curl#10438",
-                ),
-            ),
-            Row(
-                "25.5.2",
-                "/ws?fragment=1",
-                act="send café, κόσμε, 🙂",
-                expect={"opened": True, "echoes": 3, "within": 5},
-                cases=(
-                    *("ballerina-platform/ballerina-lang#12695", "pyws#1711", "akka/akka-core#18127", "AHC#655"),
-                    *("status-im/nim-websock#90", "PingmanTools/System.Net.WebSockets.Client.Managed#6"),
-                    *("aws/aws-appsync-community#245", "denoland/fastwebsockets#123"),
-                ),
-            ),
-            Row(
-                "27.6.1",
-                "/ws?latency=200ms&jitter=100ms",
-                act="send one, two, three",
-                expect={"opened": True, "echoes": 3, "within": 10},
-            ),
+            # Rows of options, which are about the echo.
+            *shaping.ROWS,
+            *deflate.ROWS,
         ),
     ),
     Word(
