@@ -114,6 +114,8 @@ def test_clients_that_leave_in_any_state_leave_nothing(serve: Serve, codec_name:
             "/ws/wait/forever",
         ),
         *("/ws/after/60/close", "/ws/bytes/hex:00", "/ws/message/a"),
+        *("/ws?latency=1s&jitter=1s", "/ws?chunk=1", "/ws?fragment=1&drop=50", "/ws/flood/100000/10KiB?rate=64KiB"),
+        *("/ws/flood/100000/10KiB", "/ws/tick/1s", "/ws/sink", "/ws/burst/100/64KiB/close?latency=1s"),
         *("/ws/close-hold/1000", "/ws/close-cross/4000", "/ws/on-close/mute", "/ws/on/never", "/ws/on-ping/close"),
         *("/ws/cut", "/ws/freeze", "/ws/mute", "/ws/idle/15m", "/ws/stall", "/ws?pong=15m", "/ws/ping-flood/1000"),
     )

@@ -81,7 +81,7 @@ ROWS = (
         act="send hello",
         expect={"opened": True, "echoes": 1, "within": 5},
         judge=("echo equal",),
-        needs=("subprotocol",),
+        needs=("subprotocols",),
         cases=("wsc#1027", "ws#192"),
     ),
 )
