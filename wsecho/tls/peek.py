@@ -22,31 +22,43 @@ class Peek:
 
         Raises OSError if the connection fails or ends without a byte, and whatever `bytes_needed` raises.
         """
+        # Often they have arrived already.
+        data = self._arrived(accepted)
         wanted = 1
-        while True:
-            # The event loop reports the socket as readable when so many bytes have arrived, or no more will.
-            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
+        while data is None or wanted <= len(data) < self._bytes_needed(data):
+            if data is not None:
+                # The event loop reports the socket as readable when so many bytes have arrived, or no more will.
+                wanted = self._bytes_needed(data)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
             await _readable(accepted, loop)
-            try:
-                count = accepted.recv_into(self._buffer, 0, socket.MSG_PEEK)
-            except BlockingIOError:
-                continue
-            # After a reset there may still be bytes to read, and the event loop reports the reset only once.
-            reset = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if reset or not count:
-                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-            data = bytes(self._buffer[:count])
-            needed = self._bytes_needed(data)
-            if count < wanted or needed <= count:
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-                return data
-            wanted = needed
+            data = self._arrived(accepted)
+        if wanted > 1:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        return data
+
+    def _arrived(self, accepted: socket.socket) -> bytes | None:
+        """Return the bytes that have arrived, None if there are none yet. Raises OSError as `first_bytes` does."""
+        try:
+            count = accepted.recv_into(self._buffer, 0, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        # After a reset there may still be bytes to read, and the event loop reports the reset only once.
+        reset = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if reset or not count:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        return bytes(self._buffer[:count])
 
 
 async def _readable(accepted: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-    readable = asyncio.Event()
-    loop.add_reader(accepted, readable.set)
+    readable = loop.create_future()
+    loop.add_reader(accepted, _report, readable)
     try:
-        await readable.wait()
+        await readable
     finally:
         loop.remove_reader(accepted)
+
+
+def _report(readable: asyncio.Future[None]) -> None:
+    # The event loop may call this again before the task that waits has removed the reader.
+    if not readable.done():
+        readable.set_result(None)
