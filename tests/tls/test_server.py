@@ -1,6 +1,7 @@
 """The TLS handshake: versions, ciphers, ALPN, time limits, failed handshakes, and that they disturb no other client."""
 
 import json
+import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from tests.conftest import Serve
 from tests.shared.certificates import Authority, Certificate
 from tests.shared.raw import RawConnection
-from tests.shared.server import RunningServer
+from tests.shared.server import PATIENCE, RunningServer
 from tests.shared.tls_clients import echo, first_record, openssl
 from wsecho.tls import client_hello, message_limit
 from wsecho.tls import server as tls_server
@@ -111,6 +112,23 @@ def test_versions_that_are_spoken(tls_server: RunningServer, authority: Authorit
     # tells.
     assert cipher[0].startswith(("TLS_", "ECDHE-"))
     assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
+
+
+def test_each_connection_brings_one_ticket_with_which_the_next_resumes_its_session(
+    tls_server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    session = None
+    for number in range(3):
+        with (
+            socket.create_connection(("127.0.0.1", tls_server.port), timeout=PATIENCE) as plain,
+            trusting.wrap_socket(plain, server_hostname="localhost", session=session) as client,
+        ):
+            client.sendall(b"HEAD /health HTTP/1.0\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            assert client.session_reused == (number > 0)
+            session = client.session
+    said = openssl(tls_server, "-quiet", "-msg", words="HEAD /health HTTP/1.0\r\n\r\n")
+    assert said.count("NewSessionTicket") == 1
 
 
 @pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from wsecho.tls.server import MakeProtocol, Tls
 
 
+# The message of a cancellation because of the time limit.
+_TIMED_OUT = "the handshake timeout is over"
+
+
 class ConnectionStarter:
     """Starts the protocol of one port on accepted sockets.
 
@@ -110,35 +114,38 @@ class ConnectionStarter:
     async def _prepare(self, accepted: socket.socket, peer: Any, client: Client | None) -> None:
         """Take the PROXY header, if there is one, and start the protocol, with a TLS handshake if TLS is configured."""
         accepted_at = monotonic()
-        accepted.setblocking(False)
+        task = asyncio.current_task()
+        assert task is not None
+        # asyncio.timeout would take as many objects as the rest of this method.
+        deadline = self._loop.call_later(self._handshake_timeout, task.cancel, _TIMED_OUT)
         try:
-            async with asyncio.timeout(self._handshake_timeout):
-                client = client or self._admit(accepted, peer, await self._take_header(accepted))
-                if not client:
-                    return
-                make_protocol = partial(self._make_protocol, accepted_at, client)
-                if self._tls:
-                    await self._tls.start(accepted, make_protocol, self._loop)
-                else:
-                    self._start(accepted, client, make_protocol)
-                client = None  # from here on the connection releases the client
-        except TimeoutError:
-            self._counters.handshake("timeout")
-            self._counters.timeout("handshake")
-            accepted.close()
+            accepted.setblocking(False)
+            client = client or self._admit(accepted, peer, await self._take_header(accepted))
+            if not client:
+                return
+            make_protocol = partial(self._make_protocol, accepted_at, client)
+            if self._tls:
+                await self._tls.start(accepted, make_protocol, self._loop)
+            else:
+                self._start(accepted, client, make_protocol)
+            client = None  # from here on the connection releases the client
         except ProxyHeaderError as error:
             self._refuse(accepted, peer, str(error))
-        except ConnectionError as error:
+        except (ConnectionError, TimeoutError) as error:
             self._close_lost(accepted, error)
         except OSError as error:
             self._log.info("TLS handshake failed", peer=peer, reason=failure_reason(error))
             accepted.close()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args == (_TIMED_OUT,):
+                self._counters.handshake("timeout")
+                self._counters.timeout("handshake")
             accepted.close()
         except Exception as error:
             accepted.close()
             report(self._loop, "accept", error)
         finally:
+            deadline.cancel()
             if client:
                 client.release()
 

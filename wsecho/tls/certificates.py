@@ -6,6 +6,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from wsecho.options.option import OptionError
 from wsecho.tls.errors import failure_reason
@@ -15,14 +16,27 @@ from wsecho.tls.self_signed import make_certificate
 PROTOCOL = "http/1.1"
 # RFC 9325 section 4.2: forward secrecy and authenticated encryption, as all cipher suites of TLS 1.3 have them.
 _TLS_1_2_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+# Session tickets of TLS 1.3 (RFC 8446 section 4.6.1) after each handshake. A client needs one for its next connection,
+# which brings it another one. Each costs a fiftieth of the handshake's CPU time; OpenSSL would send two.
+_TICKETS = 1
+
+
+class _ServerContext(ssl.SSLContext):
+    """An SSL context whose `options` are a plain integer.
+
+    aiofastnet reads them for each connection. In the standard library, each access makes a member of an enumeration.
+    """
+
+    options = cast(Any, ssl.SSLContext.__mro__[1]).options
 
 
 def new_context() -> ssl.SSLContext:
     """Return an SSL context for a server, without a certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_TLS_1_2_CIPHERS)
     context.set_alpn_protocols([PROTOCOL])
+    context.num_tickets = _TICKETS
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
     return context
 
