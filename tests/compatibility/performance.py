@@ -69,6 +69,8 @@ def cell(row: Row, outcome: Outcome | None, verdict: dict[str, Any] | None) -> C
     """Return what there is to say. `verdict` is the report of the server, if it has judged the row."""
     if outcome is None:
         return Cell(["it crashed"])
+    if verdict and verdict["behavior"] == "UNIMPLEMENTED":
+        return Cell(fact="-")
     if row.demand == "unspecified" and (isinstance(row.expect["opened"], list) or "close_code" in row.expect):
         return Cell(fact=_fact(row, outcome))
     if outcome.unfinished and row.expect["within"] >= CAP:

@@ -20,7 +20,8 @@ is a judgement of a library as a whole: read the row before you conclude from it
 - `.` the client does what the row expects. `X` it does not; the last table says what it does instead.
 - `{LATE}`: it was not done in this time, when the table gave up; the row allows more.
 - In rows that are `free`, no outcome is wrong, and the table says what the client does.
-- `-` the row does not apply: the client hands frames to the application by design, which is then to see to it.
+- `-` the row does not apply: the client does not offer what it needs, or it hands frames to the application by design,
+  which is then to see to it.
 - Rows that need an action or a privilege that not every client has are left out, and so are rows that take long.
 - Where messages, a Close frame and the end of TCP race each other, two runs can differ.
 """

@@ -110,6 +110,11 @@ def test_the_server_is_heard_where_the_client_sees_nothing() -> None:
     assert cell(ROWS["20.1.1"], good, verdict).mark == "."
 
 
+def test_a_row_that_needs_what_the_client_does_not_offer_does_not_apply() -> None:
+    verdict = {"behavior": "UNIMPLEMENTED", "behaviorClose": "OK", "result": "", "resultClose": ""}
+    assert cell(ROWS["30.10.1"], Outcome("30.10.1", status=400), verdict).mark == "-"
+
+
 def test_the_document_begins_with_what_separates_clients() -> None:
     some = [each for each in rows() if each[1].number in ("20.1.1", "20.1.2", "20.1.3", "20.1.4", "29.1.1")]
     bad = Cell(["code | <1006>"])

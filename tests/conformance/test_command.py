@@ -84,14 +84,14 @@ def test_options_are_variables_too(tmp_path: Path) -> None:
 
 
 def test_a_command_for_each_case(tmp_path: Path) -> None:
-    only = ("--only", "20.1,22.6.1,23.3.1,26.1.1")
+    numbers = ("20.1.1", "20.1.2", "20.1.3", "20.1.4", "22.6.1", "23.3.1", "26.1.1")
+    only = ("--only", ",".join(numbers))
     done = finished(*LOCAL, *only, "--client", ECHOING_CLIENT, "--report-dir", str(tmp_path), "--agent", "mine")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    numbers = (*(f"20.1.{number}" for number in range(1, 6)), "22.6.1", "23.3.1", "26.1.1")
-    assert [line.split()[:3] for line in lines[1:9]] == [["OK", "OK", number] for number in numbers]
-    assert lines[9:] == ["mine: 8 cases, 0 failed", f"reports: {tmp_path / 'index.html'}"]
-    assert len(index(tmp_path)["mine"]) == 8
+    assert [line.split()[:3] for line in lines[1:8]] == [["OK", "OK", number] for number in numbers]
+    assert lines[8:] == ["mine: 7 cases, 0 failed", f"reports: {tmp_path / 'index.html'}"]
+    assert len(index(tmp_path)["mine"]) == 7
 
 
 def test_a_command_that_fails_one_case() -> None:

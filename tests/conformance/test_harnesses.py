@@ -30,7 +30,7 @@ EARLY_HINTS = "23.10.1"
 
 @pytest.fixture(scope="module")
 def shared_run() -> Iterator[Run]:
-    with started("--only", "20.1") as run:
+    with started("--only", "20.1.1,20.1.2,20.1.3,20.1.4") as run:
         yield run
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from wsecho.scenarios.catalogue import WORDS
+from wsecho.scenarios.catalogue import SEQUENCES, WORDS
 from wsecho.scenarios.language.judgement import EMPTY, ENDED, parse
 
-ROWS = [row for word in WORDS for row in word.rows]
+ROWS = [*(row for word in WORDS for row in word.rows), *SEQUENCES]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.number)
@@ -39,12 +39,15 @@ def test_pongs(text: str, payload: bytes) -> None:
 
 
 def test_attempts() -> None:
-    judgement = parse("3 attempts")
-    assert (judgement.about, judgement.count) == ("attempts", 3)
+    assert [parse(text).counts for text in ("3 attempts", "1 or 2 attempts")] == [(3,), (1, 2)]
+
+
+def test_gaps() -> None:
+    assert [parse(text).seconds for text in ("gaps grow", "gaps of 2 s or more")] == [None, 2]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "close", "0 attempts", "close 99", "close 1000 or", "close 1000, end", "echo", "pong hex:f"]
+    "text", ["", "close", "few attempts", "gaps", "close 99", "close 1000 or", "close 1000, end", "echo", "pong hex:f"]
 )
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no judgement|hexadecimal"):

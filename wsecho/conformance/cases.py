@@ -17,6 +17,7 @@ from wsecho.scenarios.language.word import Row, Word
 # `open`: a correct client accepts the 101 response. `handshake`: it fails the connection instead. `all`: both.
 Set = Literal["open", "handshake", "all"]
 SETS: tuple[Set, ...] = ("open", "handshake", "all")
+_LETTERS = {str(number): letter for letter, (_, number) in GROUPS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Case:
     def id(self) -> str:
         """The dotted number, such as 20.1.1; the cases of Autobahn end with 13."""
         return self.row.number
+
+    @property
+    def group(self) -> str:
+        """The letter of the group that its number belongs to."""
+        return _LETTERS[self.id.partition(".")[0]]
 
     @property
     def name(self) -> str:
@@ -120,5 +126,5 @@ def selected(cases: Iterable[Case], which: Set, only: Sequence[str], skip: Seque
 
 def _is_named(case: Case, name: str) -> bool:
     """Return whether a name means the case: its number or the first parts of it, a pattern, its group, or its step."""
-    names = (case.id, case.word.group, case.word.name, case.word.label, GROUPS[case.word.group][0])
+    names = (case.id, case.group, case.word.name, case.word.label, GROUPS[case.group][0])
     return case.id.startswith(f"{name}.") or any(fnmatchcase(each.lower(), name.lower()) for each in names)

@@ -82,7 +82,7 @@ def command(
     encrypted = bool(config.tls_cert or config.tls_self_signed)
     cases = _cases(which, _values(only), _values(skip), encrypted=encrypted)
     if is_list:
-        click.echo("".join(f"{case.id:9} {case.word.group} {case.name}\n" for case in cases), nl=False)
+        click.echo("".join(f"{case.id:9} {case.group} {case.name}\n" for case in cases), nl=False)
         return 0
     program = _client(client, agent)
     results = Results(cases)

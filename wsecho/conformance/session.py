@@ -60,8 +60,8 @@ class Sessions:
         if isinstance(upgrade, Response):
             return upgrade
         self._results.begin(case, agent)
-        if "deflate" in case.row.needs and upgrade.deflate is None:
-            self._results.add(unimplemented(case, agent, "The client does not offer permessage-deflate."))
+        if lacking := _lacking(case, request, upgrade):
+            self._results.add(unimplemented(case, agent, f"The client does not offer {lacking}."))
             return self.answer(request, lambda peer: peer.close(_NORMAL_CLOSURE))
         return Takeover(partial(self._start_case, case, agent, upgrade))
 
@@ -97,6 +97,15 @@ class Sessions:
             on_end=on_end,
         )
         OpeningConnection(handover, upgrade, self._setting.websockets, scenario, self._memory).start()
+
+
+def _lacking(case: Case, request: Request, upgrade: Upgrade) -> str:
+    """Return what a case needs and the client does not offer, empty if there is nothing."""
+    if ("deflate" in case.row.needs or case.plan.needs_deflate) and upgrade.deflate is None:
+        return "permessage-deflate"
+    if "subprotocols" in case.row.needs and not request.tokens("sec-websocket-protocol"):
+        return "subprotocols"
+    return ""
 
 
 async def _finish(case: Case, conversation: Conversation, peer: Peer) -> None:

@@ -10,8 +10,8 @@ from wsecho.scenarios.language.limits import LOCAL
 
 # `close`: how the client closes. `pong`: it answers a ping. `echo`: all messages come back. `no message`: none does.
 # `nothing after close`: its Close frame is its last frame. `ends TCP`: it does not wait until the server gives up.
-# `attempts`: it connects so many times.
-About = Literal["close", "pong", "echo", "no message", "nothing after close", "ends TCP", "attempts"]
+# `attempts`: it connects so many times. `gaps`: the time between its connections grows, or is long enough.
+About = Literal["close", "pong", "echo", "no message", "nothing after close", "ends TCP", "attempts", "gaps"]
 
 # A Close frame without a code; an end of TCP without a Close frame. Both stand beside close codes.
 EMPTY = 1005
@@ -26,21 +26,24 @@ _PLAIN: dict[str, About] = {
     "ends TCP": "ends TCP",
 }
 _PONG = "pong "
-_ATTEMPTS = re.compile(r"([1-9]\d{0,5}) attempts", re.ASCII)
+_ATTEMPTS = re.compile(r"(\d{1,6}(?: or \d{1,6})*) attempts", re.ASCII)
+_GAPS = re.compile(r"gaps (?:grow|of (\d{1,6}) s or more)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """One thing that is checked.
 
-    `codes` are the close codes that are right, `payload` is what a pong must have, `count` is a number of attempts.
+    `codes` are the close codes that are right, `payload` is what a pong must have. `counts` are the numbers of attempts
+    that are right. `seconds` is the shortest gap between two of them; None: each is longer than the one before it.
     """
 
     text: str
     about: About
     codes: tuple[int, ...] = ()
     payload: Data | None = None
-    count: int = 0
+    counts: tuple[int, ...] = ()
+    seconds: int | None = None
 
 
 def parse(text: str) -> Judgement:
@@ -53,6 +56,8 @@ def parse(text: str) -> Judgement:
         codes = (_WAYS.get(way) or int(way) for way in match[1].split(" or "))
         return Judgement(text, "close", tuple(codes))
     if match := _ATTEMPTS.fullmatch(text):
-        return Judgement(text, "attempts", count=int(match[1]))
-    forms = ("close 1002 or end", "close empty or 1000", "pong DATA", "3 attempts", *_PLAIN)
+        return Judgement(text, "attempts", counts=tuple(map(int, match[1].split(" or "))))
+    if match := _GAPS.fullmatch(text):
+        return Judgement(text, "gaps", seconds=int(match[1]) if match[1] else None)
+    forms = ("close 1002 or end", "pong DATA", "1 or 2 attempts", "gaps grow", "gaps of 2 s or more", *_PLAIN)
     raise ValueError(f"{text!r} is no judgement, such as {', '.join(map(repr, forms))}")

@@ -56,6 +56,7 @@ WORDS = (
                 "/ws/sizes",
                 act="wait",
                 expect={"opened": True, "messages": [f"size:{size}" for size in SIZES], "within": 5},
+                judge=("echo equal",),
                 cases=("dandeliondeathray/DandelionWebSockets.jl#13", "eidheim/Simple-WebSocket-Server#42"),
             ),
             Row(
@@ -87,6 +88,7 @@ WORDS = (
                 "/ws/empty-fragments",
                 act="wait",
                 expect={"opened": True, "messages": ["empty ends", ""], "within": 5},
+                judge=("echo equal",),
                 cases=("bun#3488",),
             ),
         ),

@@ -128,6 +128,7 @@ WORDS = (
                 "/ws/pong/unasked/message/after",
                 act="wait",
                 expect={"opened": True, "messages": ["after"], "within": 5},
+                judge=("echo equal",),
             ),
             Row(
                 "22.7.2",

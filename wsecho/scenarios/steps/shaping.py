@@ -45,6 +45,7 @@ ROWS = (
         "/ws?chunk=1",
         act="send 2 of size 300",
         expect={"opened": True, "echoes": 2, "within": 10},
+        judge=("echo equal",),
         slow=1,
         cases=(
             *("vjt/grappa-irc#453", "aiohttp#1951", "espressif/esp-idf#14704", "bun#9027", "curl#10962"),
@@ -56,6 +57,7 @@ ROWS = (
         "/ws?fragment=1",
         act="send café, κόσμε, 🙂",
         expect={"opened": True, "echoes": 3, "within": 5},
+        judge=("echo equal",),
         cases=(
             *("ballerina-platform/ballerina-lang#12695", "pyws#1711", "akka/akka-core#18127", "AHC#655"),
             *("status-im/nim-websock#90", "PingmanTools/System.Net.WebSockets.Client.Managed#6"),
@@ -67,6 +69,7 @@ ROWS = (
         "/ws?latency=200ms&jitter=100ms",
         act="send one, two, three",
         expect={"opened": True, "echoes": 3, "within": 10},
+        judge=("echo equal",),
     ),
     Row(
         "27.7.1",

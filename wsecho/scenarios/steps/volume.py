@@ -152,6 +152,7 @@ WORDS = (
                 "/ws/burst/20/2",
                 act="wait",
                 expect={"opened": True, "messages": ["size:2"] * 20, "within": 5},
+                judge=("echo equal",),
                 cases=("jeremyong/websocket_client#22", "aiohttp#1951", "curl#10438"),
             ),
         ),
