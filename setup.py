@@ -15,6 +15,7 @@ MODULES = {
     "wsecho.codec.native.cells": "wsecho/codec/native/cells.pyx",
     "wsecho.codec.native.inflater": "wsecho/websocket/inflater.py",
     "wsecho.codec.native.echo": "wsecho/websocket/echo.py",
+    "wsecho.tcp.addresses": "wsecho/tcp/addresses.pyx",
     "wsecho.tcp.epoll_set": "wsecho/tcp/epoll_set.pyx",
     "wsecho.tcp.epoll_transport": "wsecho/tcp/epoll_transport.pyx",
     "wsecho.codec.native.wire": "wsecho/codec/native/wire.pyx",

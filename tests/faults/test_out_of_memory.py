@@ -76,9 +76,7 @@ def fail(*arguments):
 http_connection.HttpConnection.__init__ = fail
 """,
     "making a transport": """
-import socket
-from wsecho.processes import listening_socket
-from wsecho.tcp import transports
+from wsecho.tcp import epoll_transport, transports
 from wsecho.tls import server
 def failing(base):
     def fail(*arguments, **named):
@@ -86,7 +84,9 @@ def failing(base):
         return base(*arguments, **named)
     return fail
 # Of the compiled codec, of the Python codec, and with TLS.
-listening_socket._AcceptedSocket.detach = failing(socket.socket.detach)
+class Failing(epoll_transport.EpollTransports):
+    start = failing(epoll_transport.EpollTransports.start)
+epoll_transport.EpollTransports = Failing
 transports.SelectorSocketTransport = failing(transports.SelectorSocketTransport)
 server.EncryptedTransport = failing(server.EncryptedTransport)
 """,

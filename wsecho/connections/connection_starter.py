@@ -63,6 +63,10 @@ class ConnectionStarter:
         self._peek = Peek(proxy_header.LONGEST, proxy_header.bytes_needed)
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[object]] = set()
+        # Accepts a connection that waits on a listening socket. Returns what `start` takes, or None if none waits. The
+        # transport's own way skips the socket, which TLS and PROXY headers need.
+        needs_socket = tls is not None or header_senders is not None
+        self.accept = _accept_socket if needs_socket else transports.accept or _accept_socket
 
     def __len__(self) -> int:
         """Return how many accepted connections have no started protocol yet."""
@@ -73,8 +77,8 @@ class ConnectionStarter:
         for task in self._starting:
             task.cancel()
 
-    def start(self, accepted: socket.socket, peer: Any) -> None:
-        """Start the protocol on an accepted socket, at once or after its PROXY header and TLS handshake."""
+    def start(self, accepted: Any, peer: Address | None) -> None:
+        """Start the protocol on an accepted connection, at once or after its PROXY header and TLS handshake."""
         if self._header_senders and not self._header_senders.include_peer(peer):
             self._refuse(accepted, peer, "only trusted proxies may connect here")
         elif self._header_senders:
@@ -90,7 +94,7 @@ class ConnectionStarter:
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
 
-    def _admit(self, accepted: socket.socket, peer: Address | None, header: ProxyHeader | None) -> Client | None:
+    def _admit(self, accepted: Any, peer: Address | None, header: ProxyHeader | None) -> Client | None:
         """Return the client, which counts the connection from here on. Close the connection and return None if the
         client has far too many.
         """
@@ -102,7 +106,7 @@ class ConnectionStarter:
         accepted.close()
         return None
 
-    def _start(self, accepted: socket.socket, client: Client, make_protocol: MakeProtocol) -> None:
+    def _start(self, accepted: Any, client: Client, make_protocol: MakeProtocol) -> None:
         try:
             self._transports.start(accepted, make_protocol(None))
         except Exception as error:
@@ -163,3 +167,10 @@ class ConnectionStarter:
     def _close_lost(self, accepted: socket.socket, error: OSError) -> None:
         self._log.debug("connection lost before it began", error=str(error))
         accepted.close()
+
+
+def _accept_socket(listening: socket.socket) -> tuple[socket.socket, Address | None] | None:
+    try:
+        return listening.accept()
+    except (BlockingIOError, InterruptedError):
+        return None

@@ -79,17 +79,17 @@ class Listener:
             self._pause()
         for _ in range(min(room, _BATCH)):
             try:
-                accepted, peer = listening.accept()
-            except (BlockingIOError, InterruptedError):
-                return
+                accepted = self._starter.accept(listening)
             except OSError as error:
                 if error.errno not in _SHORT_OF_RESOURCES:
                     continue  # a network error of one waiting connection, see accept(2)
                 self._refuse_waiting(listening, error)
                 self._pause()
                 return
+            if accepted is None:
+                return
             try:
-                self._starter.start(accepted, peer)
+                self._starter.start(*accepted)
             except Exception as error:
                 # The socket is not closed here: a half-made transport may still refer to it. It closes with its last
                 # reference.

@@ -1,1 +1,3 @@
-"""Transports of plain TCP connections: this project's own, on one epoll set, and aiofastnet's where there is none."""
+"""Transports of plain TCP connections: this project's own, on one epoll set, and aiofastnet's where there is none; it
+may import `http`.
+"""

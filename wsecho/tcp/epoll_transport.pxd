@@ -2,24 +2,8 @@ from libc.stdint cimport uint32_t
 
 cimport cython
 
+from wsecho.tcp.addresses cimport sockaddr_in6
 from wsecho.tcp.epoll_set cimport Watched, flag
-
-cdef extern from "<netinet/in.h>":
-    struct in_addr:
-        pass
-    struct in6_addr:
-        pass
-    struct sockaddr_in:
-        int sin_family
-        int sin_port
-        in_addr sin_addr
-    # Has room for an address of either family.
-    struct sockaddr_in6:
-        int sin6_family
-        int sin6_port
-        uint32_t sin6_flowinfo
-        uint32_t sin6_scope_id
-        in6_addr sin6_addr
 
 cdef extern from "unsent.h":
     struct wsecho_unsent:
@@ -58,8 +42,6 @@ cdef class EpollTransport(Watched):
     cdef size_t low
     cdef sockaddr_in6 peer
 
-    cdef int keep_peer(self, address) except -1
-    cdef object peer_address(self)
     cdef int begin(self, protocol) except -1
     cpdef set_protocol(self, protocol)
     cdef int write_c(self, const char *data, size_t size) except -1

@@ -11,8 +11,9 @@ from functools import cache
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint32_t
 
+from wsecho.tcp.addresses cimport accept_connection, keep_address, shown_address
 from wsecho.tcp.epoll_set cimport EpollSet, Watched
 
 cdef extern from "<poll.h>":
@@ -21,26 +22,11 @@ cdef extern from "<poll.h>":
 
 cdef extern from "<sys/socket.h>":
     ctypedef unsigned int socklen_t
-    struct sockaddr:
-        pass
     ssize_t recv(int descriptor, void *data, size_t size, int flags)
     ssize_t send(int descriptor, const void *data, size_t size, int flags)
     int shutdown(int descriptor, int how)
     int getsockopt(int descriptor, int level, int name, void *value, socklen_t *size)
-    enum: AF_INET, AF_INET6, MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, SOL_SOCKET, SO_ERROR
-
-cdef extern from "<arpa/inet.h>":
-    int inet_pton(int family, const char *text, void *address)
-    uint16_t htons(uint16_t number)
-    uint16_t ntohs(uint16_t number)
-    uint32_t htonl(uint32_t number)
-    uint32_t ntohl(uint32_t number)
-
-cdef extern from "<netdb.h>":
-    int getnameinfo(
-        const sockaddr *address, socklen_t size, char *host, socklen_t room, char *service, socklen_t none, int flags
-    )
-    enum: NI_MAXHOST, NI_NUMERICHOST
+    enum: MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, SOL_SOCKET, SO_ERROR
 
 cdef extern from "<unistd.h>":
     int close(int descriptor)
@@ -64,13 +50,33 @@ cdef class EpollTransports(EpollSet):
     # Transports whose protocol has not been told of them: there is none, because `start` tells it at once.
     starting = 0
 
+    def accept(self, listening):
+        """Accept a connection that waits on a listening socket.
+
+        Return its transport, which is given to `start`, and the address of its peer; None if no connection waits.
+        Raises OSError.
+        """
+        cdef EpollTransport transport = EpollTransport(self)
+        transport.descriptor = accept_connection(listening.fileno(), &transport.peer)
+        if transport.descriptor >= 0:
+            return transport, shown_address(&transport.peer)
+        if errno != EAGAIN and errno != EINTR:
+            raise system_error(errno)
+        return None
+
     def start(self, accepted, protocol):
-        """Take over an accepted socket, call `connection_made` of `protocol`, and begin to read.
+        """Call `connection_made` of `protocol`, and begin to read. `accepted` is an accepted socket or its transport.
 
         Raises OSError if the socket cannot be taken over. An exception of the protocol is reported, and ends the
         connection.
         """
-        cdef EpollTransport transport = EpollTransport(self, accepted)
+        cdef EpollTransport transport
+        if isinstance(accepted, EpollTransport):
+            transport = accepted
+        else:
+            transport = EpollTransport(self)
+            keep_address(&transport.peer, accepted.getpeername())
+            transport.descriptor = accepted.detach()
         transport.begin(protocol)
 
 
@@ -91,48 +97,16 @@ cdef class EpollProtocol:
 cdef class EpollTransport(Watched):
     """The transport of one accepted socket."""
 
-    def __init__(self, EpollSet epoll, accepted):
+    def __init__(self, EpollSet epoll):
         self.epoll = epoll
         self.high = 64 * 1024
         self.low = 16 * 1024
         self.reading = True
-        self.keep_peer(accepted.getpeername())
-        self.descriptor = accepted.detach()
 
     def __dealloc__(self):
         wsecho_drop(&self.unsent, self.unsent.size)
         if self.descriptor >= 0:
             close(self.descriptor)
-
-    cdef int keep_peer(self, address) except -1:
-        """Keep the peer's address as the system has it: the objects would take 160 bytes of an idle connection."""
-        cdef sockaddr_in *ipv4 = <sockaddr_in *>&self.peer
-        if not address:
-            return 0
-        # The zone follows from the scope.
-        host = address[0].partition("%")[0].encode()
-        if len(address) == 2:
-            ipv4.sin_family = AF_INET
-            ipv4.sin_port = htons(address[1])
-            inet_pton(AF_INET, host, &ipv4.sin_addr)
-        else:
-            self.peer.sin6_family = AF_INET6
-            self.peer.sin6_port = htons(address[1])
-            self.peer.sin6_flowinfo = htonl(address[2])
-            self.peer.sin6_scope_id = address[3]
-            inet_pton(AF_INET6, host, &self.peer.sin6_addr)
-        return 0
-
-    cdef object peer_address(self):
-        cdef char host[NI_MAXHOST]
-        cdef sockaddr *address = <sockaddr *>&self.peer
-        if getnameinfo(address, sizeof(self.peer), host, NI_MAXHOST, NULL, 0, NI_NUMERICHOST):
-            return None
-        # Both families have the port at the same place.
-        peer = (host.decode(), ntohs(self.peer.sin6_port))
-        if self.peer.sin6_family == AF_INET:
-            return peer
-        return *peer, ntohl(self.peer.sin6_flowinfo), self.peer.sin6_scope_id
 
     cdef int begin(self, protocol) except -1:
         self.set_protocol(protocol)
@@ -164,7 +138,7 @@ cdef class EpollTransport(Watched):
         is closed.
         """
         if name == "peername":
-            return self.peer_address()
+            return shown_address(&self.peer)
         if name == "descriptor":
             return self.descriptor
         return default
@@ -408,6 +382,11 @@ cdef class EpollTransport(Watched):
         if self.ended:
             return 0
         self.ended = self.closing = True
+        if self.protocol is None:
+            # It was not started, so nothing refers to the descriptor, and nobody is told of its end.
+            close(self.descriptor)
+            self.descriptor = -1
+            return 0
         self.error = error
         wsecho_drop(&self.unsent, self.unsent.size)
         return self.epoll.end(self)

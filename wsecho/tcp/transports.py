@@ -5,12 +5,19 @@ With the compiled codec on Linux, the server uses its own instead: `wsecho/tcp/e
 
 import asyncio
 import socket
+from collections.abc import Callable
+from typing import Any
 
 from aiofastnet.selector_transport import SelectorSocketTransport
+
+from wsecho.http.addresses import Address
 
 
 class TcpTransports:
     """Makes the transports of a worker. `starting` counts those whose `connection_made` has not been called yet."""
+
+    # A function that accepts a connection with less work than the socket does; None: there is none.
+    accept: Callable[[socket.socket], tuple[Any, Address | None] | None] | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
