@@ -66,6 +66,25 @@ def test_memory_that_ends_in_one_connection_ends_that_one(serve: Serve, codec_na
     assert take_out(server, "out of memory for a connection") == 5
 
 
+def test_memory_that_ends_before_a_deferred_answer_is_sent_ends_that_connection(serve: Serve) -> None:
+    change = """
+encode = http_connection.encode_response
+failures = iter([True])
+def fail(*arguments, **named):
+    if next(failures, False):
+        raise MemoryError
+    return encode(*arguments, **named)
+http_connection.encode_response = fail
+"""
+    server = serve(command=patched(change))
+    with RawConnection(server.port) as unlucky:
+        unlucky.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert unlucky.receive_all() == b""
+    assert server.metrics()['wsecho_internal_errors_total{place="connection"}'] == 1
+    server.stop()
+    assert take_out(server, "out of memory") == 1
+
+
 # Each fails for the first five connections, in the class that a place of its address was taken for.
 BIRTHS = {
     "making a protocol": """

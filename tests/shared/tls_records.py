@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from tests.shared.raw import RawConnection
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE_MESSAGE, DATA = 20, 21, 22, 23
+# Section 6.1: a warning, and its description.
+CLOSE_NOTIFY = bytes((1, 0))
 # Section 4.6.3: whether the peer must change its keys in return.
 KEY_UPDATE = bytes.fromhex("18 00 00 01 00")
 KEY_UPDATE_REQUESTED = bytes.fromhex("18 00 00 01 01")

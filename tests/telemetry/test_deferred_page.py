@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,24 @@ from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.raw import RawConnection
 from tests.shared.reloads import forgive
 from tests.shared.server import PATIENCE, ROOT, RunningServer
+from tests.shared.tls_records import ALERT, CLOSE_NOTIFY, DATA, RecordWriter
 from wsecho.counting.shared_page import SharedPage
 from wsecho.telemetry.deferred_page import DeferredPage
 from wsecho.telemetry.prometheus_page import PrometheusPage
 
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+LIMITS = ("--handshake-timeout", "1s", "--keep-alive-timeout", "1s", "--close-timeout", "1s")
 
 
 def echo(connection: RawConnection) -> None:
     connection.send(client_frame(TEXT, b"tick"))
     assert connection.receive(6) == server_frame(TEXT, b"tick")
+
+
+def miss_time_limit(server: RunningServer) -> None:
+    """Let a later client, which sends no request, reach its time limit."""
+    with RawConnection(server.port, tls=server.client_tls) as silent, suppress(ssl.SSLEOFError):
+        assert silent.receive_all() == b""
 
 
 def names(page: bytes) -> set[str]:
@@ -56,19 +65,20 @@ def test_the_first_scrapes_of_many_are_complete_while_echoes_go_on(serve: Serve,
 
 
 @contextmanager
-def importing(serve: Serve, tmp_path: Path) -> Iterator[tuple[RunningServer, RawConnection, Path]]:
+def importing(serve: Serve, tmp_path: Path, *options: str) -> Iterator[tuple[RunningServer, RawConnection, Path]]:
     """Yield a server whose first scrape waits for a file, the client that has asked for it, and the file."""
     proceed, begun = tmp_path / "proceed", tmp_path / "begun"
     os.mkfifo(proceed)
     os.mkfifo(begun)
     server = serve(
+        *options,
         command=patched(
             "from wsecho.telemetry import exports; make = exports.Exports._make_metrics_page\n"
             f"wait = lambda: (open({str(begun)!r}, 'w').close(), open({str(proceed)!r}).close())\n"
             "exports.Exports._make_metrics_page = lambda *arguments: (wait(), make(*arguments))[1]"
-        )
+        ),
     )
-    with RawConnection(server.port) as client:
+    with RawConnection(server.port, tls=server.client_tls) as client:
         client.send(SCRAPE)
         begun.read_bytes()
         yield server, client, proceed
@@ -80,6 +90,27 @@ def test_echoes_and_other_requests_do_not_wait_for_the_import(serve: Serve, tmp_
         assert server.get("/health")[0] == 200
         proceed.write_bytes(b"")
         assert client.receive_all().startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_no_time_limit_of_a_client_runs_during_the_import(serve: Serve, codec_name: str, tmp_path: Path) -> None:
+    with importing(serve, tmp_path, "--codec", codec_name, *LIMITS) as (server, client, proceed):
+        miss_time_limit(server)
+        proceed.write_bytes(b"")
+        assert client.receive_all().startswith(b"HTTP/1.1 200 OK\r\n")
+        assert server.metrics()['websocket_timeouts_total{limit="handshake"}'] == 1
+
+
+def test_no_time_limit_of_a_tls_client_that_has_closed_runs_during_the_import(
+    serve: Serve, codec_name: str, tmp_path: Path
+) -> None:
+    with importing(serve, tmp_path, "--codec", codec_name, "--tls-self-signed", *LIMITS) as (server, _, proceed):
+        assert server.client_tls
+        with RecordWriter(server.port, server.client_tls, tmp_path) as client:
+            client.send(client.record(DATA, SCRAPE) + client.record(ALERT, CLOSE_NOTIFY))
+            miss_time_limit(server)
+            proceed.write_bytes(b"")
+            # The page, still encrypted.
+            assert len(client.receive_all()) > 10_000
 
 
 def test_a_drain_waits_for_the_answer_to_the_first_scrape(serve: Serve, tmp_path: Path) -> None:
@@ -171,6 +202,26 @@ def test_the_page_is_made_once_for_all_even_if_the_first_has_left() -> None:
     assert making.count == 1
     assert len(pages) == 11
     assert all(page.endswith(b"\n") for _, page in pages)
+
+
+def test_a_loop_that_cannot_be_told_at_once_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    making = Making()
+    making.may_end.set()
+
+    async def ask() -> tuple[str, bytes]:
+        loop = asyncio.get_running_loop()
+        tell, failures = loop.call_soon_threadsafe, [MemoryError()]
+
+        def fail_once(*arguments: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return tell(*arguments)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", fail_once)
+        return await asyncio.wait_for(DeferredPage(making).page(""), PATIENCE)
+
+    assert asyncio.run(ask())[1].endswith(b"\n")
+    assert making.count == 1
 
 
 def test_without_its_event_loop_the_thread_ends_quietly(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Protocol, cast
 
 from structlog.typing import FilteringBoundLogger
 
 from wsecho.connections.fair_queues import RequestQueue
+from wsecho.connections.internal_errors import run_guarded
 from wsecho.connections.registry import Connections
 from wsecho.connections.transports import abort_if_reset, half_close, unread
 from wsecho.connections.websocket_connection import WebSocketConnection
@@ -162,7 +164,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         Return True if an answer is still to come, so that the transport stays open for it. With False, the transport
         sends the remaining bytes and closes. Raises AnswerPendingError where the transport cannot stay open (TLS).
         """
-        self._watch(self._context.config.close_timeout)
+        if not self._deferred:
+            self._watch(self._context.config.close_timeout)
         self._eof_received = True
         answer_is_pending = self._deferred is not None or bool(self._unread)
         if answer_is_pending and not self._transport.can_write_eof():
@@ -286,6 +289,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             answer = plain(500, "the server failed to answer", close=True)
         if isinstance(answer, Deferred):
             self._transport.pause_reading()
+            # The peer has done its part. How long the answer takes is up to the server.
+            self._context.connections.unwatch(self)
             self._deferred = asyncio.get_running_loop().create_task(
                 self._send_deferred_answer(answer, request, began, unread)
             )
@@ -304,7 +309,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._deferred = None
         if not self._ended and not self._transport.is_closing():
             self._transport.resume_reading()
-            self._send_answer(made, request, began, unread)
+            send = partial(self._send_answer, made, request, began, unread)
+            if not run_guarded(asyncio.get_running_loop(), "connection", send):
+                self._transport.abort()
 
     def _send_answer(
         self, answer: Response | Upgrade | Takeover, request: Request, began: float, unread: bytes

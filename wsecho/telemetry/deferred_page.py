@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # The packages that the import at the first scrape needs.
 _PACKAGES = ("opentelemetry.sdk.metrics", "opentelemetry.exporter.prometheus", "prometheus_client")
+_RETRY_SECONDS = 0.1
 
 
 class DeferredPage:
@@ -50,11 +52,14 @@ class DeferredPage:
             finish = partial(made.set_result, self._make())
         except Exception as error:
             finish = partial(self._fail, made, error)
-        try:
-            loop.call_soon_threadsafe(finish)
-        except Exception:
-            # The event loop is closed, or memory is short: a later request must be able to try again.
-            self._made = None
+        while not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(finish)
+            except Exception:
+                # The event loop is being closed, or memory is short. The requests that wait have no deadline.
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def _fail(self, made: asyncio.Future[PrometheusPage], error: Exception) -> None:
         self._made = None
