@@ -93,6 +93,15 @@ def test_a_get_says_in_words_what_each_connection_gets(server: RunningServer) ->
     assert "1 connections were counted under this key so far." in text
 
 
+def test_what_a_get_says_of_values_is_printable_and_not_read_again(server: RunningServer) -> None:
+    status, _, body = server.get("/ws/message/a%0Ab%1B[31m%E2%80%AE/close?reason=c%0Ad")
+    assert status == 426
+    assert "  1. Sends a text message: a?b?[31m?.\n" in body.decode()
+    assert "  reason = c?d\n" in body.decode()
+    body = server.get("/ws/require/basic/{password}/secret")[2]
+    assert "the credentials of {password}." in body.decode()
+
+
 def test_programs_get_the_plan_as_json(server: RunningServer) -> None:
     status, headers, body = server.get("/ws/close?reason=so+long", Accept="application/json")
     assert (status, headers["content-type"]) == (426, "application/json")

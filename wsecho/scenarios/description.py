@@ -6,7 +6,7 @@ from typing import Any
 from wsecho.scenarios.catalogue import GROUPS, STRUCTURE, VOCABULARY, WORDS
 from wsecho.scenarios.language import budget
 from wsecho.scenarios.language.arguments import written_duration, written_size
-from wsecho.scenarios.language.grammar import canonical
+from wsecho.scenarios.language.grammar import canonical, printable
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.language.word import Argument, Word
@@ -27,7 +27,7 @@ def in_words(plan: Plan, limits: Limits, counted: int) -> str:
     if plan.given:
         lines += [
             "Options:",
-            *(f"  {name} = {_value(VOCABULARY.options[name], plan.given[name])}" for name in plan.given),
+            *(f"  {name} = {printable(_value(VOCABULARY.options[name], plan.given[name]))}" for name in plan.given),
             "",
         ]
     lines.append(f"{counted} connections were counted under this key so far.")
@@ -97,12 +97,10 @@ def _steps(phase: Phase) -> Iterator[str]:
 def _server(step: Step) -> str:
     """Return what the server does in a step, with the values of its arguments."""
     values = {
-        argument.name: _value(argument, value) for argument, value in zip(step.word.arguments, step.values, strict=True)
+        argument.name: printable(_value(argument, value))
+        for argument, value in zip(step.word.arguments, step.values, strict=True)
     }
-    text = step.word.server
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+    return step.word.server.format_map(values)
 
 
 def _value(argument: Argument, value: Any) -> str:

@@ -281,7 +281,12 @@ def _unknown(line: str, text: str, names: list[str], family: str = "") -> str:
     return f"{found}: " + (f"did you mean '{similar[0]}'?" if similar else "GET /ws/ lists all steps")
 
 
+def printable(text: str) -> str:
+    """Return text from a URL as it is shown to people: in one line, without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def _quoted(text: str) -> str:
-    """Return text from a URL for an error line: one line, not too long."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
+    """Return text from a URL for an error line: printable, not too long."""
+    shown = printable(text)
     return f"'{shown[:_LONGEST_QUOTED]}…'" if len(shown) > _LONGEST_QUOTED else f"'{shown}'"
