@@ -136,24 +136,6 @@ def test_clients_that_leave_in_any_state_leave_nothing(serve: Serve, codec_name:
     assert len(os.listdir(descriptors)) <= before
 
 
-def test_urls_that_are_no_scenarios_disturb_nobody(shared_server: RunningServer) -> None:
-    urls = [
-        "/ws/clsoe",
-        "/ws/close/1",
-        "/ws/%zz",
-        "/ws/..",
-        "/ws/message/%ff",
-        "/ws/close?reasn=1",
-        "/ws/" + "a/" * 2000,
-    ]
-    with RawConnection(shared_server.port).open() as echo:
-        for number in range(300):
-            answer = exchange(shared_server, request(urls[number % len(urls)] + ("x" * (number % 3))))
-            assert answer.startswith(b"HTTP/1.1 400 ")
-            echo.send(client_frame(TEXT, b"hello"))
-            assert echo.receive(7) == server_frame(TEXT, b"hello")
-
-
 @pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="the system does not tell that a peer has ended its side")
 def test_a_client_that_leaves_while_nothing_is_read_is_noticed(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name)

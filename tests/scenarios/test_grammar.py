@@ -3,14 +3,16 @@
 Modules: `grammar`, `plan`, `word`, `arguments`, `data`, `budget`, `limits`.
 """
 
-import random
+import json
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.scenarios.urls import changed, random_paths
 from wsecho.scenarios.catalogue import VOCABULARY
+from wsecho.scenarios.description import as_json, in_words
 from wsecho.scenarios.language.arguments import Amount
 from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.data import generated
@@ -61,7 +63,7 @@ def error_of(url: str, limits: Limits = LOCAL) -> str:
 
 
 def check_answer(url: str) -> None:
-    """Expect one line, or a plan that is read back from its canonical form."""
+    """Expect one line, or a plan that can be described and is read back from its canonical form."""
     try:
         plan = plan_of(url)
     except ScenarioError as error:
@@ -70,6 +72,8 @@ def check_answer(url: str) -> None:
         text = canonical(plan, VOCABULARY)
         assert text.isascii(), url
         assert plan_of(text) == plan, url
+        assert all(line.isprintable() for line in in_words(plan, LOCAL, 0).split("\n")), url
+        json.dumps(as_json(plan, LOCAL, 0), allow_nan=False)
         return
     assert "\n" not in line, url
     assert len(line) < 400, url
@@ -233,32 +237,8 @@ def test_generated_payloads_have_number_and_checksum(size: int, number: int) -> 
 
 
 def test_an_answer_to_any_url_is_a_plan_or_one_line() -> None:
-    """Random paths, and each example with random changes."""
-    chance = random.Random(6455)
-    pieces = [
-        *VOCABULARY.words,
-        "next",
-        "times",
-        "3",
-        "2s",
-        "64KiB",
-        "hex:00",
-        "b64:AA",
-        "%2F",
-        "%",
-        "..",
-        "forever",
-        "",
-    ]
-    urls = ["/ws/" + "/".join(chance.choices(pieces, k=chance.randint(1, 9))) for _ in range(3000)]
-    alphabet = "abcxyz019/%?&=.:+-_~\\ é\x00"
-    for _ in range(7000):
-        url = list(chance.choice([*EXAMPLES, "/ws/message/hi/close/1000?reason=a%20b&key=k"]))
-        for _ in range(chance.randint(1, 4)):
-            at = chance.randrange(len(url) + 1)
-            url[at : at + chance.randint(0, 2)] = chance.choices(alphabet, k=chance.randint(0, 2))
-        urls.append("/ws/" + "".join(url).removeprefix("/ws/"))
-    for url in urls:
+    examples = (*EXAMPLES, "/ws/message/hi/close/1000?reason=a%20b&key=k")
+    for url in (*random_paths(3000), *changed(examples, 7000)):
         check_answer(url)
 
 
