@@ -224,7 +224,7 @@ def test_triggers_are_told_apart_by_their_unit() -> None:
     assert amounts == [Amount("messages", 3), Amount("seconds", 3), Amount("bytes", 3072), Amount("seconds", 0.25)]
 
 
-@pytest.mark.parametrize("size", [0, 1, 10, 11, 12, 26, 100, 65536])
+@pytest.mark.parametrize("size", [0, 1, 10, 11, 12, 26, 100, 65536, 4096 * 26 + 11, 300_000])
 @pytest.mark.parametrize("number", [1, 12345])
 def test_generated_payloads_have_number_and_checksum(size: int, number: int) -> None:
     payload = generated(number, size)

@@ -1,12 +1,15 @@
 """Messages and raw bytes that the server sends."""
 
 import json
+import signal
 
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.scenes import scene
-from tests.shared.frames import BINARY, CLOSE, TEXT, client_frame, server_frame
+from tests.scenarios.scenes import closes_cleanly, head, request, scene
+from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
+from tests.shared.memory import peak_memory
+from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 from wsecho.scenarios.language.data import generated
 
@@ -68,3 +71,56 @@ def test_info_is_the_handshake_as_it_arrived(shared_server: RunningServer) -> No
     assert facts["attempt"] == int(connection.told["attempt"])
     assert b"secret" not in data.lower()
     assert b"c2VjcmV0" not in data
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/ws/message/size:256MiB/close/1000",
+        "/ws/handshake/bundled/binary/size:256MiB/close/1000",
+        "/ws/flood/1/256MiB/close/1000?key=long",
+    ],
+)
+def test_memory_does_not_grow_with_the_size_of_a_message(serve: Serve, codec_name: str, url: str) -> None:
+    server = serve("--codec", codec_name)
+    size = 256 << 20
+    with scene(server, "/ws/close"):
+        pass
+    before = peak_memory(server.pid)
+    with RawConnection(server.port) as connection:
+        connection.send(request(url))
+        head(connection)
+        opcode = BINARY if "binary" in url else TEXT
+        assert connection.receive(10) == bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big")
+        while size:
+            size -= len(connection.receive(min(size, 1 << 20)))
+        closes_cleanly(connection, server_close(1000, ""), b"\x03\xe8")
+    assert peak_memory(server.pid) - before < 16 << 20
+
+
+def test_nothing_comes_between_the_pieces_of_a_long_message(shared_server: RunningServer) -> None:
+    sent = server_frame(TEXT, generated(1, 16 << 20))
+    with scene(shared_server, "/ws/on-ping/message/size:16MiB?pong=1ms") as connection:
+        connection.send(client_frame(PING, b"late"))
+        assert connection.receive(1000) == sent[:1000]
+        # The frame is longer than what the kernel takes, so the server is still sending it.
+        connection.send(client_frame(TEXT, b"held"))
+        with scene(shared_server, "/ws/delay/50ms/message/later") as other:
+            # By now, the pong is due.
+            assert other.receive(7) == server_frame(TEXT, b"later")
+        assert connection.receive(len(sent) - 1000) == sent[1000:]
+        behind = connection.receive(12)
+        assert {behind[:6], behind[6:]} == {server_frame(PONG, b"late"), server_frame(TEXT, b"held")}
+
+
+def test_a_long_message_is_complete_before_the_server_closes(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, "--close-timeout", "1m", "--drain-timeout", "1m")
+    sent = server_frame(TEXT, generated(1, 16 << 20)) + server_close(1001, "server is shutting down")
+    with scene(server, "/ws/message/size:16MiB/delay/15m") as connection:
+        assert connection.receive(1000) == sent[:1000]
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for_log("draining")
+        assert connection.receive(len(sent) - 1000) == sent[1000:]
+        connection.send(client_frame(CLOSE, b"\x03\xe9"))
+        assert connection.receive_all() == b""
+    assert server.wait() == 0

@@ -1,7 +1,7 @@
 """The WebSocket of a scenario. It is what the steps see as `wsecho.scenarios.steps.peer.Peer`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 import structlog
@@ -37,6 +37,7 @@ class ScenarioConnection(WebSocketConnection):
             "_closes_first",
             "_drops",
             "_incoming",
+            "_late_close",
             "_outgoing",
             "_pongs",
             "_reading",
@@ -75,12 +76,12 @@ class ScenarioConnection(WebSocketConnection):
         self.steps_before = scenario.steps_before
         self._changes = Changes()
         self._reading = Reading(transport, lambda: not super(ScenarioConnection, self)._is_blocked())
-        self._pongs = Pongs(self.options["pong"], self._echo, self._scenario_wire)
-        self._incoming = Incoming(
-            self._scenario_wire, self._reading, self._changes, self._pongs, lambda: self._is_queued
+        self._pongs = Pongs(
+            *(self.options["pong"], self._echo, self._scenario_wire), must_wait=lambda: self._outgoing.is_in_frame
         )
+        self._incoming = Incoming(self._scenario_wire, self._reading, self._changes, self._pongs, self._must_wait)
         self._outgoing = Outgoing(
-            *(scenario, self._echo, self._scenario_wire, self._incoming, self._changes),
+            *(scenario, self._echo, self._scenario_wire, self._incoming, self._reading, self._changes),
             is_paused=lambda: self._paused_at is not None,
         )
         self._received_at = self._opened_at
@@ -89,6 +90,8 @@ class ScenarioConnection(WebSocketConnection):
         self._drops = False
         self._sent_code = 0
         self._closes_first = False
+        # The code and reason of a Close frame that waits for the end of a frame of a step.
+        self._late_close: tuple[int, bytes] | None = None
         # The answer to a ping that leaves late comes too late.
         if self.options["pings"] == "off" or self._shaper.is_active:
             self._stop_pings()
@@ -204,6 +207,14 @@ class ScenarioConnection(WebSocketConnection):
     async def send(self, opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0) -> None:
         """Send one frame, and count it."""
         await self._outgoing.send(opcode, payload, final=final, reserved=reserved)
+
+    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes]) -> None:
+        """Send one frame that is a message, in pieces, and count it. Nothing else is sent or read meanwhile."""
+        await self._outgoing.send_long(opcode, size, pieces)
+        if self._late_close:
+            self._closing = False
+            self._close(*self._late_close)
+            raise asyncio.CancelledError
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, which count as bytes on the wire only."""
@@ -332,10 +343,20 @@ class ScenarioConnection(WebSocketConnection):
 
     def _close(self, code: int, reason: bytes) -> None:
         """Close the connection for a reason of the server's own, which ends the scenario."""
+        if self._outgoing.is_in_frame:
+            # No Close frame can be sent inside another frame: it follows this one.
+            self._late_close = (code, reason)
+            self._closing = True
+            self._watch(self._context.config.close_timeout, is_fixed=True)
+            return
         self._scenario.stop()
         self.finish()
         if self._is_open():
             super()._close(code, reason)
+
+    def _must_wait(self) -> bool:
+        """Return whether nothing that the client has sent may be handled for now."""
+        return self._is_queued or self._outgoing.is_in_frame
 
     def _stop_pings(self) -> None:
         self._keepalive.stop_pings()

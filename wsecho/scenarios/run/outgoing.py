@@ -1,12 +1,13 @@
 """What the steps of a scenario send, between the frames or messages of the echo."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from wsecho.scenarios.run.changes import Changes
 from wsecho.scenarios.run.incoming import Incoming
+from wsecho.scenarios.run.reading import Reading
 from wsecho.scenarios.run.scenario import Scenario
-from wsecho.scenarios.run.shaping.frames import framed
+from wsecho.scenarios.run.shaping.frames import framed, header
 from wsecho.scenarios.run.wire import ScenarioWire
 from wsecho.websocket.echo import CONTINUATION, CONTROL_BIT, FIN, OPEN, Echo
 
@@ -25,6 +26,7 @@ class Outgoing:
         echo: Echo,
         wire: ScenarioWire,
         incoming: Incoming,
+        reading: Reading,
         changes: Changes,
         is_paused: Callable[[], bool],
     ) -> None:
@@ -33,11 +35,14 @@ class Outgoing:
         self._echo = echo
         self._wire = wire
         self._incoming = incoming
+        self._reading = reading
         self._changes = changes
         self._is_paused = is_paused
         # Messages that the steps have sent, and the bytes since other connections were served.
         self.messages = 0
         self._sent_at_once = 0
+        # Whether only a part of a frame was sent, so that nothing but the rest of it may be sent.
+        self.is_in_frame = False
 
     async def send(self, opcode: int, payload: bytes, *, final: bool, reserved: int) -> None:
         """Send one frame, and count it."""
@@ -51,6 +56,26 @@ class Outgoing:
             # Other connections are served. What was collected stays so.
             self._sent_at_once = 0
             await asyncio.sleep(0)
+
+    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes]) -> None:
+        """Send one frame that is a message, and count it. Of a long one, each piece waits for the client to read."""
+        if size <= _MOST_AT_ONCE:
+            await self.send(opcode, b"".join(pieces), final=True, reserved=0)
+            return
+        await self.turn(between_messages=True)
+        self.messages += 1
+        self._wire.send_frames(header(FIN | opcode, size))
+        self.is_in_frame = True
+        # What the client sends is not handled meanwhile: it may need an answer.
+        self._reading.pause("frame")
+        for piece in pieces:
+            self._wire.send_frames(piece)
+            self._wire.release()
+            await asyncio.sleep(0)
+            await self._changes.until(self._has_room)
+        self.is_in_frame = False
+        self._reading.resume("frame")
+        self._incoming.proceed()
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, which count as bytes on the wire only."""
@@ -67,7 +92,7 @@ class Outgoing:
             is_between = not self._echo.frame_remaining and not (
                 between_messages and not self._incoming.is_discarding and self._is_in_message()
             )
-            return is_between and not self._is_paused() and self._wire.shaper.has_room
+            return is_between and self._has_room()
 
         if not is_free():
             self._wire.release()
@@ -75,6 +100,9 @@ class Outgoing:
             self._incoming.deliver()
             await self._changes.until(is_free)
             self._incoming.completes_message = False
+
+    def _has_room(self) -> bool:
+        return not self._is_paused() and self._wire.shaper.has_room
 
     def _is_in_message(self) -> bool:
         return self._echo.state == OPEN and self._echo.message_opcode != CONTINUATION

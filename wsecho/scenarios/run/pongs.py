@@ -16,11 +16,15 @@ _MOST_LATE = 64
 class Pongs:
     """Answers pings as the option `pong` says: correctly, late, wrongly, emptily or not at all."""
 
-    def __init__(self, mode: str | float | None, echo: Echo, wire: ScenarioWire) -> None:
-        """`mode` is `off`, `wrong`, `empty`, or the seconds that an answer takes. None: the codec answers."""
+    def __init__(self, mode: str | float | None, echo: Echo, wire: ScenarioWire, must_wait: Callable[[], bool]) -> None:
+        """`mode` is `off`, `wrong`, `empty`, or the seconds that an answer takes. None: the codec answers.
+
+        `must_wait` tells whether a step is sending a frame.
+        """
         self._mode = mode
         self._echo = echo
         self._wire = wire
+        self._must_wait = must_wait
         # Payloads of late answers, and when each is due.
         self._late: deque[tuple[float, bytes]] = deque(maxlen=_MOST_LATE)
         self._timer: asyncio.TimerHandle | None = None
@@ -40,11 +44,12 @@ class Pongs:
             self.send_late()
 
     def send_late(self) -> None:
-        """Send the late answers that are due, unless a frame is being echoed. Then this must be called again."""
+        """Send the late answers that are due, unless a frame is being sent. Then this must be called again."""
         if not self._late:
             return
         loop = asyncio.get_running_loop()
-        while self._late and self._late[0][0] <= loop.time() and not self._echo.frame_remaining:
+        may_send = not (self._echo.frame_remaining or self._must_wait())
+        while may_send and self._late and self._late[0][0] <= loop.time():
             self._send(self._late.popleft()[1])
         if self._timer:
             self._timer.cancel()

@@ -20,12 +20,12 @@ _HEADER = 10
 
 async def message(peer: Peer, data: Data) -> None:
     """Send a text message."""
-    await peer.send(TEXT, data.payload(peer.messages_sent + 1))
+    await peer.send_long(TEXT, data.size, data.pieces(peer.messages_sent + 1))
 
 
 async def binary(peer: Peer, data: Data) -> None:
     """Send a binary message."""
-    await peer.send(BINARY, data.payload(peer.messages_sent + 1))
+    await peer.send_long(BINARY, data.size, data.pieces(peer.messages_sent + 1))
 
 
 async def raw_bytes(peer: Peer, data: Data) -> None:

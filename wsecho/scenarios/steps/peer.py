@@ -9,7 +9,7 @@ Before the first step, and after each, what the client sends is held (`Receiving
 echoed, and Ping and Close frames are answered. After the last step, the server echoes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
@@ -177,6 +177,12 @@ class Peer(Protocol):
         """Send one frame, and count it: a final data frame completes a message. `reserved` are the bits RSV1 to RSV3.
 
         Shaping options hold for it.
+        """
+
+    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes]) -> None:
+        """Send one frame that is a message, and count it. Its payload of `size` bytes is in `pieces`.
+
+        Of a long frame, each piece leaves when the client has read enough. Nothing else is sent or read before its end.
         """
 
     async def write(self, data: bytes) -> None:

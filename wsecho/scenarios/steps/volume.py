@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from wsecho.scenarios.language.arguments import FOREVER, Amount, Count, Duration, Size, Switch, Until, written_size
-from wsecho.scenarios.language.data import generated
+from wsecho.scenarios.language.data import generated, generated_pieces
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
 from wsecho.scenarios.steps.peer import Peer, Receiving
@@ -31,7 +31,7 @@ async def flood(peer: Peer, count: int, size: int) -> None:
     collected = 0
     for number in range(1, count + 1):
         peer.collect()
-        await peer.send(TEXT, generated(peer.messages_sent + 1, size))
+        await peer.send_long(TEXT, size, generated_pieces(peer.messages_sent + 1, size))
         if interval and number % interval == 0:
             await peer.send(PING, b"%d" % number)
         collected += size + _HEADER

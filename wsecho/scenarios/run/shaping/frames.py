@@ -7,7 +7,12 @@ from wsecho.websocket.echo import CONTINUATION, CONTROL_BIT, FIN, OPCODE_BITS, S
 
 def framed(first: int, payload: bytes) -> bytes:
     """Return a frame as a server writes it (RFC 6455 section 5.2). `first` is its first byte."""
-    return bytes((first,)) + _length(len(payload)) + payload
+    return header(first, len(payload)) + payload
+
+
+def header(first: int, size: int) -> bytes:
+    """Return the header of a frame with `size` bytes of payload."""
+    return bytes((first,)) + _length(size)
 
 
 def _length(size: int) -> bytes:
@@ -65,14 +70,14 @@ class Frames:
     def _is_control(self) -> bool:
         return bool(self._first & CONTROL_BIT)
 
-    def _begin(self, header: bytes, out: bytearray) -> None:
-        self._first = header[0]
-        self._remaining = header[1] if len(header) == 2 else int.from_bytes(header[2:], "big")
+    def _begin(self, head: bytes, out: bytearray) -> None:
+        self._first = head[0]
+        self._remaining = head[1] if len(head) == 2 else int.from_bytes(head[2:], "big")
         if not self._is_control and self._first & OPCODE_BITS != CONTINUATION:
             self.number += 1
             self._drops = self._is_dropped(self.number)
         if self._is_control or (not self._drops and self._fragment is None):
-            out += header
+            out += head
 
     def _take(self, piece: bytes, out: bytearray) -> None:
         """Take payload of the frame in progress, of which `_remaining` bytes are still to come."""
@@ -119,15 +124,15 @@ def _header_size(data: bytes, at: int) -> int | None:
 
 def _equal_frames(payload: bytes, size: int) -> bytes:
     """Return continuation frames of `size` payload bytes each. The time does not depend on how small they are."""
-    header = bytes((CONTINUATION,)) + _length(size)
+    beginning = header(CONTINUATION, size)
     count = len(payload) // size
     if count <= size:
-        return b"".join(header + payload[at : at + size] for at in range(0, len(payload), size))
+        return b"".join(beginning + payload[at : at + size] for at in range(0, len(payload), size))
     # One slice for each byte of a frame, which sets it in all of them.
-    frame_size = len(header) + size
+    frame_size = len(beginning) + size
     out = bytearray(count * frame_size)
-    for index, byte in enumerate(header):
+    for index, byte in enumerate(beginning):
         out[index::frame_size] = bytes((byte,)) * count
     for index in range(size):
-        out[len(header) + index :: frame_size] = payload[index::size]
+        out[len(beginning) + index :: frame_size] = payload[index::size]
     return bytes(out)
