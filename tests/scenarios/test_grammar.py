@@ -154,6 +154,7 @@ def test_each_plan_is_written_in_one_way(url: str, expected: str) -> None:
         ("/ws/message/b64:YQ==", "base64 in the URL alphabet"),
         ("/ws/message/size:1.5KiB", "is not a size"),
         ("/ws/bytes/size:65537", "is 65537 bytes long: at most 65536"),
+        ("/ws/on/size:65537", "is 65537 bytes long: at most 65536"),
         ("/ws/message/size:2GiB", "is out of bounds"),
         ("/ws/after/0", "is not a whole number"),
         ("/ws/after/soon", "is not a number of messages"),
@@ -190,6 +191,7 @@ def test_what_cannot_be_performed_is_refused_in_words(url: str, line: str) -> No
         ("/ws/next/next/next/next", "more than 4 phases"),
         ("/ws/message/" + "a" * 1025, "longer than 1024 bytes"),
         ("/ws/bytes/size:4097", "at most 4096"),
+        ("/ws/on/size:4097", "at most 4096"),
         ("/ws/close?key=fifteen-letters", "at least 16 characters are needed"),
     ],
 )

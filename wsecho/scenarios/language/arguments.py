@@ -270,13 +270,13 @@ class Switch(Kind):
 class Bytes(Kind):
     """Data: text as it stands, `hex:`, `b64:` or `size:`. With `as_text`, the bytes must be valid UTF-8.
 
-    `most` is a number of bytes, 0 for no other limit than that of all that is sent. With `is_raw`, the
-    limit of raw bytes holds.
+    `most` is a number of bytes, 0 for no other limit than that of all that is sent. With `is_short`, it is that of the
+    data that is kept in memory.
     """
 
     as_text: bool = False
     most: int = 0
-    is_raw: bool = False
+    is_short: bool = False
 
     @property
     def expected(self) -> str:
@@ -289,7 +289,7 @@ class Bytes(Kind):
         if not colon or form not in _DATA_FORMS:
             form, rest = "text", text
         data = _DATA_FORMS[form](rest, limits)
-        most = limits.data if self.is_raw else self.most
+        most = limits.data if self.is_short else self.most
         if most and data.size > most:
             raise ValueError(f"is {data.size} bytes long: at most {most} are allowed here")
         if self.as_text and form in ("hex", "b64") and not _is_utf8(data.given):

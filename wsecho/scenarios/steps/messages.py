@@ -110,7 +110,7 @@ WORDS = (
         client="Does what the bytes demand.",
         rfc="RFC 6455 section 5.2",
         run=raw_bytes,
-        arguments=(Argument("data", Bytes(is_raw=True), "text, or hex:, b64:, size:; shorter than other data"),),
+        arguments=(Argument("data", Bytes(is_short=True), "text, or hex:, b64:, size:; shorter than other data"),),
         cost=_cost,
         rows=(
             Row(

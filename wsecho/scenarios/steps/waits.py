@@ -168,7 +168,9 @@ WORDS = (
         client="Reads its echoes.",
         rfc="RFC 6455 section 5.6",
         run=on,
-        arguments=(Argument("text", Bytes(as_text=True), "text, or hex:, b64:, size:"),),
+        arguments=(
+            Argument("text", Bytes(as_text=True, is_short=True), "text, or hex:, b64:, size:; shorter than other data"),
+        ),
         may_deflate=False,
         rows=(
             Row(
