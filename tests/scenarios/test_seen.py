@@ -5,10 +5,13 @@ Modules: `page`, `observation`, `transport`, `summary`, `frames`, `head`.
 
 import json
 import os
+import random
 import secrets
 import signal
 import ssl
 import threading
+import tracemalloc
+from collections import Counter
 from time import monotonic
 from typing import Any
 
@@ -406,12 +409,64 @@ def test_frames_do_not_depend_on_how_they_are_cut() -> None:
     ]
     for size in (1, 2, 3, 7, 1000, len(data)):
         reader = FrameReader()
-        found = [frame for at in range(0, len(data), size) for frame in reader.feed(data[at : at + size])]
+        found = [frame for at in range(0, len(data), size) for frame in reader.feed(data[at : at + size], most=1000)]
         assert found == expected
         assert reader.incomplete() is None
 
 
 def test_a_frame_that_is_announced_and_does_not_come() -> None:
     reader = FrameReader()
-    assert reader.feed(b"\x81\x7f" + b"\xff" * 8 + b"abc") == []
+    assert reader.feed(b"\x81\x7f" + b"\xff" * 8 + b"abc", most=1000) == []
     assert reader.incomplete() == Frame(0x81, 2**64 - 1, is_masked=False, is_complete=False)
+
+
+@pytest.mark.parametrize("most", [0, 1, 20])
+@pytest.mark.parametrize("size", [1, 2, 9, 1000, 1 << 20])
+def test_frames_that_are_only_counted_are_counted_exactly(size: int, most: int) -> None:
+    chance = random.Random(6455)
+    data = b"".join(
+        chance.choice((client_frame, server_frame))(
+            chance.choice((CONTINUATION, TEXT, BINARY, CLOSE, PING, 0xB)),
+            bytes(chance.choice((0, 1, 2, 125, 126, 70_000) if chance.random() < 0.1 else (3, 4))),
+        )
+        for _ in range(300)
+    )
+    everything = FrameReader().feed(data, most=300)
+    assert len(everything) == 300
+    counts: Counter[int] = Counter()
+    payload: Counter[int] = Counter()
+    reader = FrameReader()
+    returned: list[Frame] = []
+    for at in range(0, len(data), size):
+        found = reader.feed(data[at : at + size], most)
+        counts += reader.others
+        payload += reader.others_payload
+        returned += found
+    assert [frame for frame in returned if frame.opcode == CLOSE] == [
+        frame for frame in everything if frame.opcode == CLOSE
+    ]
+    for frame in returned:
+        counts[frame.opcode] += 1
+        payload[frame.opcode] += frame.size
+    assert counts == Counter(frame.opcode for frame in everything)
+    assert all(payload[opcode] == sum(one.size for one in everything if one.opcode == opcode) for opcode in counts)
+
+
+def test_many_frames_in_one_write_are_not_as_many_objects() -> None:
+    keys = Keys(LOCAL, workers=1)
+    one = observe(keys)
+    one.opened(101, 0)
+    data = server_frame(TEXT, b"a") * 100_000 + server_close(1000, "")
+    tracemalloc.start()
+    one.sent(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    one.over()
+    (connection,) = shown(keys)["connections"]
+    assert peak < 2 << 20
+    assert connection["sent"]["frames"] == {
+        "text": {"count": 100_000, "payload": 100_000},
+        "close": {"count": 1, "payload": 2},
+    }
+    assert (len(connection["events"]), connection["events_not_kept"]) == (LOCAL.events, 100_001 - LOCAL.events)
+    assert connection["close"]["sent"]["code"] == 1000

@@ -1,11 +1,17 @@
 """Finds the frames in bytes that one side has sent, whether they are allowed or not. Pure."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from wsecho.websocket.echo import CLOSE, MASKED, NO_STATUS, OPCODE_BITS, SIZE_BITS, SIZE_IN_2_BYTES, SIZE_IN_8_BYTES
 
 _EXTENDED = {SIZE_IN_2_BYTES: 2, SIZE_IN_8_BYTES: 8}
 _MASK = 4
+# The size of a short frame, header and all, by the second byte of it; 0 for frames that are long.
+_SHORT_SIZES = [
+    0 if second & SIZE_BITS in _EXTENDED else 2 + (second & SIZE_BITS) + (_MASK if second & MASKED else 0)
+    for second in range(256)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,14 @@ class FrameReader:
     """Reads the bytes of one direction of a connection as frames, as far as they can be read so.
 
     It keeps a header that is not complete, and nothing of payloads but the two bytes of a close code.
+
+    `others` and `others_payload` are the frames, and the payload bytes of them, that the last `feed` has only counted,
+    by opcode.
     """
 
     def __init__(self) -> None:
+        self.others: Counter[int] = Counter()
+        self.others_payload: Counter[int] = Counter()
         self._head = b""
         # The frame in progress: header, payload bytes to come, the first two of them.
         self._frame: Frame | None = None
@@ -42,13 +53,19 @@ class FrameReader:
         self._mask = b""
         self._code = b""
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that are complete with these bytes."""
+    def feed(self, data: bytes, most: int) -> list[Frame]:
+        """Return the frames that are complete with these bytes. Of more than `most`, short ones are only counted, for
+        bytes can be a million frames.
+        """
         frames: list[Frame] = []
+        self.others.clear()
+        self.others_payload.clear()
         data, self._head = self._head + data, b""
         at = 0
         while True:
             if self._frame is None:
+                if len(frames) >= most:
+                    at = self._count(data, at)
                 header = self._begin(data, at)
                 if not header:
                     self._head = data[at:]
@@ -62,6 +79,23 @@ class FrameReader:
             if self._remaining:
                 return frames
             frames.append(self._complete())
+
+    def _count(self, data: bytes, at: int) -> int:
+        """Count complete short frames. Return where the first frame begins that is none, or a Close frame."""
+        found: Counter[int] = Counter()
+        end = len(data)
+        while at + 2 <= end:
+            first, second = data[at], data[at + 1]
+            size = _SHORT_SIZES[second]
+            if not size or at + size > end or first & OPCODE_BITS == CLOSE:
+                break
+            found[first << 8 | second] += 1
+            at += size
+        for head, count in found.items():
+            opcode = head >> 8 & OPCODE_BITS
+            self.others[opcode] += count
+            self.others_payload[opcode] += count * (head & SIZE_BITS)
+        return at
 
     def incomplete(self) -> Frame | None:
         """Return the frame of which only a part has come, if there is one."""

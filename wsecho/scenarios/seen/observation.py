@@ -56,6 +56,8 @@ class KeyObservation(Observation):
         self._rest = 0
         self._is_open = False
         self._events = 0
+        # How many more events the key may have, as far as is known.
+        self._room = keys.most_events
         shown, is_whole = head.shown(request, _HEAD_BLOCKS * ROOM)
         summary = Summary(time.time(), attempt, os.getpid(), has_whole_head=is_whole, answered=-1, over=-1)
         summary.closed[:] = summary.ended[:] = (-1.0, -1.0)
@@ -112,11 +114,15 @@ class KeyObservation(Observation):
     def _read(self, direction: int, data: bytes) -> None:
         if not data:
             return
-        frames = self._readers[direction].feed(data)
+        reader = self._readers[direction]
+        frames = reader.feed(data, self._room)
         with self._keys.lock:
             if summary := self._edit():
                 summary.directions[direction].bytes += len(data)
                 self._note(summary, direction, frames)
+                for opcode, count in reader.others.items():
+                    summary.add(direction, opcode, count, reader.others_payload[opcode])
+                    summary.events_not_kept += count
 
     def _note(self, summary: Summary, direction: int, frames: list[Frame]) -> None:
         if not frames:
@@ -131,6 +137,7 @@ class KeyObservation(Observation):
                 continue
             entry.events += 1
             self._keep(entry, encoded(Event(seconds, direction == SENT, frame)))
+        self._room = max(self._keys.most_events - entry.events, 0) if entry else 0
         if entry:
             self._keys.table.write(self._digest, entry, self._began + seconds)
 

@@ -63,14 +63,18 @@ class Summary(ctypes.Structure):
 
     def count(self, direction: int, frame: Frame, seconds: float) -> None:
         """Count a frame of one direction."""
-        counts = self.directions[direction]
-        index = _INDEX.get(frame.opcode, _RESERVED)
-        counts.frames[index] += 1
-        counts.payload[index] += frame.size
+        self.add(direction, frame.opcode, 1, frame.size)
         if frame.code and not self.close_codes[direction]:
             self.close_codes[direction] = frame.code
             self.close_sizes[direction] = min(frame.size, 0xFFFF)
             self.closed[direction] = seconds
+
+    def add(self, direction: int, opcode: int, count: int, payload: int) -> None:
+        """Count frames of one direction and one opcode, which have so many payload bytes together."""
+        counts = self.directions[direction]
+        index = _INDEX.get(opcode, _RESERVED)
+        counts.frames[index] += count
+        counts.payload[index] += payload
 
 
 @dataclass(frozen=True, slots=True)
