@@ -118,14 +118,15 @@ class ConformanceRoutes:
 
     def _update(self, request: Request, query: dict[str, str]) -> Response | Takeover:
         async def run(peer: Peer) -> None:
+            code, reason = _NORMAL_CLOSURE, b""
             try:
                 self._reports.write()
             except OSError as error:
                 print(f"wsecho conformance: the reports cannot be written: {error}", file=sys.stderr, flush=True)
-                await peer.close(_INTERNAL_ERROR, b"the reports cannot be written")
+                code, reason = _INTERNAL_ERROR, b"the reports cannot be written"
             if query.get("shutdownOnComplete") == "true":
                 self._on_complete()
-            await peer.close(_NORMAL_CLOSURE)
+            await peer.close(code, reason)
 
         return self._sessions.answer(request, run)
 
