@@ -232,6 +232,16 @@ def test_a_client_can_end_the_process(tmp_path: Path) -> None:
     assert index(tmp_path)["a"]["20.1.1"]["behavior"] == "OK"
 
 
+def test_no_agent_prints_a_line_of_its_own() -> None:
+    with started("--only", "20.1.1") as run:
+        with run.raw("/runCase?case=1&agent=a%0A::error::forged%1B[2J") as connection:
+            head(connection)
+            connection.receive(4)
+            connection.send(client_frame(CLOSE, b"\x03\xe8"))
+            assert connection.receive_all() == b""
+        assert run.stop() == (0, "a\\n::error::forged\\x1b[2J: 1 cases, 0 failed\n")
+
+
 def test_any_host_is_answered(shared_run: Run) -> None:
     with RawConnection(shared_run.port) as connection:
         connection.send(

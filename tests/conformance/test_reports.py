@@ -15,7 +15,7 @@ from tests.shared.frames import CLOSE, TEXT, client_frame
 from tests.shared.server import PATIENCE
 from wsecho.conformance.cases import all_cases
 from wsecho.conformance.reports import Reports, file_name
-from wsecho.conformance.results import Results
+from wsecho.conformance.results import LONGEST_AGENT, Results
 from wsecho.conformance.verdict import Verdict, not_run, unimplemented
 
 FIRST, SECOND, THIRD = all_cases()[:3]
@@ -99,6 +99,12 @@ def test_no_agent_leaves_the_folder_or_takes_the_file_of_another() -> None:
     names = [file_name(passed(agent)) for agent in agents]
     assert len({*names}) == len(agents)
     assert all(name == Path(name).name and not name.startswith(".") for name in names)
+
+
+def test_no_agent_has_files_whose_names_are_too_long(tmp_path: Path) -> None:
+    longest = "\u0130" * LONGEST_AGENT
+    Reports(results(passed(longest)), tmp_path).write()
+    assert index(tmp_path).keys() == {longest}
 
 
 def test_nothing_is_written_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from wsecho.conformance.cases import SETS, Case, Set, all_cases, selected
 from wsecho.conformance.client_command import ClientCommand
 from wsecho.conformance.reports import Reports
 from wsecho.conformance.results import Results
+from wsecho.logs.fields import shown
 from wsecho.options.config import OPTIONS, Config
 from wsecho.options.option import OptionError
 
@@ -166,7 +167,7 @@ def _conclude(results: Results, report_dir: str | None, client: ClientCommand | 
         verdicts = results.of(agent)
         failed = [verdict.case.id for verdict in verdicts if verdict.is_failure]
         which = f": {', '.join(failed)}" if failed else ""
-        click.echo(f"{agent}: {len(verdicts)} cases, {len(failed)} failed{which}")
+        click.echo(f"{shown(agent)}: {len(verdicts)} cases, {len(failed)} failed{which}")
     if not results.agents:
         click.echo("no case was run")
     if report_dir:

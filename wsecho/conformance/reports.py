@@ -17,7 +17,7 @@ from wsecho.conformance.verdict import UNIMPLEMENTED, Verdict
 _JSON = "application/json"
 # Characters that XML 1.0 cannot have.
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_IN_FILE_NAMES = re.compile(r"[^a-z0-9-]", re.ASCII)
+_NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9-]", re.ASCII)
 
 
 class Reports:
@@ -121,7 +121,8 @@ def lines(verdict: Verdict) -> Iterator[str]:
 
 def file_name(verdict: Verdict) -> str:
     """Return the name of the file of a case. Agents that differ have files that differ."""
-    agent = _NOT_IN_FILE_NAMES.sub("_", verdict.agent.lower())
+    # In lower case last: that of some other letters is two characters, and a name would be too long for a file system.
+    agent = _NOT_IN_FILE_NAMES.sub("_", verdict.agent).lower()
     if agent != verdict.agent:
         agent += f"_{zlib.crc32(verdict.agent.encode()):08x}"
     return f"{agent}_case_{verdict.case.id.replace('.', '_')}.json"
