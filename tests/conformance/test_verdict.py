@@ -242,6 +242,15 @@ def test_messages_are_read_however_they_are_cut(cut: int) -> None:
     ]
 
 
+def test_messages_of_which_each_ends_with_a_final_block() -> None:
+    reader = MessageReader()
+    for text in (b"hello hello", b"hello again"):
+        compressor = zlib.compressobj(wbits=-15)
+        data = compressor.compress(text) + compressor.flush(zlib.Z_FINISH) + b"\0"
+        (message,) = reader.feed(client_frame(TEXT, data, reserved=4))
+        assert message == expected(TEXT, text)
+
+
 def test_data_that_is_not_compressed_although_it_says_so_is_no_error() -> None:
     (message,) = MessageReader().feed(client_frame(TEXT, b"\xff\xff", reserved=4))
     assert message.digest != expected(TEXT, b"\xff\xff").digest
@@ -254,6 +263,17 @@ def test_the_log_is_limited() -> None:
     assert len(conversation.log) == 200
     assert max(len(event.text) for event in conversation.log) < 400
     assert len(conversation.messages["client"]) == 1000
+
+
+def test_of_very_many_messages_the_last_ones_are_kept() -> None:
+    conversation = Conversation(lambda: None)
+    one = client_frame(PONG, b"")
+    for _ in range(100):
+        conversation.received(one * 1000)
+    assert len(conversation.controls) == 100_000
+    conversation.received(client_frame(PONG, b"last"))
+    assert len(conversation.controls) == 100_000
+    assert conversation.controls[-1].payload == b"last"
 
 
 def test_the_frames_begin_behind_the_answer() -> None:

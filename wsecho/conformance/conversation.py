@@ -101,7 +101,7 @@ class Conversation(Observation):
         if not message.is_control or side == "client":
             kept.append(message)
             # The last ones: an answer to a flood is judged by its last pong.
-            del kept[: len(kept) - _MOST_MESSAGES]
+            del kept[:-_MOST_MESSAGES]
         if side == "client" and message.opcode == CLOSE:
             self.client_close = message.payload
 

@@ -126,5 +126,8 @@ class MessageReader:
             while data:
                 yield self._inflater.decompress(data, _INFLATED_AT_ONCE)
                 data = self._inflater.unconsumed_tail
+                if self._inflater.eof:  # behind a block with BFINAL, RFC 7692 section 7.2.3.4
+                    data = self._inflater.unused_data
+                    self._inflater = zlib.decompressobj(-15)
         except zlib.error:
             yield b"(not deflate data)"
