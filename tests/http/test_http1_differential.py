@@ -153,6 +153,14 @@ def _empty_lines_first(data: bytes, ours: Head) -> bool:
     return True
 
 
+def _zeros_first(data: bytes, ours: Head) -> bool:
+    without = re.sub(rb"(?i)(\ncontent-length:[ \t]*)0+(?=[0-9])", rb"\1", data)
+    if without == data or not isinstance(our_reading([without]), Head):
+        return False
+    compare(without)
+    return True
+
+
 def _other_coding(data: bytes, ours: Head) -> bool:
     return ours.has_body and any(name == "transfer-encoding" for name, _ in ours.headers)
 
@@ -164,6 +172,13 @@ ACCEPTED_BY_US_ALONE = (
         "A server should ignore at least one: old clients send one behind a body. Without them h11 reads the same.",
         CRLF + request(),
         _empty_lines_first,
+    ),
+    Deviation(
+        "zeros before the digits of Content-Length",
+        "RFC 9110 section 8.6",
+        "It is any number of digits. h11 takes at most 20, whatever they are. Without the zeros h11 reads the same.",
+        request(b"Content-Length: " + b"5".zfill(21)),
+        _zeros_first,
     ),
     Deviation(
         "coding other than chunked alone",
@@ -401,6 +416,7 @@ LENGTHS = (
     *listed(
         r" 18446744073709551615| 18446744073709551616| 184467440737095516160| 99999999999999999999", "Content-Length:"
     ),
+    b"Content-Length: " + b"5".zfill(21),
     *listed(r"Content-Length : 5|Content_Length: 5|CONTENT-LENGTH: 5|Content-Length\x00: 5|X: y\nContent-Length: 5"),
 )
 CODINGS = (

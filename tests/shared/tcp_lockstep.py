@@ -144,9 +144,12 @@ class Run:
         self._require_that_nothing_is_left()
 
     def _let_everything_arrive(self) -> None:
-        end = time.monotonic() + PATIENCE
+        arrived_before, end = -1, 0.0
         self.loop.settle(self.recorder)
         while self.peer.receive(STRIDE) or self._is_under_way:
+            arrived = self.peer.received + len(self.recorder.received)
+            if arrived > arrived_before:
+                arrived_before, end = arrived, time.monotonic() + PATIENCE
             assert time.monotonic() < end, "some bytes never arrive"
             self.loop.settle(self.recorder)
             if self.peer.socket.fileno() >= 0:
