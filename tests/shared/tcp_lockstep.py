@@ -87,6 +87,8 @@ class Run:
         elif name == "keep_open":
             self.recorder.keep_open = True
         elif name in ("pause", "resume"):
+            # When reading is resumed, aiofastnet reads the end again and closes, whatever `eof_received` has returned.
+            self.is_abrupt |= "eof_received" in self.recorder.events and not transport.is_closing()
             getattr(transport, f"{name}_reading")()
         elif name in ("close", "abort"):
             self.is_closed = True
@@ -107,9 +109,10 @@ class Run:
             with pytest.raises(RuntimeError, match="after write_eof"):
                 transport.write(pattern(self.written, count))
             return
-        transport.write(pattern(self.written, count))
+        # Counted first: a step that is planned for `pause_writing` may write inside this one, behind it.
+        start, self.written = self.written, self.written + count
+        transport.write(pattern(start, count))
         # What a closing transport still takes is sent, but bytes behind an end are dropped.
-        self.written += count
         self.is_abrupt |= was_closing
 
     def _let_peer(self, name: str, value: int) -> None:
