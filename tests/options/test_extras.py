@@ -63,13 +63,13 @@ class Log:
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that hides the entry points with some names."""
-    found = environment.entry_points
+    found = environment._entry_points
 
     def hide(*names: str) -> None:
         def entry_points(*, group: str, name: str) -> Any:
             return () if name in names else found(group=group, name=name)
 
-        monkeypatch.setattr(environment, "entry_points", entry_points)
+        monkeypatch.setattr(environment, "_entry_points", entry_points)
 
     return hide
 

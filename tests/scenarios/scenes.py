@@ -1,6 +1,8 @@
 """Scenarios through the wire: a raw client that has performed the handshake and compares exact bytes."""
 
 import re
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +53,13 @@ def scene(server: RunningServer, url: str, *fields: str, early: bytes = b"", agr
         assert match, answer
         connection.told = match.groupdict()
         yield connection
+
+
+def segments_with_data(connection: RawConnection) -> int:
+    """Return how many TCP segments with data have arrived, even if one read returns several (tcpi_data_segs_in)."""
+    offset = 152
+    facts = connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, offset + 4)
+    return int.from_bytes(facts[offset:], sys.byteorder)
 
 
 def closes_cleanly(connection: RawConnection, frame: bytes, answer: bytes) -> None:

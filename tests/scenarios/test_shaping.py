@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.scenes import closes_cleanly, head, request, scene
+from tests.scenarios.scenes import closes_cleanly, head, request, scene, segments_with_data
 from tests.shared.frames import (
     BINARY,
     CLOSE,
@@ -60,12 +60,9 @@ def test_chunks_arrive_one_by_one(shared_server: RunningServer, url: str) -> Non
     with scene(shared_server, url) as connection:
         connection.send(client_frame(TEXT, b"x" * 100))
         expected = (server_frame(TEXT, b"first") if "first" in url else b"") + server_frame(TEXT, b"x" * 100)
-        pieces = []
-        while sum(map(len, pieces)) < len(expected):
-            pieces.append(connection.socket.recv(1 << 16))
-        assert b"".join(pieces) == expected
-        # A busy machine delivers some together.
-        assert len(pieces) > len(expected) // 4
+        assert connection.receive(len(expected)) == expected
+        # And the 101 response.
+        assert segments_with_data(connection) == len(expected) + 1
 
 
 def test_a_close_frame_in_chunks_comes_before_the_end(shared_server: RunningServer) -> None:
