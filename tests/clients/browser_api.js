@@ -1,23 +1,26 @@
 // Performs tasks through the WebSocket of browsers, which other programs offer too. See tests/compatibility/tasks.py.
 
 const atOnce = 8;
+// Milliseconds between repetitions of messages.
+const between = 1000;
 
 function perform(task, make) {
   const began = Date.now();
   const outcome = { number: task.number, opened: false, messages: [], status: null, close_code: null, reason: null };
-  Object.assign(outcome, { clean: null, seconds: 0, unfinished: false });
+  Object.assign(outcome, { body: null, headers: null, clean: null, seconds: 0, unfinished: false });
   return new Promise((resolve) => {
     let isOver = false;
     const finish = () => {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
+      clearInterval(repeating);
       outcome.seconds = (Date.now() - began) / 1000;
       resolve(outcome);
     };
     const timer = setTimeout(() => { outcome.unfinished = true; finish(); }, task.limit * 1000);
-    let socket;
-    try { socket = make(task.url); } catch { return finish(); }
+    let socket, repeating;
+    try { socket = make(task, outcome); } catch { return finish(); }
     socket.binaryType = "arraybuffer";
     const goOn = () => {
       if (isOver || outcome.messages.length !== task.reads) return;
@@ -28,7 +31,10 @@ function perform(task, make) {
     socket.onopen = () => {
       outcome.opened = true;
       outcome.status = 101;
-      for (const message of task.messages) socket.send(message);
+      if (task.pings) socket.ping();
+      const send = () => task.messages.forEach((message) => socket.send(message));
+      send();
+      if (task.repeats) repeating = setInterval(send, between);
       goOn();
     };
     socket.onmessage = ({ data }) => {
@@ -39,11 +45,8 @@ function perform(task, make) {
       if (task.echoes) socket.send(data);
       goOn();
     };
-    // Browsers say no more than that there was an error; `ws` names the status.
-    socket.onerror = ({ message }) => {
-      const status = /Unexpected server response: (\d+)/.exec(message ?? "");
-      if (status) outcome.status = Number(status[1]);
-    };
+    // What there is to say of an error, `onclose` says.
+    socket.onerror = () => {};
     socket.onclose = ({ code, reason, wasClean }) => {
       if (isOver) return;
       Object.assign(outcome, { close_code: code, reason, clean: wasClean });
@@ -52,6 +55,7 @@ function perform(task, make) {
   });
 }
 
+// Performs the tasks. `make` returns a WebSocket for one, and may add to its outcome what only its own API tells.
 export async function performAll(tasks, make, report) {
   const rest = [...tasks];
   const work = async () => {

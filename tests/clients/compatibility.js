@@ -5,16 +5,32 @@ import { argv, exit, stdin, stdout } from "node:process";
 import { performAll } from "./browser_api.js";
 
 const which = argv[2];
+// Milliseconds of a time limit in a task. Without one, the client has its default, which undefined stands for.
+const milliseconds = (seconds) => (seconds === null ? undefined : seconds * 1000);
 const makers = {
   ws: async () => {
     const { WebSocket } = await import("ws");
-    return (url) => new WebSocket(url);
+    return (task, outcome) => {
+      const { headers, opening_timeout: opening, closing_timeout: closing } = task;
+      const limits = { handshakeTimeout: milliseconds(opening), closeTimeout: milliseconds(closing) };
+      const socket = new WebSocket(task.url, task.subprotocols, { headers, ...limits });
+      socket.on("unexpected-response", async (request, response) => {
+        Object.assign(outcome, { status: response.statusCode, headers: response.headers });
+        const pieces = [];
+        try {
+          for await (const piece of response) pieces.push(piece);
+          outcome.body = Buffer.concat(pieces).toString();
+        } catch { /* The server has ended the connection in the body. */ }
+        socket.terminate();
+      });
+      return socket;
+    };
   },
   undici: async () => {
     const { WebSocket } = await import("undici");
-    return (url) => new WebSocket(url);
+    return ({ url }) => new WebSocket(url);
   },
-  global: async () => (url) => new WebSocket(url),
+  global: async () => ({ url }) => new WebSocket(url),
 };
 let text = "";
 for await (const piece of stdin.setEncoding("utf8")) text += piece;

@@ -75,7 +75,7 @@ def cell(row: Row, outcome: Outcome | None, verdict: dict[str, Any] | None) -> C
         return Cell(fact=_fact(row, outcome))
     if outcome.unfinished and row.expect["within"] >= CAP:
         return Cell([f"not done after {CAP:g} s"], is_late=True)
-    return Cell(list(_differences(row, outcome)) or list(_complaints(verdict)))
+    return Cell(list(differences(row, outcome)) or list(_complaints(verdict)))
 
 
 def _fact(row: Row, outcome: Outcome) -> str:
@@ -94,7 +94,7 @@ def _complaints(verdict: dict[str, Any] | None) -> Iterator[str]:
         yield f"the server: {verdict['resultClose']}"
 
 
-def _differences(row: Row, outcome: Outcome) -> Iterator[str]:
+def differences(row: Row, outcome: Outcome) -> Iterator[str]:
     """Yield where the outcome is not what the row expects. What the client cannot tell is not compared."""
     expect = row.expect
     if outcome.opened not in _several(expect["opened"]):
@@ -102,8 +102,15 @@ def _differences(row: Row, outcome: Outcome) -> Iterator[str]:
         return
     if "status" in expect and outcome.status is not None and outcome.status not in _several(expect["status"]):
         yield f"status {outcome.status}"
+    if "body" in expect and outcome.body not in (None, expect["body"]):
+        yield f"body {outcome.body!r}"
+    for name, value in expect.get("headers", {}).items():
+        if outcome.headers is not None and (found := outcome.headers.get(name.lower())) != value:
+            yield f"{name} is {found!r}"
     if outcome.unfinished:
         yield f"not done after {outcome.seconds:.0f} s"
+        return
+    if not outcome.opened:
         return
     messages = _messages(row)
     if messages is not None and outcome.messages != messages:
@@ -112,13 +119,7 @@ def _differences(row: Row, outcome: Outcome) -> Iterator[str]:
         found = getattr(outcome, name)
         if name in expect and found is not None and found not in _several(expect[name]):
             yield f"{what} {found}"
-    if (
-        "close_code" in expect
-        and outcome.close_code is None
-        and not act.parse(
-            row.act,
-        ).closes
-    ):  # type: ignore[union-attr]
+    if "close_code" in expect and outcome.close_code is None and not _closes(row):
         yield "no code"
 
 

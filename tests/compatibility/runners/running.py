@@ -5,7 +5,8 @@ import json
 import os
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from time import monotonic
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from tests.compatibility.tasks import Outcome, Task
 
 _AT_ONCE = 8
+# Seconds between repetitions of messages.
+_BETWEEN = 1.0
 
 Perform = Callable[[Task, Outcome], Awaitable[None]]
 
@@ -49,6 +52,27 @@ async def _perform_all(perform: Perform, tasks: list[Task], grace: float) -> Non
 def written(data: str | bytes | bytearray | memoryview) -> str:
     """Return a message as outcomes have it."""
     return data if isinstance(data, str) else f"hex:{bytes(data).hex()}"
+
+
+@asynccontextmanager
+async def sending(task: Task, send: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
+    """Send the messages meanwhile. Where that fails, the client notices the end of the connection by reading."""
+
+    async def send_all() -> None:
+        with suppress(Exception):
+            for text in task.messages:
+                await send(text)
+            while task.repeats:
+                await asyncio.sleep(_BETWEEN)
+                for text in task.messages:
+                    await send(text)
+
+    running = asyncio.create_task(send_all())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def is_done(task: Task, outcome: Outcome) -> bool:

@@ -20,7 +20,7 @@ _SCRIPT = (ROOT / "tests/clients/browser_api.js").read_text().replace("export ",
 _PERFORM = f"""async (task) => {{
   {_SCRIPT}
   let found;
-  await performAll([task], (url) => new WebSocket(url), (outcome) => {{ found = outcome; }});
+  await performAll([task], ({{ url }}) => new WebSocket(url), (outcome) => {{ found = outcome; }});
   return found;
 }}"""
 # Seconds that a page takes to open, on a busy machine.
