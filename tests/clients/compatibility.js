@@ -5,14 +5,14 @@ import { argv, exit, stdin, stdout } from "node:process";
 import { performAll } from "./browser_api.js";
 
 const which = argv[2];
-// Milliseconds of a time limit in a task. Without one, the client has its default, which undefined stands for.
-const milliseconds = (seconds) => (seconds === null ? undefined : seconds * 1000);
+// An option with a time limit of a task, in milliseconds. Without one, there is no option: undefined is no default.
+const limit = (name, seconds) => (seconds === null ? {} : { [name]: seconds * 1000 });
 const makers = {
   ws: async () => {
     const { WebSocket } = await import("ws");
     return (task, outcome) => {
       const { headers, opening_timeout: opening, closing_timeout: closing } = task;
-      const limits = { handshakeTimeout: milliseconds(opening), closeTimeout: milliseconds(closing) };
+      const limits = { ...limit("handshakeTimeout", opening), ...limit("closeTimeout", closing) };
       const socket = new WebSocket(task.url, task.subprotocols, { headers, ...limits });
       socket.on("unexpected-response", async (request, response) => {
         Object.assign(outcome, { status: response.statusCode, headers: response.headers });

@@ -44,7 +44,7 @@ def test_a_client_performs_rows(server: RunningServer, name: str) -> None:
     client = BY_NAME[name]
     if client.version() is None:
         pytest.skip(f"{name} is not installed")
-    chosen = [ROWS[number] for number in ("20.1.2", "20.3.1", "28.4.1", "31.3.1", "31.4.1", "31.5.1")]
+    chosen = [ROWS[number] for number in ("20.1.2", "20.3.1", "20.9.1", "28.4.1", "31.3.1", "31.4.1", "31.5.1")]
     tasks = [task_of(row, server.ws_url, "", name) for row in chosen]
     outcomes = perform(client, tasks)
     found = {row.number: cell(row, outcomes.get(row.number), None) for row in chosen}
