@@ -12,6 +12,7 @@ _SHORT_SIZES = [
     0 if second & SIZE_BITS in _EXTENDED else 2 + (second & SIZE_BITS) + (_MASK if second & MASKED else 0)
     for second in range(256)
 ]
+_LONGEST_RUN = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,18 @@ class FrameReader:
         """Count complete short frames. Return where the first frame begins that is none, or a Close frame."""
         found: Counter[int] = Counter()
         end = len(data)
+        before = -1
         while at + 2 <= end:
             first, second = data[at], data[at + 1]
             size = _SHORT_SIZES[second]
             if not size or at + size > end or first & OPCODE_BITS == CLOSE:
                 break
-            found[first << 8 | second] += 1
-            at += size
+            head = first << 8 | second
+            # Fragments, and messages of a burst, come in long runs.
+            count = _run(data, at, size) if head == before else 1
+            found[head] += count
+            at += count * size
+            before = head
         for head, count in found.items():
             opcode = head >> 8 & OPCODE_BITS
             self.others[opcode] += count
@@ -129,3 +135,12 @@ class FrameReader:
         if len(self._code) == 2:
             code = int.from_bytes(self._code, "big") ^ int.from_bytes(self._mask[:2], "big")
         return Frame(frame.first, frame.size, frame.is_masked, code)
+
+
+def _run(data: bytes, at: int, size: int) -> int:
+    """Return how many complete frames of `size` bytes in a row begin with the same two bytes as the one at `at`, at
+    most `_LONGEST_RUN`.
+    """
+    stop = min(at + size * _LONGEST_RUN, len(data) - size + 1)
+    columns = data[at:stop:size], data[at + 1 : stop + 1 : size]
+    return min(len(column) - len(column.lstrip(column[:1])) for column in columns)
