@@ -1,7 +1,7 @@
 """The connection of a scenario around its steps: what it says of itself, limits, slow readers, the drain, what is left.
 
-Modules: `connection`, `opening`, `wire`, `scenario`, `incoming`, `reading`, `changes`, `endings`, `headers`, `shaping`,
-`peer`.
+Modules: `connection`, `websocket`, `opening`, `wire`, `scenario`, `incoming`, `outgoing`, `reading`, `changes`,
+`endings`, `headers`, `shaping`, `peer`.
 """
 
 import os

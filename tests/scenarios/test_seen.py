@@ -420,8 +420,8 @@ def test_a_frame_that_is_announced_and_does_not_come() -> None:
     assert reader.incomplete() == Frame(0x81, 2**64 - 1, is_masked=False, is_complete=False)
 
 
-@pytest.mark.parametrize("most", [0, 1, 20])
-@pytest.mark.parametrize("size", [1, 2, 9, 1000, 1 << 20])
+@pytest.mark.parametrize("most", [0, 20])
+@pytest.mark.parametrize("size", [1, 9, 1000, 1 << 20])
 def test_frames_that_are_only_counted_are_counted_exactly(size: int, most: int) -> None:
     chance = random.Random(6455)
     data = b""
