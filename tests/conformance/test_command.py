@@ -60,7 +60,7 @@ def test_help_names_the_variables() -> None:
     text = CliRunner().invoke(command, ["--help"]).output
     for option in ("--port", "--client", "--report-dir", "--only", "--skip", "--set", "--list", "--tls-self-signed"):
         assert option in text
-    assert "WSECHO_CONFORMANCE_REPORT_DIR" in text
+        assert f"WSECHO_CONFORMANCE_{option.removeprefix('--').replace('-', '_').upper()}" in text
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:

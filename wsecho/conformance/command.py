@@ -53,6 +53,7 @@ def _with_options_of_the_server(command: Any) -> Any:
 @_option(
     "--set",
     "which",
+    envvar="WSECHO_CONFORMANCE_SET",
     type=click.Choice(SETS),
     default="open",
     help="Which cases: those whose 101 response a "
@@ -60,7 +61,7 @@ def _with_options_of_the_server(command: Any) -> Any:
 )
 @_option("--only", multiple=True, metavar="NAME...", help="Only these cases: numbers, groups, steps, patterns.")
 @_option("--skip", multiple=True, metavar="NAME...", help="Not these cases.")
-@_option("--list", "is_list", is_flag=True, help="List the cases and exit.")
+@_option("--list", "is_list", envvar="WSECHO_CONFORMANCE_LIST", is_flag=True, help="List the cases and exit.")
 @_option("--client", metavar="COMMAND", help="Run this command for each case, with the address for {url}, then exit.")
 @_option("--agent", metavar="NAME", help="The name of --client in the reports; otherwise that of its program.")
 @_option(
