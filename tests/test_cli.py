@@ -245,3 +245,4 @@ def test_help_names_every_option_with_its_variable() -> None:
     for option in OPTIONS:
         assert option.flag in text
         assert option.environment[0] in text
+    assert "'wsecho conformance --help'" in text

@@ -122,6 +122,8 @@ class _Command(click.Command):
             "URLs under /ws/ say what the server does, such as ws://HOST:PORT/ws/close/1001. GET one of them without "
             f"an upgrade to read it in words. Their steps: {', '.join(steps)}."
         )
+        formatter.write_paragraph()
+        formatter.write_text(f"'wsecho {_CONFORMANCE}' judges clients by them: see 'wsecho {_CONFORMANCE} --help'.")
 
 
 def _joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:

@@ -145,7 +145,9 @@ def test_a_post_is_no_scenario(server: RunningServer) -> None:
 
 
 def test_all_can_be_turned_off(serve: Serve) -> None:
+    assert b"a scenario under /ws/" in serve().get("/nowhere")[2]
     server = serve("--no-scenarios")
+    assert b"a scenario" not in server.get("/nowhere")[2]
     with RawConnection(server.port) as connection:
         connection.send(request("/ws/close/1000") + client_frame(TEXT, b"hello"))
         assert connection.receive(len(SWITCHED)) == SWITCHED

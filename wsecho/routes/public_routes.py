@@ -1,4 +1,4 @@
-"""The routes of the public port: a WebSocket echo at every path, and some pages."""
+"""The routes of the public port: a WebSocket at every path, and some pages."""
 
 from wsecho.access.policy import AccessPolicy
 from wsecho.http.request import Request
@@ -34,7 +34,8 @@ class PublicRoutes:
         if scenarios:
             seen = authenticated(policy.clients, scenarios.seen)
             pages |= {"/scenarios.json": scenarios.catalogue, "/seen": seen}
-        here = f"there are {listed(('/', *pages))}, and a WebSocket echo, by ws:// or wss://, at every path"
+        echo = "an echo at every path" if scenarios is None else "a scenario under /ws/, and an echo at every other path"
+        here = f"there are {listed(('/', *pages))}, and by ws:// or wss:// {echo}"
         self._pages = Pages(
             {
                 **with_slashes(pages),
