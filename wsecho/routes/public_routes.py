@@ -34,7 +34,9 @@ class PublicRoutes:
         if scenarios:
             seen = authenticated(policy.clients, scenarios.seen)
             pages |= {"/scenarios.json": scenarios.catalogue, "/seen": seen}
-        echo = "an echo at every path" if scenarios is None else "a scenario under /ws/, and an echo at every other path"
+        echo = (
+            "an echo at every path" if scenarios is None else "a scenario under /ws/, and an echo at every other path"
+        )
         here = f"there are {listed(('/', *pages))}, and by ws:// or wss:// {echo}"
         self._pages = Pages(
             {
