@@ -1,10 +1,16 @@
 """What the catalogue says in `act`. Modules: `act`."""
 
+import re
+
 import pytest
 
-from wsecho.scenarios.catalogue import WORDS
+from tests.shared.server import ROOT
+from wsecho.scenarios.catalogue import SEQUENCES, WORDS
 from wsecho.scenarios.language.act import Act, parse
 from wsecho.scenarios.language.data import generated
+
+# Places in the documentation that stand for more than one word.
+_PLACES = {"texts": r"[^, ]+(?:, [^, ]+)*?"}
 
 
 @pytest.mark.parametrize(
@@ -40,3 +46,16 @@ def test_generated_messages_are_numbered() -> None:
 def test_most_rows_can_be_performed_by_any_harness() -> None:
     rows = [row for word in WORDS for row in word.rows]
     assert sum(parse(row.act) is not None for row in rows) > 0.9 * len(rows)
+
+
+def test_the_documentation_names_every_part_of_every_act() -> None:
+    table = (ROOT / "docs/scenarios.md").read_text().partition("| part of `act` |")[2].partition("\n\n")[0]
+    parts = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    escaped = (
+        re.sub(r"\\\{(\w+)\\\}", lambda name: _PLACES.get(name[1], r"[^, ]+"), re.escape(part)) for part in parts
+    )
+    forms = {part: re.compile(form) for part, form in zip(parts, escaped, strict=True)}
+    any_part = "|".join(form.pattern for form in forms.values())
+    acts = {row.act for row in (*(row for word in WORDS for row in word.rows), *SEQUENCES)}
+    assert {act for act in acts if not re.fullmatch(f"(?:{any_part})(?:, (?:{any_part}))*", act)} == set()
+    assert {part for part, form in forms.items() if not any(form.search(act) for act in acts)} == set()
