@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import Serve
 from tests.scenarios.scenes import closes_cleanly, head, request, scene
 from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
+from tests.shared.memory import peak_memory
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 from wsecho.scenarios.language.data import generated
@@ -32,6 +33,19 @@ def test_a_long_burst_does_not_stop_the_event_loop(shared_server: RunningServer)
         assert echo.receive(4) == server_frame(TEXT, b"on")
         expected = messages(20_000, 10) + server_frame(TEXT, b"end")
         assert connection.receive(len(expected)) == expected
+
+
+def test_memory_does_not_grow_with_the_number_of_bursts(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name)
+    with scene(server, "/ws/burst/1/15MiB/end") as connection:
+        connection.receive_all()
+    before = peak_memory(server.pid)
+    with scene(server, "/ws/" + "burst/1/15MiB/" * 12 + "end") as connection:
+        for number in range(1, 13):
+            expected = server_frame(TEXT, generated(number, 15 << 20))
+            assert connection.receive(len(expected)) == expected
+        assert connection.receive_all() == b""
+    assert peak_memory(server.pid) - before < 64 << 20
 
 
 def test_a_flood_is_as_fast_as_its_reader(shared_server: RunningServer) -> None:

@@ -11,6 +11,7 @@ from wsecho.scenarios.language.word import Options
 from wsecho.scenarios.run.shaping.draws import Draws
 from wsecho.scenarios.run.shaping.frames import Frames
 from wsecho.scenarios.run.shaping.shaper import Shaper
+from wsecho.scenarios.steps.peer import LONGEST_WRITE
 from wsecho.websocket.echo import CLOSED, OPEN, Echo
 from wsecho.websocket.message_counters import MessageCounters
 from wsecho.websocket.receive_buffer import ReceiveBuffer
@@ -35,7 +36,7 @@ class ScenarioWire(Wire):
     The methods of an asyncio protocol and `written`, `pieces` are those of `Wire`.
     """
 
-    __slots__ = ("_buffer", "_collected", "_counters", "_events", "_frames", "shaper")
+    __slots__ = ("_buffer", "_collected", "_collected_size", "_counters", "_events", "_frames", "shaper")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class ScenarioWire(Wire):
         self._connection = self._events = connection
         self._memory = memory
         self._collected: list[bytes] | None = None
+        self._collected_size = 0
         percentage = options["drop"] or 0
         self._frames = Frames(options["fragment"], lambda number: draws.draw("drop", number) * 100 < percentage)
         self.shaper = Shaper(options, draws.draw, self)
@@ -122,7 +124,7 @@ class ScenarioWire(Wire):
     def pass_on(self, data: bytes) -> None:
         """Send bytes as the options say: at once, later or in chunks. Or collect them."""
         if self._collected is not None:
-            self._collected.append(data)
+            self._put_aside(data)
         else:
             self.shaper.put(data, self._frames.number)
 
@@ -137,7 +139,7 @@ class ScenarioWire(Wire):
     def open(self, answer: bytes) -> None:
         """Send the 101 response, which is not shaped."""
         if self._collected is not None:
-            self._collected.append(answer)
+            self._put_aside(answer)
         else:
             self.hand_over(answer)
 
@@ -154,8 +156,16 @@ class ScenarioWire(Wire):
         if self._collected is None:
             self._collected = []
 
+    def _put_aside(self, data: bytes) -> None:
+        if self._collected_size + len(data) > LONGEST_WRITE:
+            self.release()
+            self.collect()
+        assert self._collected is not None
+        self._collected.append(data)
+        self._collected_size += len(data)
+
     def release(self) -> None:
         """Send what was collected with one write."""
-        collected, self._collected = self._collected, None
+        collected, self._collected, self._collected_size = self._collected, None, 0
         if collected:
             self.pass_on(b"".join(collected))

@@ -20,6 +20,9 @@ from wsecho.scenarios.language.arguments import Amount
 from wsecho.scenarios.language.plan import Step
 from wsecho.scenarios.language.word import Options
 
+# Bytes that fit in one write: so much is collected in memory.
+LONGEST_WRITE = 16 << 20
+
 
 class Receiving(Enum):
     """What happens to the messages that the client sends."""
@@ -189,7 +192,10 @@ class Peer(Protocol):
         """Send raw bytes, which count as bytes on the wire only."""
 
     def collect(self) -> None:
-        """Collect what is sent from here on, and send it with one write at the next wait, or at the end."""
+        """Collect what is sent from here on, and send it with one write at the next wait, or at the end.
+
+        Of more than `LONGEST_WRITE` bytes, each so many are one write.
+        """
 
     # The end. Each waits for the end of the connection, so it does not return.
 

@@ -7,12 +7,11 @@ from wsecho.scenarios.language.arguments import FOREVER, Amount, Count, Duration
 from wsecho.scenarios.language.data import generated, generated_pieces
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
-from wsecho.scenarios.steps.peer import Peer, Receiving
+from wsecho.scenarios.steps.peer import LONGEST_WRITE, Peer, Receiving
 from wsecho.websocket.echo import PING, TEXT
 
 _HEADER = 10
-# The longest burst, which is collected in memory; and what a flood hands over with one write.
-_LONGEST_BURST = 16 << 20
+# What a flood hands over with one write.
 _FLOOD_AT_ONCE = 16 << 10
 _LONGEST_NUMBER = 8
 
@@ -64,9 +63,9 @@ async def sink(peer: Peer, amount: Amount | None) -> None:
 
 def _too_long(values: tuple[Any, ...], options: Options, limits: Limits) -> str:
     size = _messages(values, options, limits).bytes
-    if size <= _LONGEST_BURST:
+    if size <= LONGEST_WRITE:
         return ""
-    return f"'burst' sends {size} bytes: at most {written_size(_LONGEST_BURST)} fit in one write; 'flood' sends more"
+    return f"'burst' sends {size} bytes: at most {written_size(LONGEST_WRITE)} fit in one write; 'flood' sends more"
 
 
 def _flood(values: tuple[Any, ...], options: Options, limits: Limits) -> Cost:
