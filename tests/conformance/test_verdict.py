@@ -265,6 +265,12 @@ def test_the_log_is_limited() -> None:
     assert len(conversation.messages["client"]) == 1000
 
 
+def test_a_client_that_sends_nothing_has_no_line_in_the_log() -> None:
+    conversation = Conversation(lambda: None)
+    conversation.received(b"")
+    assert conversation.log == []
+
+
 def test_of_very_many_messages_the_last_ones_are_kept() -> None:
     conversation = Conversation(lambda: None)
     one = client_frame(PONG, b"")

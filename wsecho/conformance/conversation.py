@@ -80,8 +80,9 @@ class Conversation(Observation):
             self._read("server", data[of_handshake:])
 
     def received(self, data: bytes) -> None:
-        """The client has sent bytes behind the handshake."""
-        self._read("client", data)
+        """The client has sent bytes behind the handshake, or none before the answer to it."""
+        if data:
+            self._read("client", data)
 
     def _read(self, side: Side, data: bytes) -> None:
         found = list(self._readers[side].feed(data))
