@@ -1,6 +1,6 @@
 """A full server: it refuses further clients with an answer, and a crowd that waits to be accepted costs nothing.
 
-Modules: `capacity`, `listener`.
+Modules: `capacity`.
 """
 
 import threading
