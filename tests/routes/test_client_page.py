@@ -172,6 +172,7 @@ def test_works_under_a_path_of_a_proxy(chromium: Browser, server: RunningServer,
             client.page.goto(f"http://127.0.0.1:{port}{path}")
             expect(client.url).to_have_value(f"ws://127.0.0.1:{port}/echo/ws")
             client.connect()
+            expect(client.state).to_have_text("connected")
             client.send("hello")
             client.expect_echo("hello", "5 bytes")
             for name, page in (("Metrics", "metrics"), ("Request info", "info"), ("Health", "health")):
