@@ -43,6 +43,7 @@ UNITS = (
     *("10.0.0.1,", "for=10.0.0.1,", 'for="[::1]";proto=https,', "::1,", "https,"),
     *("access_token=a&", "base64url.bearer.authorization.k8s.io.YQ,", "permessage-deflate,", "websocket,"),
     *("a;client_max_window_bits=9,", "text/plain;q=0.1,", "application/openmetrics-text;q=1;", "a/b;q=0.123;"),
+    *("gzip;q=0,", "gzip;\tq=1;"),
 )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def values(field: str) -> Iterator[list[str]]:
 
 def heads(field: str) -> Iterator[bytes]:
     """Yield requests of each kind that reads fields: first without the field, then with each of its values."""
-    page = {"accept": "/metrics", "if-none-match": "/"}.get(field, "/info")
+    page = {"accept": "/metrics", "accept-encoding": "/", "if-none-match": "/"}.get(field, "/info")
     for value in [[], *values(field)]:
         lines = [f"{field}: {one}" for one in value]
         credentials = [] if field == "authorization" else [f"Authorization: Bearer {TOKEN}"]

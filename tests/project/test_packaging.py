@@ -26,6 +26,8 @@ LEFT_BEHIND = (
     "tests/clients/node_modules/ws/index.js",
     "wsecho/codec/native/echo.cpython-311-x86_64-linux-gnu.so",
 )
+# A release may sort the files of the test client into folders.
+IN_SUBFOLDERS = ("static/folder/module.js", "static/folder/inside/style.css", "static/folder/icon.svg")
 
 
 def repository() -> list[str]:
@@ -86,7 +88,11 @@ def test_the_source_distribution_is_the_repository(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codec", ["compiled", "python"])
 def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_path: Path, codec: str) -> None:
     """Run it in an environment that contains the dependencies but not this folder."""
-    made = source_distribution(clone(tmp_path / "source"))
+    source = clone(tmp_path / "source")
+    for name in IN_SUBFOLDERS:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(name)
+    made = source_distribution(source)
     wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     environment = {"WSECHO_REQUIRE_NATIVE": "1"} if codec == "compiled" else {"CC": "no-such-compiler"}
     succeed([*wheel, "--wheel-dir", str(tmp_path), str(made)], tmp_path, **environment)
@@ -99,7 +105,10 @@ def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_pat
     server = serve(command=[str(site / "bin" / "wsecho")], environment={"PYTHONPATH": packages}, cwd=tmp_path)
     assert server.listening["codec"] == codec
     assert server.get("/")[0] == 200
-    assert server.get("/static/client.js")[0] == 200
+    pages = [name for name in (*repository(), *IN_SUBFOLDERS) if name.startswith("static/")]
+    for name in pages:
+        path = name.removeprefix("static/index.html")
+        assert server.get(f"/{path}")[2] == (source / name).read_bytes()
     with RawConnection(server.port).open() as connection:
         connection.send(client_frame(TEXT, b"hi"))
         assert connection.receive(4) == server_frame(TEXT, b"hi")

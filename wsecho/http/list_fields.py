@@ -26,6 +26,7 @@ class Bound:
 # Every field that is read as a list, by its name in lower case. The fields of proxies have bounds of their own.
 BOUNDS = {
     "accept": Bound(),
+    "accept-encoding": Bound(),
     "connection": Bound(),
     "if-none-match": Bound(),
     "sec-websocket-extensions": Bound(),
