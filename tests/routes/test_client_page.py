@@ -201,17 +201,30 @@ def test_under_a_path_without_a_slash_at_the_end_the_page_adds_it(chromium: Brow
     page.close()
 
 
-def test_policy_blocks_inline_script(client: Client) -> None:
+def test_policy_blocks_inline_script(client: Client, server: RunningServer) -> None:
+    def inject(route: Route) -> None:
+        page = route.fetch()
+        inline = "<script>window.inlineScriptRan = true</script>"
+        route.fulfill(response=page, body=page.text().replace("</body>", f"{inline}</body>"))
+
+    client.page.route(f"{server.http_url}/", inject)
     with client.page.expect_console_message(lambda message: "CSP violation" in message.text):
-        client.page.evaluate(
-            """() => {
-                const script = document.createElement("script");
-                script.textContent = "window.inlineScriptRan = true";
-                document.body.append(script);
-            }"""
-        )
+        client.page.goto(server.http_url)
     assert client.page.evaluate("window.inlineScriptRan") is None
     assert "CSP violation script-src-elem inline" in client.take_problems()
+
+
+def test_policy_blocks_markup_from_text(client: Client) -> None:
+    with client.page.expect_console_message(lambda message: "CSP violation" in message.text):
+        refused = client.page.evaluate(
+            "() => { try { document.body.innerHTML = '<b>bold</b>'; } catch (error) { return error.name; } }"
+        )
+    assert refused == "TypeError"
+    assert "CSP violation require-trusted-types-for trusted-types-sink" in client.take_problems()
+
+
+def test_the_page_is_isolated_so_that_its_clock_is_precise(client: Client) -> None:
+    assert client.page.evaluate("[isSecureContext, crossOriginIsolated]") == [True, True]
 
 
 @pytest.mark.parametrize(("name", "path"), [("Metrics", "/metrics"), ("Request info", "/info"), ("Health", "/health")])

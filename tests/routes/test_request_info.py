@@ -15,3 +15,5 @@ def test_info_says_how_the_request_looked(server: RunningServer) -> None:
     assert facts["peer"][0] == "127.0.0.1"
     assert (facts["protocol"], facts["tls"]) == ("HTTP/1.1", None)
     assert facts["instance_id"] == json.loads(server.get("/info")[2])["instance_id"]
+    # Pages of other origins may not learn the client's address and cookies.
+    assert "access-control-allow-origin" not in headers

@@ -37,7 +37,7 @@ class Ports:
 def make_routes(policy: AccessPolicy = OPEN, *, has_admin_port: bool = False, admin_name: str | None = None) -> Ports:
     health = Health(lambda: False)
     assets = Assets(directory())
-    info = RequestInfo("an instance", "python").page
+    info = RequestInfo("an instance", {"name": "wsecho"}).page
     metrics = MetricsPage(metrics_page).page
     admission = Admission(health, lambda client_key: False, policy, "first", lambda: True)
     public = PublicRoutes(admission, health, policy, assets, info, None if has_admin_port else metrics)

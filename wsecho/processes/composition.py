@@ -36,6 +36,7 @@ from wsecho.routes.health import Health
 from wsecho.routes.metrics_page import MetricsPage
 from wsecho.routes.public_routes import PublicRoutes
 from wsecho.routes.request_info import RequestInfo
+from wsecho.routes.server_facts import server_facts
 from wsecho.scenarios.entrance import Scenarios
 from wsecho.scenarios.setting import Setting
 from wsecho.telemetry.exports import Exports
@@ -130,7 +131,7 @@ def _routes(
     inherited: Prefork, sockets: Sockets, health: Health, admission: Admission, exports: Exports
 ) -> tuple[PublicRoutes, AdminRoutes]:
     config, pages, policy = inherited.config, inherited.pages, inherited.access.policy
-    info = RequestInfo(inherited.instance_id, inherited.codec.name).page
+    info = RequestInfo(inherited.instance_id, server_facts(config, inherited.codec.name)).page
     metrics = MetricsPage(exports.metrics_page(inherited.shared_page).page).page
     own_name = config.admin_host if _are_local(sockets.admin) else None
     public = PublicRoutes(

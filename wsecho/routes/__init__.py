@@ -1,1 +1,1 @@
-"""The answers to requests, by path; it may import `http`, `websocket` and `access`."""
+"""The answers to requests, by path; it may import `http`, `websocket`, `options` and `access`."""

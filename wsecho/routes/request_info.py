@@ -1,28 +1,28 @@
 """The page /info, which shows the request as the server received it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from wsecho import __version__
 from wsecho.http.credentials import redacted
 from wsecho.http.request import Request
 from wsecho.http.response import Response
 
 
 class RequestInfo:
-    """Serves the page. It also shows the instance ID, the version and the codec of the server."""
+    """Serves the page. It also shows the instance ID and the facts of the server.
 
-    def __init__(self, instance_id: str, codec: str) -> None:
-        self._instance_id = instance_id
-        self._codec = codec
+    Only pages of the same origin can read it, because it shows what browsers do not tell pages: the client's address,
+    and header fields such as cookies.
+    """
+
+    def __init__(self, instance_id: str, server: Mapping[str, Any]) -> None:
+        self._of_server = {"instance_id": instance_id, "server": server}
 
     def page(self, request: Request) -> Response:
         """Return the request as it arrived, as JSON, without its credentials."""
-        facts = as_received(request) | {
-            "instance_id": self._instance_id,
-            "server": {"name": "wsecho", "version": __version__, "codec": self._codec},
-        }
+        facts = as_received(request) | self._of_server
         headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
         return Response(200, headers, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
 
