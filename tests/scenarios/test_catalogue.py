@@ -62,6 +62,24 @@ def test_the_catalogue_can_be_read_by_any_origin(server: RunningServer) -> None:
     assert document["limits"]["seconds"] == 3600
 
 
+def test_every_argument_states_the_values_that_are_accepted(server: RunningServer) -> None:
+    """So that a form can be made of the catalogue."""
+    document = json.loads(server.get("/scenarios.json")[2])
+    shown = [argument for word in document["words"] for argument in word["arguments"]] + document["options"]
+    arguments = [*(argument for word in WORDS for argument in word.arguments), *OPTIONS]
+    units = {"duration": ("s", 0.001), "size": ("B", 1), "count": ("", 1)}
+    for argument, stated in zip(arguments, shown, strict=True):
+        for word in stated["choices"]:
+            argument.kind.parse(word, LOCAL)
+        assert (stated["least"] is None) == (stated["most"] is None)
+        if stated["most"] is not None:
+            unit, step = units[stated["type"]]
+            for value in (stated["least"], stated["most"]):
+                argument.kind.parse(f"{value:.0f}{unit}", LOCAL)
+            with pytest.raises(ValueError, match=r"is not|is too long|is out of bounds"):
+                argument.kind.parse(f"{stated['most'] + step:.3f}".rstrip("0").rstrip(".") + unit, LOCAL)
+
+
 def test_documentation_and_help_name_every_word() -> None:
     text = (ROOT / "docs/scenarios.md").read_text()
     # Lines of the help break at hyphens, too.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from wsecho import __version__
+from wsecho.scenarios.language.browser import as_seen
 from wsecho.scenarios.language.grammar import NEXT, TIMES, Vocabulary
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Row, Word
@@ -66,21 +67,21 @@ def as_json(limits: Limits) -> dict[str, Any]:
         "prefix": "/ws/",
         "groups": {letter: name for letter, (name, _) in GROUPS.items()},
         "structure": STRUCTURE,
-        "words": [_word(word) for word in WORDS],
+        "words": [_word(word, limits) for word in WORDS],
         "sequences": [_row(row) for row in SEQUENCES],
-        "options": [_argument(option) for option in OPTIONS],
+        "options": [_argument(option, limits) for option in OPTIONS],
         "limits": {name: getattr(limits, name) for name in limits.__dataclass_fields__},
     }
 
 
-def _word(word: Word) -> dict[str, Any]:
+def _word(word: Word, limits: Limits) -> dict[str, Any]:
     return {
         "name": word.name,
         "number": word.number,
         "group": word.group,
         "since": word.since,
         "stage": word.stage,
-        "arguments": [_argument(argument) for argument in word.arguments],
+        "arguments": [_argument(argument, limits) for argument in word.arguments],
         "options": list(word.options),
         "ends": word.ends,
         "server": word.server,
@@ -90,15 +91,19 @@ def _word(word: Word) -> dict[str, Any]:
     }
 
 
-def _argument(argument: Argument) -> dict[str, Any]:
+def _argument(argument: Argument, limits: Limits) -> dict[str, Any]:
+    least, most = argument.kind.bounds(limits)
     default = None if argument.default is None else argument.kind.write(argument.default)
     return {
         "name": argument.name,
-        "type": type(argument.kind).__name__.lower(),
+        "type": argument.kind.name,
         "accepts": argument.kind.expected,
         "meaning": argument.meaning,
         "optional": argument.optional,
         "default": default,
+        "least": least,
+        "most": most,
+        "choices": list(argument.kind.choices),
     }
 
 
@@ -113,4 +118,5 @@ def _row(row: Row) -> dict[str, Any]:
         "slow": row.slow,
         "needs": list(row.needs),
         "cases": list(row.cases),
+        "browser": as_seen(row),
     }

@@ -25,6 +25,20 @@ class Kind(ABC):
     def expected(self) -> str:
         """What is accepted, in words."""
 
+    @property
+    def name(self) -> str:
+        """The name of the type in `/scenarios.json`."""
+        return type(self).__name__.lower()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that are accepted, beside other values if there are `bounds`."""
+        return ()
+
+    def bounds(self, limits: Limits) -> tuple[float | None, float | None]:
+        """Return the least and the greatest value, in seconds or bytes if it has a unit; None where it is no number."""
+        return None, None
+
     @abstractmethod
     def parse(self, text: str, limits: Limits) -> Any:
         """Return the value of `text`, which is percent-decoded. Raises ValueError; its text says what was wrong."""
@@ -74,6 +88,15 @@ class Duration(Kind):
             return "a duration in whole seconds such as 2s or 5m"
         return "a duration such as 500ms, 2s or 5m" + (", or forever" if self.or_forever else "")
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The word for no end, where it is accepted."""
+        return ("forever",) if self.or_forever else ()
+
+    def bounds(self, limits: Limits) -> tuple[float | None, float | None]:
+        """Return none and the longest duration."""
+        return 0, limits.duration
+
     def parse(self, text: str, limits: Limits) -> float:
         """Return the seconds."""
         if text == "forever" and self.or_forever:
@@ -102,6 +125,10 @@ class Count(Kind):
         """What is accepted, in words."""
         return f"a whole number from {self.least} to {self.most}"
 
+    def bounds(self, limits: Limits) -> tuple[float | None, float | None]:
+        """Return the least and the greatest number."""
+        return self.least, self.most
+
     def parse(self, text: str, limits: Limits) -> int:
         """Return the number."""
         if not _COUNT.fullmatch(text) or not self.least <= int(text) <= self.most:
@@ -121,6 +148,10 @@ class Size(Kind):
     needs_unit: bool = False
 
     expected = "a size such as 100, 64KiB or 1MiB"
+
+    def bounds(self, limits: Limits) -> tuple[float | None, float | None]:
+        """Return the smallest and the largest size."""
+        return self.least, limits.bytes_out
 
     def parse(self, text: str, limits: Limits) -> int:
         """Return the number of bytes."""
@@ -212,6 +243,11 @@ class Choice(Kind):
         """What is accepted, in words."""
         return f"one of {', '.join(self.words)}"
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words."""
+        return self.words
+
     def parse(self, text: str, limits: Limits) -> str:
         """Return the word."""
         if text not in self.words:
@@ -235,6 +271,20 @@ class Either(Kind):
         """What is accepted, in words."""
         return f"{', '.join(self.words)}, or {self.other.expected}"
 
+    @property
+    def name(self) -> str:
+        """The name of the other type."""
+        return self.other.name
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words."""
+        return self.words
+
+    def bounds(self, limits: Limits) -> tuple[float | None, float | None]:
+        """Return the bounds of the other type."""
+        return self.other.bounds(limits)
+
     def parse(self, text: str, limits: Limits) -> Any:
         """Return the word, or the other value."""
         if text in self.words:
@@ -254,6 +304,11 @@ class Switch(Kind):
     """An option that is on where its name stands alone."""
 
     expected = "on, off, or nothing, which is on"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words."""
+        return ("on", "off")
 
     def parse(self, text: str, limits: Limits) -> bool:
         """Return whether it is on."""

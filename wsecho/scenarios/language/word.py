@@ -1,7 +1,7 @@
 """The words of the language: steps with their arguments, and options. The catalogue is a table of them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wsecho.scenarios.language.arguments import Kind
@@ -58,6 +58,7 @@ class Row:
     `messages`, `close_code` (or a list), `clean`, `within` (seconds). `judge` is what the server checks, as
     `wsecho.scenarios.language.judgement` reads it; rows with it are cases of `wsecho conformance`. `slow` are the
     seconds that it takes if more than one. `needs` and `cases` name requirements, and reports of clients that failed.
+    `browser` says what is different for a web page, in the form of `wsecho.scenarios.language.browser`.
     """
 
     number: str
@@ -69,6 +70,7 @@ class Row:
     slow: float = 0
     needs: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    browser: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

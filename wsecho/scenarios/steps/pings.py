@@ -138,6 +138,7 @@ WORDS = (
                 demand="unspecified",
                 slow=60,
                 cases=("sdk#37446", "dart-archive/web_socket_channel#49", "unbit/uwsgi#1690"),
+                browser={"visible": False},
             ),
             Row(
                 "22.7.3",
@@ -147,6 +148,7 @@ WORDS = (
                 demand="unspecified",
                 slow=60,
                 cases=("ASPLes/nopoll#17", "Devristo/phpws#94"),
+                browser={"visible": False},
             ),
             Row(
                 "22.7.4",
@@ -156,6 +158,7 @@ WORDS = (
                 demand="unspecified",
                 slow=60,
                 cases=("pyws#315", "eidheim/Simple-WebSocket-Server#103"),
+                browser={"visible": False},
             ),
             Row(
                 "22.7.5",
@@ -164,6 +167,7 @@ WORDS = (
                 expect={"opened": True, "messages": ["hello"], "within": 5},
                 demand="unspecified",
                 cases=("WSN#229",),
+                browser={"visible": False},
             ),
         ),
     ),

@@ -74,6 +74,7 @@ WORDS = (
                 demand="unspecified",
                 slow=60,
                 cases=("clj-commons/aleph#311", "boostorg/beast#2284", "sdk#37446", "okhttp#3042", "pyws#1128"),
+                browser={"visible": False},
             ),
             Row(
                 "22.1.2",
@@ -83,6 +84,7 @@ WORDS = (
                 demand="should",
                 slow=30,
                 cases=("Starscream#127", "dotnet#51590", "wsc#592"),
+                browser={"within": 75},
             ),
             Row(
                 "22.1.3",
@@ -92,6 +94,7 @@ WORDS = (
                 demand="unspecified",
                 slow=60,
                 cases=("sdk#33362", "sdk#33379", "custom-components/remote_homeassistant#394"),
+                browser={"visible": False},
             ),
         ),
     ),
@@ -161,6 +164,7 @@ WORDS = (
                 judge=("close 1000", "nothing after close", "ends TCP"),
                 slow=30,
                 cases=("wsc#592", "vertx#5610", "pgriess/node-websocket-client#6", "dotnet#118471", "Starscream#526"),
+                browser={"within": 75},
             ),
         ),
     ),

@@ -78,6 +78,7 @@ WORDS = (
                 demand="should",
                 slow=60,
                 cases=("crossbario/autobahn-python#50", "bun#35167", "clj-commons/aleph#346", "netty#8841"),
+                browser={"within": 250},
             ),
             Row(
                 "29.1.2",

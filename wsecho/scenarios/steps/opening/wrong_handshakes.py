@@ -298,6 +298,7 @@ WORDS = (
                 demand="should",
                 slow=60,
                 cases=("crossbario/autobahn-python#50", "openclaw/openclaw#111845", "asterisk/asterisk#1980"),
+                browser={"within": 250},
             ),
         ),
     ),
