@@ -1,4 +1,7 @@
-"""The files of the test client: headers, content security policy, content codings, and conditional requests."""
+"""The files of the test client: headers, content security policy, content codings, and conditional requests.
+
+Modules: `document`.
+"""
 
 import gzip
 from pathlib import Path

@@ -1,5 +1,6 @@
 """The catalogue, and what is made of it. Modules: `catalogue`, `description`, `entrance`, `service`, `setting`."""
 
+import gzip
 import json
 import re
 
@@ -78,6 +79,16 @@ def test_every_argument_states_the_values_that_are_accepted(server: RunningServe
                 argument.kind.parse(f"{value:.0f}{unit}", LOCAL)
             with pytest.raises(ValueError, match=r"is not|is too long|is out of bounds"):
                 argument.kind.parse(f"{stated['most'] + step:.3f}".rstrip("0").rstrip(".") + unit, LOCAL)
+
+
+def test_the_catalogue_is_compressed_and_need_not_be_loaded_twice(server: RunningServer) -> None:
+    whole = server.get("/scenarios.json")[2]
+    status, headers, body = server.get("/scenarios.json", **{"Accept-Encoding": "gzip"})
+    assert (status, gzip.decompress(body)) == (200, whole)
+    assert len(body) < len(whole) / 5
+    assert headers["access-control-allow-origin"] == "*"
+    held = {"If-None-Match": headers["etag"], "Accept-Encoding": "gzip"}
+    assert server.get("/scenarios.json", **held)[0] == 304
 
 
 def test_documentation_and_help_name_every_word() -> None:

@@ -3,13 +3,11 @@
 import base64
 import hashlib
 import re
-import zlib
-from functools import cached_property
 from pathlib import Path
 
-from wsecho.http.content_codings import IDENTITY, preferred
 from wsecho.http.request import Request
-from wsecho.http.response import Headers, Response
+from wsecho.http.response import Response
+from wsecho.routes.document import Document
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -40,11 +38,6 @@ _ISOLATION = (
     ("Cross-Origin-Embedder-Policy", "require-corp"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
-# A browser validates its copy at each use, so that after an upgrade of the server it never mixes files of two versions.
-_CACHING = (("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding"))
-_GZIP = "gzip"
-# What zlib calls a gzip stream with the largest window.
-_GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
 
 def directory() -> Path:
@@ -55,7 +48,7 @@ def directory() -> Path:
 
 
 class Assets:
-    """Serves the files, in the content coding that the client prefers."""
+    """Serves the files."""
 
     def __init__(self, folder: Path) -> None:
         """Read all files in `folder` and its subfolders whose types are known.
@@ -64,53 +57,30 @@ class Assets:
         """
         index = folder / "index.html"
         files = [file for file in sorted(folder.rglob("*")) if file.suffix in _CONTENT_TYPES and file != index]
-        self._assets = {"/": _Asset(index)} | {
-            f"/static/{file.relative_to(folder).as_posix()}": _Asset(file) for file in files
+        self._documents = {"/": _load(index)} | {
+            f"/static/{file.relative_to(folder).as_posix()}": _load(file) for file in files
         }
 
     def paths(self) -> list[str]:
         """Return the paths at which the files are served."""
-        return list(self._assets)
+        return list(self._documents)
 
     def answer(self, request: Request) -> Response:
-        """Return the file at `request.path`, or 304 if the client has it already (RFC 9110 section 13.1.2)."""
-        response = self._assets[request.path].answers[preferred(request, (_GZIP,))]
-        etag = dict(response.headers)["ETag"]
-        held = [tag.removeprefix("W/") for tag in request.tokens("if-none-match")]
-        if etag in held or held == ["*"]:
-            return Response(304, (("ETag", etag), *_CACHING))
-        return response
+        """Return the file at `request.path`."""
+        return self._documents[request.path].answer(request)
 
 
-class _Asset:
-    """One file, and the response with it for each content coding."""
-
-    def __init__(self, file: Path) -> None:
-        self._body = file.read_bytes()
-        scripts = _INLINE_SCRIPT.findall(self._body) if file.suffix == ".html" else ()
-        self._headers: Headers = (
-            ("Content-Type", _CONTENT_TYPES[file.suffix]),
-            ("Content-Security-Policy", _POLICY.format("".join(map(_source, scripts)))),
-            *_ISOLATION,
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-        )
-
-    @cached_property
-    def answers(self) -> dict[str, Response]:
-        """The responses by content coding, made at the first request: a start that compressed all would be slower."""
-        compressor = zlib.compressobj(9, wbits=_GZIP_WINDOW_BITS)
-        compressed = compressor.compress(self._body) + compressor.flush()
-        # The headers count, because after a 304 a browser keeps those of its copy (RFC 9111 section 3.2).
-        etag = hashlib.sha256(repr(self._headers).encode() + self._body).hexdigest()[:16]
-        return {
-            IDENTITY: Response(200, (*self._headers, *_CACHING, ("ETag", f'"{etag}"')), self._body),
-            _GZIP: Response(
-                200,
-                (*self._headers, *_CACHING, ("ETag", f'"{etag}-gzip"'), ("Content-Encoding", _GZIP)),
-                compressed,
-            ),
-        }
+def _load(file: Path) -> Document:
+    body = file.read_bytes()
+    scripts = _INLINE_SCRIPT.findall(body) if file.suffix == ".html" else ()
+    headers = (
+        ("Content-Type", _CONTENT_TYPES[file.suffix]),
+        ("Content-Security-Policy", _POLICY.format("".join(map(_source, scripts)))),
+        *_ISOLATION,
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+    )
+    return Document(body, headers)
 
 
 def _source(script: bytes) -> str:

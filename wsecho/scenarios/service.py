@@ -10,6 +10,7 @@ from wsecho.connections.http_connection import Handover
 from wsecho.http.addresses import Address
 from wsecho.http.request import Request
 from wsecho.http.response import TEXT, Deferred, Response, plain
+from wsecho.routes.document import Document
 from wsecho.scenarios import catalogue, description
 from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.grammar import asked_key, canonical, parse
@@ -45,7 +46,8 @@ class Service:
         self._open = setting.open_scenarios
         self._most_open = max(1, int(setting.most_connections * self._limits.share))
         self._memory = memoryview(bytearray(_READ_SIZE))
-        self._catalogue = json.dumps(catalogue.as_json(self._limits), ensure_ascii=False).encode()
+        catalogued = json.dumps(catalogue.as_json(self._limits), ensure_ascii=False)
+        self._catalogue = Document(catalogued.encode(), (_JSON, _ANY_ORIGIN))
 
     def answer(self, request: Request) -> Response | Upgrade | Takeover:
         """Return the answer to a handshake under `/ws`: a refusal, a plain echo, or a scenario."""
@@ -111,7 +113,7 @@ class Service:
 
     def catalogue(self, request: Request) -> Response:
         """Return the catalogue."""
-        return Response(200, (_JSON, _ANY_ORIGIN, ("Cache-Control", "no-cache")), self._catalogue)
+        return self._catalogue.answer(request)
 
     def seen(self, request: Request) -> Response | Deferred:
         """Return what was seen of the connections under the key in the query."""
