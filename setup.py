@@ -22,6 +22,7 @@ MODULES = {
     "wsecho.codec.native.fastnet_wire": "wsecho/codec/native/fastnet_wire.pyx",
     "wsecho.tls.native.client_hello": "wsecho/tls/client_hello.py",
     "wsecho.tls.native.message_limit": "wsecho/tls/native/message_limit.pyx",
+    "wsecho.codec.native.accept_key": "wsecho/codec/native/accept_key.pyx",
     "wsecho.codec.native.plain_request": "wsecho/codec/native/plain_request.pyx",
 }
 HEADERS = ["wsecho/codec/native", "wsecho/tcp"]

@@ -18,6 +18,7 @@ TESTS = (
     "tests/websocket/test_echo.py",
     "tests/websocket/test_echo_stateful.py",
     "tests/websocket/test_echo_differential.py",
+    "tests/codec/test_accept_key.py",
     "tests/codec/test_plain_request.py",
     "tests/tcp/test_accept.py",
     "tests/tcp/test_epoll_transport.py",

@@ -65,6 +65,16 @@ def test_an_accepted_connection_is_that_of_its_client(
             assert client.recv(10) == b"back"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.10.99.100", "127.109.110.199", "127.200.250.254"])
+def test_addresses_are_shown_as_the_system_shows_them(epoll: Connections, host: str) -> None:
+    with listening_at(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname(), timeout=PATIENCE, source_address=(host, 0))
+        with client:
+            transport, peer = epoll.transports.accept(listening)
+            assert peer == transport.get_extra_info("peername") == client.getsockname()
+            transport.close()
+
+
 def test_a_client_of_a_unix_socket_has_no_address(epoll: Connections, tmp_path: Path) -> None:
     with listening_at(str(tmp_path / "socket"), socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as client:
         client.connect(listening.getsockname())

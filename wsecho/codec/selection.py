@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wsecho.codec import wire
 from wsecho.counting import cells
 from wsecho.http.request import Request
-from wsecho.websocket import echo, inflater, message_counters, receive_buffer
+from wsecho.websocket import echo, handshake, inflater, message_counters, receive_buffer
 
 if TYPE_CHECKING:
     from wsecho.tcp import transports
@@ -22,7 +22,7 @@ class Codec:
     """The classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
 
     `read_plain_request` returns the request whose head is exactly the given bytes, or None if `RequestReader` has to
-    read it.
+    read it. `accept_key` is that of `wsecho.websocket.handshake`.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Codec:
     Wire: type[wire.Wire]
     TcpTransports: type[transports.TcpTransports]
     read_plain_request: Callable[[bytes], Request | None]
+    accept_key: Callable[[str], str]
 
 
 def _no_plain_request(data: bytes) -> None:
@@ -88,10 +89,12 @@ def _python() -> Codec:
         wire.Wire,
         TcpTransports,
         _no_plain_request,
+        handshake.accept_key,
     )
 
 
 def _compiled(encrypted: bool) -> Codec:
+    import wsecho.codec.native.accept_key
     import wsecho.codec.native.cells
     import wsecho.codec.native.echo
     import wsecho.codec.native.inflater
@@ -114,6 +117,7 @@ def _compiled(encrypted: bool) -> Codec:
         native.wire.Wire if has_epoll and not encrypted else _fastnet_wire(),
         wsecho.tcp.epoll_transport.EpollTransports if has_epoll else _python().TcpTransports,
         native.plain_request.read_plain_request,
+        native.accept_key.accept_key,
     )
 
 

@@ -23,7 +23,7 @@ from wsecho.tls.peek import Peek
 
 if TYPE_CHECKING:
     from wsecho.tcp.transports import TcpTransports
-    from wsecho.tls.server import MakeProtocol, Tls
+    from wsecho.tls.server import Tls
 
 
 # The message of a cancellation because of the time limit.
@@ -87,7 +87,7 @@ class ConnectionStarter:
             if self._tls:
                 self._start_task(self._prepare(accepted, peer, client))
             else:
-                self._start(accepted, client, partial(self._make_protocol, monotonic(), client))
+                self._start(accepted, client, monotonic())
 
     def _start_task(self, preparation: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(preparation)
@@ -106,9 +106,10 @@ class ConnectionStarter:
         accepted.close()
         return None
 
-    def _start(self, accepted: Any, client: Client, make_protocol: MakeProtocol) -> None:
+    def _start(self, accepted: Any, client: Client, accepted_at: float) -> None:
+        """Start the protocol on a connection that is not encrypted."""
         try:
-            self._transports.start(accepted, make_protocol(None))
+            self._transports.start(accepted, self._make_protocol(accepted_at, client, None))
         except Exception as error:
             client.release()
             if not isinstance(error, OSError):
@@ -127,11 +128,10 @@ class ConnectionStarter:
             client = client or self._admit(accepted, peer, await self._take_header(accepted))
             if not client:
                 return
-            make_protocol = partial(self._make_protocol, accepted_at, client)
             if self._tls:
-                await self._tls.start(accepted, make_protocol, self._loop)
+                await self._tls.start(accepted, partial(self._make_protocol, accepted_at, client), self._loop)
             else:
-                self._start(accepted, client, make_protocol)
+                self._start(accepted, client, accepted_at)
             client = None  # from here on the connection releases the client
         except ProxyHeaderError as error:
             self._refuse(accepted, peer, str(error))

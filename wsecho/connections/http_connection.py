@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Protocol, cast
+from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -53,6 +53,7 @@ class Routes(Protocol):
 class HttpContext:
     """What the HTTP connections of one port share.
 
+    `logs_connections` says whether lines of the level debug are logged, such as that a WebSocket was opened.
     `read_plain_request` is the codec's shortcut for most requests. `request_buffer` is the buffer that they read into.
     `make_websocket` makes the WebSocket that takes over the transport of an upgraded connection.
     """
@@ -64,6 +65,7 @@ class HttpContext:
     counters: ConnectionCounters
     traces: Traces
     log: FilteringBoundLogger
+    logs_connections: bool
     read_plain_request: Callable[[bytes], Request | None]
     request_buffer: memoryview
     make_websocket: Callable[
@@ -127,11 +129,13 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request, which must be complete within the handshake timeout since accept."""
-        self._transport = cast(asyncio.Transport, transport)
+        # What can be read and written is always an asyncio.Transport.
+        self._transport = transport  # type: ignore[assignment]
+        context = self._context
         try:
-            self._transport.set_write_buffer_limits(high=self._context.config.write_buffer_limit)
-            self._context.connections.add(self)
-            self._watch(self._accepted_at + self._context.config.handshake_timeout - monotonic())
+            self._transport.set_write_buffer_limits(high=context.config.write_buffer_limit)
+            context.connections.add(self)
+            context.connections.watch(self, context.config.handshake_timeout, self._accepted_at)
         except Exception:
             # Without a deadline, nothing would ever end the transport. Abort it in a later callback, because the
             # transport is about to start reading.
@@ -199,7 +203,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def taken(self) -> int:
         """Return the bytes of answers that the peer has taken so far."""
-        return self._written - unread(self._transport)
+        return self._written and self._written - unread(self._transport)
 
     def expire(self) -> None:
         """End the connection, because the peer missed its deadline. An incomplete request is answered with 408."""
@@ -255,7 +259,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._context.request_queue.spend(time.perf_counter() - began)
 
     def _read(self, data: bytes) -> None:
-        if self._is_idle:
+        # `_answered` first: a property takes longer than all of this for the first request.
+        if self._answered and self._is_idle:
             self._watch(self._context.config.handshake_timeout)
         if not self._reader and (request := self._context.read_plain_request(data)):
             self._answer(request, b"")
@@ -322,7 +327,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             span = self._context.traces.opened(request, route, answer.subprotocol, began)
             connection = self._upgrade(request, answer, span)
             self._context.counters.request(request.method, route, 101, time.perf_counter() - began)
-            connection.take(unread)
+            if unread:
+                connection.take(unread)
             return
         if isinstance(answer, Takeover):
             self._hand_over(answer, request, route, began, unread)
@@ -392,7 +398,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         log = self._log(request, span)
         if self._client.should_warn_about_proxy():
             log.warning("a trusted proxy adds no address of its client", peer=request.peer, remedy=_NO_ADDRESS_REMEDY)
-        log.debug("websocket opened", peer=request.peer, path=request.path)
+        if self._context.logs_connections:
+            log.debug("websocket opened", peer=request.peer, path=request.path)
         client_key = self._client.client_key
         connection = self._context.make_websocket(self._transport, upgrade.deflate, log, span, client_key)
         connection.open(upgrade.encode())

@@ -52,7 +52,8 @@ class Connections:
     """The registry. Times are those of a monotonic clock, in seconds."""
 
     def __init__(self) -> None:
-        self._open: set[Connection] = set()
+        # Open connections, from `add` to `remove`.
+        self.open: set[Connection] = set()
         self._watched: dict[Connection, _Watch] = {}
         # During a graceful shutdown, `_drained` is set while no connection is open. Both are set by `end_drain`.
         self._is_draining = False
@@ -60,17 +61,17 @@ class Connections:
         self._drain_ended = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self.open)
 
     def add(self, connection: Connection) -> None:
         """Keep an open connection until `remove`."""
-        self._open.add(connection)
+        self.open.add(connection)
         if self._is_draining:
             self._note_drained()
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended, or that has handed its transport to another one."""
-        self._open.discard(connection)
+        self.open.discard(connection)
         self._watched.pop(connection, None)
         if self._is_draining:
             self._note_drained()
@@ -127,19 +128,19 @@ class Connections:
         self._note_drained()
         await self._drain_in_batches(min(_MAX_SECONDS_OF_BATCHES, seconds / 2))
         await _wait(self._drained, deadline - loop.time())
-        aborted = len(self._open)
-        for connection in list(self._open):
+        aborted = len(self.open)
+        for connection in list(self.open):
             run_guarded(loop, "drain", connection.abort)
         # An aborted transport reports its end in the next iteration of the event loop. One whose abort failed never
         # does.
         for _ in range(_ITERATIONS_TO_END):
-            if not self._open:
+            if not self.open:
                 break
             await asyncio.sleep(0)
         return aborted
 
     def _note_drained(self) -> None:
-        if not self._open or self._drain_ended.is_set():
+        if not self.open or self._drain_ended.is_set():
             self._drained.set()
         else:
             self._drained.clear()
@@ -149,14 +150,14 @@ class Connections:
 
         Other connections are served between the batches, and the clients do not all reconnect at the same moment.
         """
-        connections = list(self._open)
+        connections = list(self.open)
         pause = min(_PAUSE_BETWEEN_BATCHES, seconds * _DRAIN_BATCH / max(1, len(connections)))
         for start in range(0, len(connections), _DRAIN_BATCH):
             if start:
                 await self.delay_drain(pause)
             for connection in connections[start : start + _DRAIN_BATCH]:
                 # Some connections have ended in the meantime.
-                if connection in self._open:
+                if connection in self.open:
                     _drain_one(connection)
 
 

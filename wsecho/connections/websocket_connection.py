@@ -1,7 +1,6 @@
 """A WebSocket connection, from the 101 response to its end: everything except the echo itself."""
 
 import asyncio
-import logging
 import os
 from dataclasses import dataclass
 from random import random
@@ -34,7 +33,10 @@ _CLOSE_REASONS = {"idle": b"no message for too long", "lifetime": b"connection h
 
 @dataclass(frozen=True, slots=True)
 class WebSocketContext:
-    """What the WebSocket connections of a worker share."""
+    """What the WebSocket connections of a worker share.
+
+    `logs_connections` says whether lines of the level debug are logged, such as that a WebSocket was closed.
+    """
 
     config: Config
     limits: Limits
@@ -45,6 +47,7 @@ class WebSocketContext:
     echo_queue: EchoQueue
     connections_per_address: ConnectionsPerAddress
     counters: ConnectionCounters
+    logs_connections: bool
 
 
 class WebSocketConnection:
@@ -201,7 +204,7 @@ class WebSocketConnection:
         code = self._close_code()
         initiator = self._initiator()
         context.counters.connection_ended(seconds, code, initiator)
-        if self._log.is_enabled_for(logging.DEBUG):
+        if context.logs_connections:
             peer = self._transport.get_extra_info("peername")
             self._log.debug("websocket closed", peer=peer, code=code, seconds=round(seconds, 3))
         self._span.close(code, initiator, self._echo)

@@ -69,6 +69,6 @@ class Request:
 
     def has_token(self, name: str, token: str) -> bool:
         """Return whether `token` (in lower case) is among the elements of `name`, ignoring their case."""
-        value = self.value(name).lower()
+        value = ", ".join(self._values.get(name, ())).lower()
         # Most lists have one element.
         return value == token or token in [element.strip(" \t") for element in value.split(",")]

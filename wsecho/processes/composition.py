@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -82,11 +83,12 @@ def compose(
     loop = asyncio.get_running_loop()
     connections = Connections()
     timers = Timers(monotonic(), sweep_interval(config))
-    capacity = descriptors.capacity(connections, config.max_connections)
+    capacity = descriptors.capacity(connections.open, config.max_connections)
     health = Health(capacity.is_full)
     connections_per_address = ConnectionsPerAddress(config.max_connections_per_address)
     echo_queue = EchoQueue(loop, inherited.codec)
     echoes = EchoFactory(inherited.codec, config, inherited.shared_page.rows[number].echo, echo_queue)
+    logs_connections = inherited.log.is_enabled_for(logging.DEBUG)
     websockets = WebSocketContext(
         config=config,
         limits=Limits.of(config),
@@ -97,9 +99,15 @@ def compose(
         echo_queue=echo_queue,
         connections_per_address=connections_per_address,
         counters=counters,
+        logs_connections=logs_connections,
     )
     admission = Admission(
-        health, connections_per_address.is_exceeded, inherited.access.policy, config.subprotocol, echoes.may_deflate
+        health,
+        connections_per_address.is_exceeded,
+        inherited.access.policy,
+        config.subprotocol,
+        echoes.may_deflate,
+        inherited.codec.accept_key,
     )
     setting = None
     if inherited.keys:
@@ -116,6 +124,7 @@ def compose(
         counters=counters,
         traces=exports.traces(),
         log=inherited.log,
+        logs_connections=logs_connections,
         read_plain_request=inherited.codec.read_plain_request,
         request_buffer=memoryview(bytearray(_REQUEST_BUFFER_SIZE)),
         make_websocket=partial(WebSocketConnection, websockets),

@@ -26,10 +26,11 @@ class Admission:
         policy: AccessPolicy,
         subprotocol_policy: str,
         may_deflate: Callable[[], bool],
+        make_accept_key: Callable[[str], str] = handshake.accept_key,
     ) -> None:
         """`has_too_many` tells whether the client with a given key has too many connections. `may_deflate` tells
-        whether there is memory for another connection with permessage-deflate. `scenarios` are set afterwards, where
-        there are any.
+        whether there is memory for another connection with permessage-deflate. `make_accept_key` is the codec's.
+        `scenarios` are set afterwards, where there are any.
         """
         self.scenarios: ScenarioRoutes | None = None
         self._health = health
@@ -37,6 +38,7 @@ class Admission:
         self._policy = policy
         self._subprotocol_policy = subprotocol_policy
         self._may_deflate = may_deflate
+        self._make_accept_key = make_accept_key
 
     def answer(self, request: Request) -> Response | Upgrade | Takeover | Deferred:
         """Return the answer to a handshake: a refusal, an upgrade, or the scenario that answers."""
@@ -54,7 +56,7 @@ class Admission:
 
     def agree(self, request: Request, *, may_deflate: bool = True) -> Response | Upgrade:
         """Return the upgrade that a handshake asks for, or a refusal if it is invalid."""
-        answer = handshake.answer(request, self._subprotocol_policy)
+        answer = handshake.answer(request, self._subprotocol_policy, self._make_accept_key)
         if isinstance(answer, Upgrade) and answer.deflate and not (may_deflate and self._may_deflate()):
             answer.deflate = None
         return answer

@@ -75,9 +75,8 @@ cdef object shown_address(const sockaddr_in6 *kept):
     """Return an address as a Python socket does, and with its zone; None if there is none."""
     cdef char host[NI_MAXHOST]
     if kept.sin6_family == AF_INET:
-        inet_ntop(AF_INET, &(<const sockaddr_in *>kept).sin_addr, host, NI_MAXHOST)
         # Both families have the port at the same place.
-        return host.decode(), ntohs(kept.sin6_port)
+        return shown_ipv4(<const uint8_t *>&(<const sockaddr_in *>kept).sin_addr), ntohs(kept.sin6_port)
     if kept.sin6_family != AF_INET6:
         return None
     if not kept.sin6_scope_id or getnameinfo(
@@ -85,6 +84,25 @@ cdef object shown_address(const sockaddr_in6 *kept):
     ):
         inet_ntop(AF_INET6, &kept.sin6_addr, host, NI_MAXHOST)
     return host.decode(), ntohs(kept.sin6_port), ntohl(kept.sin6_flowinfo), kept.sin6_scope_id
+
+
+cdef str shown_ipv4(const uint8_t *octets):
+    """Return an IPv4 address as inet_ntop does, which reads a format and takes ten times as many instructions."""
+    cdef char text[16]
+    cdef char *end = text
+    cdef int index, octet
+    for index in range(4):
+        octet = octets[index]
+        if octet >= 100:
+            end[0] = c"0" + octet // 100
+            end += 1
+        if octet >= 10:
+            end[0] = c"0" + octet // 10 % 10
+            end += 1
+        end[0] = c"0" + octet % 10
+        end[1] = c"."
+        end += 2
+    return text[: end - 1 - text].decode("ascii")
 
 
 cdef int accept_connection(int listening, sockaddr_in6 *peer) noexcept:

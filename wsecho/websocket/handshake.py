@@ -3,6 +3,7 @@
 import binascii
 import hashlib
 import re
+from collections.abc import Callable
 
 from wsecho.http.credentials import carries_token
 from wsecho.http.request import Request
@@ -11,7 +12,7 @@ from wsecho.websocket import deflate
 from wsecho.websocket.upgrade import Upgrade
 
 # RFC 6455 section 1.3.
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
 # RFC 9110 section 5.6.2. One character class without alternatives, so matching is linear on any input.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
@@ -26,7 +27,7 @@ NONE = "none"
 
 def accept_key(key: str) -> str:
     """Return the Sec-WebSocket-Accept value, which proves that `key` was read (RFC 6455 section 4.2.2, step 5.4)."""
-    digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
+    digest = hashlib.sha1(key.encode() + GUID, usedforsecurity=False).digest()
     return binascii.b2a_base64(digest, newline=False).decode()
 
 
@@ -36,29 +37,32 @@ def is_attempted(request: Request) -> bool:
     A proxy that drops Upgrade or Connection leaves the Sec-WebSocket header fields in place. The answer to such a
     request says what is missing, instead of being a page.
     """
-    return request.has_token("upgrade", "websocket") or bool(
-        request.values("sec-websocket-key") or request.values("sec-websocket-version")
+    return bool(request.values("sec-websocket-key") or request.values("sec-websocket-version")) or request.has_token(
+        "upgrade", "websocket"
     )
 
 
-def answer(request: Request, subprotocol_policy: str) -> Upgrade | Response:
+def answer(
+    request: Request, subprotocol_policy: str, make_accept_key: Callable[[str], str] = accept_key
+) -> Upgrade | Response:
     """Validate a handshake and return the upgrade, or a refusal.
 
-    A refusal closes the connection, because a proxy may already treat it as a tunnel.
+    A refusal closes the connection, because a proxy may already treat it as a tunnel. `make_accept_key` is the
+    codec's function that does what `accept_key` does.
     """
-    subprotocols = request.tokens("sec-websocket-protocol")
-    if refusal := _refusal(request) or _refusal_of_subprotocols(subprotocols):
+    if refusal := _refusal(request):
         return refusal
+    subprotocol = None
+    if subprotocols := request.tokens("sec-websocket-protocol"):
+        if refusal := _refusal_of_subprotocols(subprotocols):
+            return refusal
+        subprotocol = chosen_subprotocol(subprotocols, subprotocol_policy)
     offers = request.value("sec-websocket-extensions")
     try:
         agreement = deflate.negotiate(offers) if offers else None
     except ValueError as error:
         return refuse(400, "extensions", f"Sec-WebSocket-Extensions is {error}")
-    return Upgrade(
-        accept_key(request.values("sec-websocket-key")[0]),
-        agreement,
-        chosen_subprotocol(subprotocols, subprotocol_policy),
-    )
+    return Upgrade(make_accept_key(request.values("sec-websocket-key")[0]), agreement, subprotocol)
 
 
 def _refusal(request: Request) -> Response | None:
@@ -81,8 +85,6 @@ def _refusal(request: Request) -> Response | None:
 
 
 def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
-    if not offers:
-        return None
     if not all(map(_TOKEN.fullmatch, offers)) or len(set(offers)) != len(offers):
         return refuse(400, "subprotocol", "Sec-WebSocket-Protocol must be a list of different ASCII tokens")
     if all(map(carries_token, offers)):

@@ -7,6 +7,9 @@ from typing import Any
 from wsecho.http.response import Headers
 from wsecho.websocket.deflate import Agreement
 
+# The same in every answer.
+_BEGINNING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+
 
 @dataclass(slots=True)
 class Upgrade:
@@ -23,20 +26,17 @@ class Upgrade:
     @property
     def headers(self) -> Headers:
         """The header fields of the answer (RFC 6455 section 4.2.2, step 5)."""
-        lines = [line.partition(": ") for line in self._lines().splitlines()]
-        return tuple((name, value) for name, _, value in lines)
+        lines = [line.partition(": ") for line in self.encode().decode().splitlines()]
+        return tuple((name, value) for name, _, value in lines[1:-1])
 
     def encode(self) -> bytes:
         """Return the bytes of the answer."""
-        return f"HTTP/1.1 101 Switching Protocols\r\n{self._lines()}\r\n".encode()
-
-    def _lines(self) -> str:
-        lines = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {self.accept}\r\n"
+        head = f"{_BEGINNING}{self.accept}\r\n"
         if self.subprotocol:
-            lines += f"Sec-WebSocket-Protocol: {self.subprotocol}\r\n"
+            head += f"Sec-WebSocket-Protocol: {self.subprotocol}\r\n"
         if self.deflate:
-            lines += f"Sec-WebSocket-Extensions: {self.deflate.header}\r\n"
-        return lines
+            head += f"Sec-WebSocket-Extensions: {self.deflate.header}\r\n"
+        return f"{head}\r\n".encode()
 
 
 @dataclass(frozen=True, slots=True)
