@@ -83,8 +83,8 @@ def test_a_close_frame_in_chunks_comes_before_the_end(shared_server: RunningServ
 def test_all_bytes_come_later_and_the_end_after_them(
     shared_server: RunningServer, url: str, sent: bytes, expected: bytes
 ) -> None:
+    began = monotonic()
     with scene(shared_server, url) as connection:
-        began = monotonic()
         connection.send(sent if "/end" in url else sent + client_frame(CLOSE, b"\x03\xe8"))
         assert connection.receive_all() == expected
         assert monotonic() - began >= 0.29
@@ -107,9 +107,9 @@ def test_all_by_tls(tls_server: RunningServer) -> None:
 def test_jitter_keeps_the_order(shared_server: RunningServer) -> None:
     texts = [b"%d" % number for number in range(30)]
     with scene(shared_server, "/ws?jitter=50ms&seed=7") as connection:
+        began = monotonic()
         connection.send(b"".join(client_frame(TEXT, text) for text in texts))
         expected = b"".join(server_frame(TEXT, text) for text in texts)
-        began = monotonic()
         assert connection.receive(len(expected)) == expected
         assert monotonic() - began >= max(Draws(7).draw("jitter", number) for number in range(1, 31)) * 0.05 - 0.01
 

@@ -341,13 +341,12 @@ class Bytes(Kind):
     def parse(self, text: str, limits: Limits) -> Data:
         """Return the data."""
         form, colon, rest = text.partition(":")
-        if not colon or form not in _DATA_FORMS:
-            form, rest = "text", text
-        data = _DATA_FORMS[form](rest, limits)
+        is_text = not colon or form not in _DATA_FORMS
+        data = _AS_TEXT(text, limits) if is_text else _DATA_FORMS[form](rest, limits)
         most = limits.data if self.is_short else self.most
         if most and data.size > most:
             raise ValueError(f"is {data.size} bytes long: at most {most} are allowed here")
-        if self.as_text and form in ("hex", "b64") and not _is_utf8(data.given):
+        if self.as_text and not _is_utf8(data.given):
             raise ValueError("is not valid UTF-8, which text must be: a binary message or raw bytes can hold it")
         return data
 
@@ -379,8 +378,9 @@ def _of_size(text: str, limits: Limits) -> Data:
     return Data("size", b"", Size().parse(text, limits))
 
 
+_AS_TEXT = _literal("text", str.encode)
+# By the word before the colon. What begins with another word is text.
 _DATA_FORMS: dict[str, Callable[[str, Limits], Data]] = {
-    "text": _literal("text", str.encode),
     "hex": _literal("hex", from_hex),
     "b64": _literal("b64", from_base64),
     "size": _of_size,
