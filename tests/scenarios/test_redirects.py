@@ -56,6 +56,10 @@ def test_a_host_that_is_none_gets_no_redirect(server: RunningServer, host: str) 
         assert location(server, f"/ws/redirect/302?form={form}", host).startswith("HTTP/1.1 400 ")
 
 
+def test_a_loop_counts_an_option_that_is_percent_encoded(server: RunningServer) -> None:
+    assert location(server, "/ws/redirect/302?h%6Fps=2&form=loop") == "/ws/redirect/302?form=loop&hops=1"
+
+
 def test_a_loop_ends_by_the_servers_count(server: RunningServer) -> None:
     url = "/ws/redirect/307?token=a&form=loop"
     hops = []

@@ -25,7 +25,12 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PLAIN = ":;,=+@!$'()*"
 _MOST_TIMES = Count(1, 1_000_000)
 # An option is recognised in a misspelt name only if it has at least so many letters: `t` must not count as `to`.
-_SHORTEST_MISSPELT = 4
+_SHORTEST_MISSPELT = 3
+# Each name of a parameter is compared with all options.
+_MOST_PARAMETERS = 64
+# The most segments of a step, with its name, and those that `times` and `next` add to a phase.
+_SEGMENTS_PER_STEP = 4
+_SEGMENTS_PER_PHASE = 3
 # A longer text is shortened where an error quotes it, and is not compared with names.
 _LONGEST_QUOTED = 40
 
@@ -60,6 +65,9 @@ def is_scenario_path(path: str) -> bool:
 def parse(path: str, query: str, vocabulary: Vocabulary, limits: Limits) -> Plan:
     """Return the plan of a raw path and query. `is_scenario_path` is true for the path. Raises ScenarioError."""
     segments = path[len(PREFIX) :].split("/") if len(path) > len(PREFIX) else []
+    most_segments = limits.steps * _SEGMENTS_PER_STEP + limits.phases * _SEGMENTS_PER_PHASE
+    if len(segments) > most_segments:
+        raise ScenarioError(f"the path has {len(segments)} segments: at most {most_segments} are allowed")
     steps = _Segments([_decoded(segment, limits) for segment in segments], vocabulary, limits)
     phases = steps.phases()
     given = _options(query, vocabulary, phases, limits)
@@ -225,13 +233,16 @@ def _options(query: str, vocabulary: Vocabulary, phases: list[Phase], limits: Li
     given: dict[str, Any] = {}
     used = [step.word for phase in phases for step in phase.steps]
     owners = vocabulary.owners
-    for pair in filter(None, query.split("&")):
+    pairs = [pair for pair in query.split("&") if pair]
+    if len(pairs) > _MOST_PARAMETERS:
+        raise ScenarioError(f"the query has {len(pairs)} parameters: at most {_MOST_PARAMETERS} are allowed")
+    for pair in pairs:
         raw, _, value = pair.partition("=")
         name = unquote_plus(raw)
         option = vocabulary.options.get(name)
         if option is None:
             if similar := _misspelt(name, vocabulary.options):
-                raise ScenarioError(f"there is no option '{name}': did you mean '{similar}'?")
+                raise ScenarioError(f"there is no option {_quoted(name)}: did you mean '{similar}'?")
             # The client's own: an access token, a version, a number that keeps caches from answering.
             continue
         if name in owners and not any(name in word.options for word in used):
@@ -255,19 +266,21 @@ def _option_value(option: Argument, raw: str, limits: Limits) -> Any:
 
 
 def _misspelt(name: str, options: Iterable[str]) -> str | None:
-    """Return the option that `name` is one edit away from, or None."""
-    return next((each for each in options if len(each) >= _SHORTEST_MISSPELT and _is_one_edit(name, each)), None)
+    """Return the option that `name` is one edit away from, or that it is in other letters' case; or None."""
+    near = [each for each in options if len(each) >= _SHORTEST_MISSPELT and abs(len(each) - len(name)) < 2]
+    return next((each for each in near if each == name.lower() or _is_one_edit(name, each)), None)
 
 
 def _is_one_edit(one: str, other: str) -> bool:
-    """Return whether one character added, removed or replaced makes two texts equal."""
-    if abs(len(one) - len(other)) > 1 or one == other:
-        return False
+    """Return whether two texts, which are not equal, are so with one character added, removed or replaced, or with two
+    neighbours exchanged.
+    """
     same = next(
         (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(map(len, (one, other)))
     )
-    rests = one[same:], other[same:]
-    return rests[0][1:] in rests or rests[1][1:] in rests or rests[0][1:] == rests[1][1:]
+    rest, wanted = one[same:], other[same:]
+    is_exchanged = rest[:2] == wanted[1::-1] and rest[2:] == wanted[2:]
+    return rest[1:] in (wanted, wanted[1:]) or rest == wanted[1:] or is_exchanged
 
 
 def _unknown(line: str, text: str, names: list[str], family: str = "") -> str:

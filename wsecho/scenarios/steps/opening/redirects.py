@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote_plus
 
 from wsecho.http.request import Request
 from wsecho.scenarios.language.arguments import Choice, Count, Text
@@ -41,7 +42,7 @@ def _location(form: str, request: Request, options: Options) -> str:
 
 def _next_hop(request: Request, hops: int) -> str:
     """Return the target of the request with one hop less."""
-    pairs = [pair for pair in request.query.split("&") if pair and pair.partition("=")[0] != "hops"]
+    pairs = [pair for pair in request.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) != "hops"]
     return f"{request.path}?{'&'.join([*pairs, f'hops={hops - 1}'])}"
 
 
