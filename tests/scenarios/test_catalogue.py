@@ -112,14 +112,32 @@ def test_a_get_says_in_words_what_each_connection_gets(server: RunningServer) ->
         "RFC 6455 section",
         "  key = words\n",
         "10s of 60m",
-        "0 connections were counted under this key so far.\nGET /seen?key=words shows what the server saw of them.\n",
+        "Connections counted under this key so far: 0.\nGET /seen?key=words shows what the server saw of them.\n",
     ):
         assert expected in text
     with RawConnection(server.port) as connection:
         connection.send(request("/ws/times/3/reject/503/next/after/10s/close/1012/next?key=words"))
         assert connection.receive_all().startswith(b"HTTP/1.1 503 ")
     text = server.get("/ws/times/3/reject/503/next/after/10s/close/1012/next?key=words")[2].decode()
-    assert "1 connections were counted under this key so far." in text
+    assert "Connections counted under this key so far: 1." in text
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("/ws/on-close/close", "Sends a Close frame with code 1000, or after on-close the client's own, waits"),
+        ("/ws/on-close/mute", "Ping frames are answered, and so are Close frames, unless on-close is in the scenario."),
+        ("/ws/tick/1s/5/abort/next/tick/1s?resume", "They begin with 1 or, with resume, where the ticks before"),
+        ("/ws/end/next", "Connections counted under this URL and your address so far: 0."),
+        ("/ws/reject/204", "with status 204 and, if that status allows one, a body."),
+        (
+            "/ws?chunk=1",
+            "  chunk = 1B\n     bytes that are written at once; the next ones follow a millisecond later\n",
+        ),
+    ],
+)
+def test_what_a_get_says_is_true_in_every_place_of_a_step(server: RunningServer, url: str, words: str) -> None:
+    assert words in server.get(url)[2].decode()
 
 
 def test_what_a_get_says_of_values_is_printable_and_not_read_again(server: RunningServer) -> None:

@@ -105,6 +105,23 @@ def test_close_cross_is_no_answer(shared_server: RunningServer, url: str) -> Non
         assert connection.receive_all() == server_close(4000, "")
 
 
+@pytest.mark.parametrize(
+    ("url", "payload", "answer"),
+    [
+        ("/ws/on-close/close", b"\x0f\xa0bye", server_close(4000, "bye")),
+        ("/ws/on-close/close", b"", b"\x88\x00"),
+        ("/ws/on-close/close?reason=late", b"\x0f\xa0bye", server_close(4000, "late")),
+        ("/ws/on-close/close?reason=late", b"", server_close(1000, "late")),
+    ],
+)
+def test_the_clients_own_close_comes_back_with_the_reason_of_the_url(
+    shared_server: RunningServer, url: str, payload: bytes, answer: bytes
+) -> None:
+    with scene(shared_server, url) as connection:
+        connection.send(client_frame(CLOSE, payload))
+        assert connection.receive_all() == answer
+
+
 def test_cut_is_an_end_without_close_frame(shared_server: RunningServer) -> None:
     with scene(shared_server, "/ws/message/a/cut") as connection:
         connection.send(client_frame(TEXT, b"dropped"))

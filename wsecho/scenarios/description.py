@@ -27,11 +27,12 @@ def in_words(plan: Plan, limits: Limits, counted: int) -> str:
     if plan.given:
         lines += [
             "Options:",
-            *(f"  {name} = {printable(_value(VOCABULARY.options[name], plan.given[name]))}" for name in plan.given),
+            *(line for name, value in plan.given.items() for line in _option(VOCABULARY.options[name], value)),
             "",
         ]
-    lines.append(f"{counted} connections were counted under this key so far.")
-    if key := plan.given.get("key"):
+    key = plan.given.get("key")
+    lines.append(f"Connections counted under {'this key' if key else 'this URL and your address'} so far: {counted}.")
+    if key:
         lines.append(f"GET /seen?key={key} shows what the server saw of them.")
     return "\n".join(lines) + "\n"
 
@@ -92,6 +93,10 @@ def _steps(phase: Phase) -> Iterator[str]:
         yield f"     A correct client: {step.word.client} ({step.word.rfc})"
     if not phase.steps or not phase.steps[-1].word.ends:
         yield f"  {len(phase.steps) + 1}. {_ECHO}"
+
+
+def _option(option: Argument, value: Any) -> tuple[str, str]:
+    return f"  {option.name} = {printable(_value(option, value))}", f"     {option.meaning}"
 
 
 def _server(step: Step) -> str:

@@ -13,11 +13,13 @@ _NORMAL_CLOSURE = 1000
 
 async def close(peer: Peer, code: int | None) -> None:
     """Perform the closing handshake (RFC 6455 section 7.1.2)."""
+    reason: bytes = peer.options["reason"].encode()
     if code is None and peer.client_close is not None:
-        # Without a code, the client's own one comes back (RFC 6455 section 5.5.1).
-        await peer.close(int.from_bytes(peer.client_close[:2], "big") or 0, peer.client_close[2:])
+        # Without a code, the client's own one comes back (RFC 6455 section 5.5.1). Without any, no reason can be sent.
+        code = int.from_bytes(peer.client_close[:2], "big") or (_NORMAL_CLOSURE if reason else 0)
+        await peer.close(code, reason or peer.client_close[2:])
     else:
-        await peer.close(code or _NORMAL_CLOSURE, peer.options["reason"].encode())
+        await peer.close(code or _NORMAL_CLOSURE, reason)
 
 
 async def close_empty(peer: Peer) -> None:
@@ -82,7 +84,9 @@ WORDS = (
         client="Answers with a Close frame of the same code, waits for the end of TCP, and reports code and reason.",
         rfc="RFC 6455 sections 5.5.1 and 7.1.2",
         run=close,
-        arguments=(Argument("code", CloseCode(), "1000 if left out; after on-close, the client's own", optional=True),),
+        arguments=(
+            Argument("code", CloseCode(), "1000, or after on-close the client's own if left out", optional=True),
+        ),
         options=("reason",),
         ends=True,
         rows=(

@@ -136,7 +136,8 @@ WORDS = (
         name="mute",
         number="22.3",
         group="C",
-        server="Takes messages and sends none. Ping and Close frames are answered.",
+        server="Takes messages and sends none. Ping frames are answered, and so are Close frames, unless on-close is "
+        "in the scenario.",
         client="Keeps the connection, because it is alive; a time limit for an answer is the application's affair.",
         rfc="RFC 6455 section 5.5.3",
         run=mute,

@@ -94,7 +94,8 @@ WORDS = (
         name="delay",
         number="31.1",
         group="M",
-        server="Waits for {duration} without echo. Messages are echoed later; Ping and Close frames are answered.",
+        server="Waits for {duration} without echo. Messages are echoed later. Ping frames are answered, and so are "
+        "Close frames, unless on-close is in the scenario.",
         client="Waits.",
         rfc="RFC 6455 section 5.5.2",
         run=delay,

@@ -118,7 +118,8 @@ WORDS = (
         name="reject",
         number="21.1",
         group="B",
-        server="Answers the handshake with status {status} and a body, and ends TCP unless it says keep.",
+        server="Answers the handshake with status {status} and, if that status allows one, a body. Ends TCP, unless "
+        "the option keep is on.",
         client="Fails the connection, and lets the application read status, fields and body.",
         rfc="RFC 6455 section 4.1",
         run=reject,
