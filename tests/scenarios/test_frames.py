@@ -77,3 +77,13 @@ def test_fragments_to_the_byte() -> None:
     assert frames.feed(server_frame(BINARY, b"a", fin=False)) == b"\x02\x01a"
     assert frames.feed(server_frame(PING, b"long")) == b"\x89\x04long"
     assert frames.feed(server_frame(CONTINUATION, b"bcd")) == b"\x00\x02bc\x80\x01d"
+
+
+def test_a_long_fragment_does_not_wait_for_its_end() -> None:
+    frames = Frames(1 << 30, lambda number: False)
+    stream = framed(0x80 | BINARY, bytes(100_000))
+    assert b"".join(frames.feed(stream[at : at + 15]) for at in range(0, 60, 15)) == stream[:60]
+    frames = Frames(60_000, lambda number: False)
+    begin = server_frame(BINARY, bytes(60_000), fin=False)
+    assert frames.feed(stream[:70_010]) == begin + framed(0x80, bytes(40_000))[:10_004]
+    assert frames.feed(stream[70_010:]) == bytes(30_000)

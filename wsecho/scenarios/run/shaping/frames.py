@@ -37,10 +37,10 @@ class Frames:
         self.number = 0
         self.payload = 0
         self.completed = 0
-        # The frame in progress: its first byte, the payload bytes still to come, and those that wait for more.
+        # The frame in progress: its first byte, and the payload bytes still to come of it and of its last fragment.
         self._first = 0
         self._remaining = 0
-        self._waiting = bytearray()
+        self._fragment_remaining = 0
         # Whether the message in progress is dropped.
         self._drops = False
         # The beginning of a header that is not complete.
@@ -91,26 +91,32 @@ class Frames:
         if self._fragment is None:
             out += piece
         else:
-            self._waiting += piece
-            self._put_fragments(self._fragment, out)
+            self._put_fragments(piece, self._fragment, out)
 
-    def _put_fragments(self, size: int, out: bytearray) -> None:
-        """Put the fragments that are complete: all of the frame, or all that have `size` bytes."""
-        whole, rest = divmod(len(self._waiting), size)
+    def _put_fragments(self, piece: bytes, size: int, out: bytearray) -> None:
+        """Put payload of the frame in fragments. Nothing waits: each begins with the first byte of its payload."""
+        if self._fragment_remaining:
+            continued = piece[: self._fragment_remaining]
+            out += continued
+            self._fragment_remaining -= len(continued)
+            piece = piece[len(continued) :]
+            if not piece:
+                return
+        whole, rest = divmod(len(piece), size)
         begin = len(out)
-        out += _equal_frames(bytes(self._waiting[: whole * size]), size)
+        out += _equal_frames(piece[: whole * size], size)
         last = begin + (whole - 1) * (1 + len(_length(size)) + size)
-        if not self._remaining and (rest or not whole):
+        if rest or not (whole or self._remaining):
             last = len(out)
-            out += framed(CONTINUATION, bytes(self._waiting[whole * size :]))
-            rest = 0
-        del self._waiting[: len(self._waiting) - rest]
+            length = min(size, rest + self._remaining)
+            out += header(CONTINUATION, length) + piece[whole * size :]
+            self._fragment_remaining = length - rest
         if len(out) == begin:
             return
         # The first fragment has the opcode and the reserved bits, all others are continuation frames.
         out[begin] = self._first & ~FIN
         self._first &= FIN
-        if not self._remaining:
+        if self._remaining == self._fragment_remaining:
             out[last] |= self._first
 
 
