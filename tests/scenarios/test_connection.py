@@ -68,6 +68,15 @@ def test_a_silent_client_is_pinged_unless_the_url_says_no(serve: Serve, codec_na
         assert quiet.receive(12) == server_frame(PONG, b"still here")
 
 
+def test_short_frames_that_wait_are_bounded_by_their_number(shared_server: RunningServer) -> None:
+    frames = 5000
+    with scene(shared_server, "/ws/delay/500ms") as connection:
+        connection.send(client_frame(TEXT, b"") * frames + client_frame(PING, b"?"))
+        # The server has stopped to read, so that the ping does not overtake them.
+        expected = server_frame(TEXT, b"") * frames + server_frame(PONG, b"?")
+        assert connection.receive(len(expected)) == expected
+
+
 def test_limits_of_age_hold(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--max-lifetime", "300ms")
     with scene(server, "/ws/delay/60/message/never", early=client_frame(TEXT, b"held")) as connection:

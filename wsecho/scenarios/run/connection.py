@@ -29,7 +29,10 @@ class ScenarioConnection(ScenarioWebSocket):
         self._scenario_wire.release()
         if seconds == FOREVER:
             await self.ended()
-        await asyncio.sleep(seconds)
+        elif seconds:
+            await asyncio.sleep(seconds)
+        else:
+            await self._outgoing.others_served()
 
     async def ended(self) -> None:
         """Wait for the end of the connection, at most for the longest time that a plan may take."""
@@ -71,7 +74,7 @@ class ScenarioConnection(ScenarioWebSocket):
         """Wait for a Close frame of the client, or take one that was kept, and return its payload."""
         self.closing = Closing.KEEP
         self._scenario_wire.release()
-        await self._changes.until(lambda: self._incoming.kept_close is not None)
+        await self._changes.until(lambda: self._incoming.has_closed)
         return self.client_close or b""
 
     # What the server sends.
@@ -80,9 +83,9 @@ class ScenarioConnection(ScenarioWebSocket):
         """Send one frame, and count it."""
         await self._outgoing.send(opcode, payload, final=final, reserved=reserved)
 
-    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes]) -> None:
+    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes], *, at_once: bool = False) -> None:
         """Send one frame that is a message, in pieces, and count it. Nothing else is sent or read meanwhile."""
-        await self._outgoing.send_long(opcode, size, pieces)
+        await self._outgoing.send_long(opcode, size, pieces, at_once=at_once)
         if self._late_close:
             self._closing = False
             self._close(*self._late_close)
@@ -125,7 +128,7 @@ class ScenarioConnection(ScenarioWebSocket):
         self._closing = True
         self._scenario_wire.release()
         self._watch(self._context.config.close_timeout)
-        self._answer_kept_close()
+        self._incoming.answer_close()
         await self.ended()
 
     async def send_close(self, payload: bytes, *, frame: bytes = b"") -> None:

@@ -13,8 +13,12 @@ from wsecho.scenarios.run.wire import ScenarioWire
 from wsecho.scenarios.steps.peer import Closing, Receiving
 from wsecho.websocket.echo import CLOSE, CONTINUATION, PING
 
-# Bytes of messages that wait. With more, the server stops reading.
+# Bytes of messages that wait, and pieces, each of which takes some hundred bytes however short it is. With more of
+# either, the server stops reading.
 _MOST_HELD = 64 << 10
+_MOST_PIECES = 1024
+# Pieces that are taken and passed on, both counted, before other connections are served: together about a millisecond.
+_PIECES_AT_ONCE = 64
 
 
 class Trigger(Protocol):
@@ -34,13 +38,19 @@ class Incoming:
         changes: Changes,
         pongs: Pongs,
         must_wait: Callable[[], bool],
+        wait: Callable[[], None],
     ) -> None:
-        """`must_wait` tells whether other connections are to be served before more is handled."""
+        """`must_wait` tells whether other connections are to be served before more is handled, which `wait` demands.
+        Then `proceed` must be called.
+        """
         self._wire = wire
         self._reading = reading
         self._changes = changes
         self._pongs = pongs
         self._must_wait = must_wait
+        self._wait = wait
+        # Since other connections were served.
+        self._pieces = 0
         self._cutter = Cutter()
         self.closing = Closing.ANSWER
         # The client's Close frame, if it was kept: nothing behind it is handled.
@@ -73,6 +83,17 @@ class Incoming:
         """Set what happens to messages from the next one on."""
         self._receiving = receiving
 
+    def answer_close(self) -> None:
+        """Pass on the client's Close frame that was kept, if there is one, behind the messages that wait."""
+        if self.kept_close:
+            self._hold(self.kept_close)
+            self.deliver()
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether a Close frame was kept, and no message before it waits."""
+        return self.kept_close is not None and not self._held
+
     def clear(self) -> None:
         """Forget everything: the connection has ended."""
         self._held.clear()
@@ -81,16 +102,24 @@ class Incoming:
 
     def _handle(self) -> None:
         while not (self._is_yielding or self.kept_close or self._must_wait()) and (piece := self._cutter.take()):
+            self._count()
             if piece.is_control and piece.begins_frame:
                 self._handle_control(piece)
             else:
-                self._held.append(piece)
-                self._held_size += len(piece.data)
+                self._hold(piece)
                 self.deliver()
-        if self._held_size > _MOST_HELD:
+        if self._holds_too_much:
             self._reading.pause("held")
         self._pongs.send_late()
         self._changes.notify()
+
+    def _hold(self, piece: Piece) -> None:
+        self._held.append(piece)
+        self._held_size += len(piece.data)
+
+    @property
+    def _holds_too_much(self) -> bool:
+        return self._held_size > _MOST_HELD or len(self._held) > _MOST_PIECES
 
     def _handle_control(self, piece: Piece) -> None:
         if piece.opcode == CLOSE and self.closing is Closing.KEEP:
@@ -104,6 +133,7 @@ class Incoming:
     def deliver(self) -> None:
         """Pass on what is held, as far as it may be."""
         while self._held and self._may_deliver(self._held[0]):
+            self._count()
             piece = self._held.popleft()
             self._held_size -= len(piece.data)
             if piece.begins_frame and piece.opcode != CONTINUATION:
@@ -118,8 +148,14 @@ class Incoming:
                 self._yield_to(self._trigger_waiter, None)
             if piece.ends_message:
                 self.completes_message = False
-        if self._held_size <= _MOST_HELD:
+        if not self._holds_too_much:
             self._reading.resume("held")
+
+    def _count(self) -> None:
+        self._pieces += 1
+        if self._pieces > _PIECES_AT_ONCE:
+            self._pieces = 0
+            self._wait()
 
     def _may_deliver(self, piece: Piece) -> bool:
         if self._is_yielding or self._must_wait():

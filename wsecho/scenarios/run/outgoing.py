@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
+from wsecho.connections.fair_queues import EchoQueue
 from wsecho.scenarios.run.changes import Changes
 from wsecho.scenarios.run.incoming import Incoming
 from wsecho.scenarios.run.reading import Reading
@@ -11,10 +12,10 @@ from wsecho.scenarios.run.shaping.frames import framed, header
 from wsecho.scenarios.run.wire import ScenarioWire
 from wsecho.websocket.echo import CONTINUATION, CONTROL_BIT, FIN, OPEN, Echo
 
-# Bytes that a step sends in one iteration of the event loop, and what a frame counts beside its bytes: together some
-# milliseconds.
+# Bytes that a step sends in one iteration of the event loop, and what a frame counts beside its bytes: together a
+# millisecond or two.
 _MOST_AT_ONCE = 256 << 10
-_FRAME_COST = 256
+_FRAME_COST = 2 << 10
 
 
 class Outgoing:
@@ -29,8 +30,9 @@ class Outgoing:
         reading: Reading,
         changes: Changes,
         is_paused: Callable[[], bool],
+        queue: EchoQueue,
     ) -> None:
-        """`is_paused` tells whether the client has yet to read."""
+        """`is_paused` tells whether the client has yet to read. In the `queue`, steps of many connections wait."""
         self._scenario = scenario
         self._echo = echo
         self._wire = wire
@@ -38,6 +40,7 @@ class Outgoing:
         self._reading = reading
         self._changes = changes
         self._is_paused = is_paused
+        self._queue = queue
         # Messages that the steps have sent, and the bytes since other connections were served.
         self.messages = 0
         self._sent_at_once = 0
@@ -53,12 +56,13 @@ class Outgoing:
         self._wire.send_frames(frame)
         self._sent_at_once += len(frame) + _FRAME_COST
         if self._sent_at_once > _MOST_AT_ONCE:
-            # Other connections are served. What was collected stays so.
-            self._sent_at_once = 0
-            await asyncio.sleep(0)
+            # What was collected stays so.
+            await self.others_served()
 
-    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes]) -> None:
-        """Send one frame that is a message, and count it. Of a long one, each piece waits for the client to read."""
+    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes], *, at_once: bool) -> None:
+        """Send one frame that is a message, and count it. Of a long one, each piece waits for the client to read, or
+        all of it leaves `at_once`, with what is collected.
+        """
         if size <= _MOST_AT_ONCE:
             await self.send(opcode, b"".join(pieces), final=True, reserved=0)
             return
@@ -70,12 +74,20 @@ class Outgoing:
         self._reading.pause("frame")
         for piece in pieces:
             self._wire.send_frames(piece)
-            self._wire.release()
-            await asyncio.sleep(0)
-            await self._changes.until(self._has_room)
+            if not at_once:
+                self._wire.release()
+            await self.others_served()
+            await self._changes.until(lambda: at_once or self._has_room())
         self.is_in_frame = False
         self._reading.resume("frame")
         self._incoming.proceed()
+
+    async def others_served(self) -> None:
+        """Wait until other connections have been served. However many wait so, each iteration lets one go on."""
+        self._sent_at_once = 0
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.wait(lambda: None if waiter.done() else waiter.set_result(None))
+        await waiter
 
     async def write(self, data: bytes) -> None:
         """Send raw bytes, which count as bytes on the wire only."""

@@ -72,10 +72,13 @@ class ScenarioWebSocket(WebSocketConnection):
         self._pongs = Pongs(
             *(self.options["pong"], self._echo, self._scenario_wire), must_wait=lambda: self._outgoing.is_in_frame
         )
-        self._incoming = Incoming(self._scenario_wire, self._reading, self._changes, self._pongs, self._must_wait)
+        self._incoming = Incoming(
+            self._scenario_wire, self._reading, self._changes, self._pongs, self._must_wait, self.wait
+        )
         self._outgoing = Outgoing(
             *(scenario, self._echo, self._scenario_wire, self._incoming, self._reading, self._changes),
             is_paused=lambda: self._paused_at is not None,
+            queue=context.echo_queue,
         )
         self._received_at = self._opened_at
         # Whether the server has ended its side, so that everything that arrives is dropped; the code of the Close frame
@@ -143,11 +146,6 @@ class ScenarioWebSocket(WebSocketConnection):
         kept = self._incoming.kept_close
         return kept.payload() if kept else None
 
-    def _answer_kept_close(self) -> None:
-        """Let the echo receive the client's Close frame that was kept, if there is one."""
-        if kept := self._incoming.kept_close:
-            self._scenario_wire.echo(kept.data)
-
     # The connection itself.
 
     def finish(self) -> None:
@@ -156,7 +154,7 @@ class ScenarioWebSocket(WebSocketConnection):
         self.closing = Closing.ANSWER
         self.resume_reading()
         self.receive(Receiving.ECHO)
-        self._answer_kept_close()
+        self._incoming.answer_close()
 
     def hold(self) -> None:
         """A step is done: hold messages until the next one says otherwise."""

@@ -20,14 +20,12 @@ from wsecho.scenarios.language.arguments import Amount
 from wsecho.scenarios.language.plan import Step
 from wsecho.scenarios.language.word import Options
 
-# Bytes that fit in one write: so much is collected in memory.
-LONGEST_WRITE = 16 << 20
-
 
 class Receiving(Enum):
     """What happens to the messages that the client sends."""
 
-    # They wait, up to 64 KiB; then the server stops reading. They are echoed as soon as the server echoes again.
+    # They wait, up to 64 KiB in 1,024 frames; then the server stops reading. They are echoed as soon as the server
+    # echoes again.
     HOLD = "hold"
     # The codec echoes them.
     ECHO = "echo"
@@ -182,10 +180,11 @@ class Peer(Protocol):
         Shaping options hold for it.
         """
 
-    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes]) -> None:
+    async def send_long(self, opcode: int, size: int, pieces: Iterator[bytes], *, at_once: bool = False) -> None:
         """Send one frame that is a message, and count it. Its payload of `size` bytes is in `pieces`.
 
-        Of a long frame, each piece leaves when the client has read enough. Nothing else is sent or read before its end.
+        Of a long frame, each piece leaves when the client has read enough, or `at_once` if it is collected. Nothing
+        else is sent or read before its end.
         """
 
     async def write(self, data: bytes) -> None:
@@ -194,7 +193,7 @@ class Peer(Protocol):
     def collect(self) -> None:
         """Collect what is sent from here on, and send it with one write at the next wait, or at the end.
 
-        Of more than `LONGEST_WRITE` bytes, each so many are one write.
+        Of more than `budget.LONGEST_WRITE` bytes, each so many are one write.
         """
 
     # The end. Each waits for the end of the connection, so it does not return.
