@@ -1,12 +1,16 @@
 """Many messages: in one write, as fast as the client reads, at intervals."""
 
+import select
+from contextlib import ExitStack
+
 import pytest
 
 from tests.conftest import Serve
+from tests.faults.patched import patched
 from tests.scenarios.scenes import closes_cleanly, head, request, scene
 from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.shared.memory import peak_memory
-from tests.shared.raw import RawConnection
+from tests.shared.raw import RawConnection, exchange
 from tests.shared.server import RunningServer
 from wsecho.scenarios.language.data import generated
 
@@ -35,6 +39,26 @@ def test_a_long_burst_does_not_stop_the_event_loop(shared_server: RunningServer)
         assert connection.receive(len(expected)) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "sent", "least"),
+    [("/ws/burst/50000/0", b"", 100), ("/ws/sink/20000/message/done", client_frame(TEXT, b"") * 20_000, 50)],
+)
+def test_an_echo_goes_on_beside_many_bursts_and_sinks(
+    shared_server: RunningServer, url: str, sent: bytes, least: int
+) -> None:
+    """Count round trips, not seconds: each iteration of the event loop has a small part of what the scenarios do."""
+    with RawConnection(shared_server.port).open() as echo, ExitStack() as stack:
+        others = [stack.enter_context(scene(shared_server, url)) for _ in range(4)]
+        for other in others:
+            other.send(sent)
+        count = 0
+        while not select.select([other.socket for other in others], [], [], 0)[0]:
+            echo.send(client_frame(TEXT, b"on"))
+            assert echo.receive(4) == server_frame(TEXT, b"on")
+            count += 1
+        assert count > least
+
+
 def test_memory_does_not_grow_with_the_number_of_bursts(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name)
     with scene(server, "/ws/burst/1/15MiB/end") as connection:
@@ -46,6 +70,36 @@ def test_memory_does_not_grow_with_the_number_of_bursts(serve: Serve, codec_name
             assert connection.receive(len(expected)) == expected
         assert connection.receive_all() == b""
     assert peak_memory(server.pid) - before < 64 << 20
+
+
+LITTLE_MEMORY = """
+from dataclasses import replace
+from wsecho.processes import prefork
+prefork.LOCAL = replace(prefork.LOCAL, memory=3 << 20)
+"""
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/ws/burst/1/1000KiB", "/ws/burst/50000/10", "/ws/handshake/bundled/message/size:1000KiB"],
+)
+def test_memory_does_not_grow_with_the_number_of_clients_that_do_not_read(serve: Serve, url: str) -> None:
+    server = serve(command=patched(LITTLE_MEMORY))
+    with ExitStack() as stack:
+        clients = [stack.enter_context(RawConnection(server.port)) for _ in range(3)]
+        for client in clients:
+            client.send(request(url))
+            assert b" 101 " in client.receive(15)
+        refusal = exchange(server, request(url))
+        assert refusal.startswith(b"HTTP/1.1 503 ")
+        assert refusal.endswith(b"the long writes of other scenarios take all the memory that there is for them\n")
+        with scene(server, "/ws/flood/10/64KiB"):
+            pass
+        clients[0].reset()
+        server.wait_for_metrics(websocket_active_connections=2)
+        last = stack.enter_context(RawConnection(server.port))
+        last.send(request(url))
+        assert b" 101 " in last.receive(15)
 
 
 def test_a_flood_is_as_fast_as_its_reader(shared_server: RunningServer) -> None:

@@ -12,6 +12,7 @@ from wsecho.http.request import Request
 from wsecho.http.response import TEXT, Deferred, Response, plain
 from wsecho.routes.document import Document
 from wsecho.scenarios import catalogue, description
+from wsecho.scenarios.language import budget
 from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.grammar import asked_key, canonical, parse
 from wsecho.scenarios.language.plan import Plan
@@ -62,7 +63,11 @@ class Service:
             return plain(400, _NO_DEFLATE, (_ANY_ORIGIN,), close=True, refusal="scenario")
         if self._open.count >= self._most_open or self._has_too_many(self._counted_address(request)):
             return plain(503, "too many scenarios are running", (("Retry-After", "5"),), close=True, refusal="capacity")
-        return Takeover(partial(self._start, plan, upgrade))
+        memory = budget.memory(plan, self._limits)
+        if memory and self._open.memory + memory > self._limits.memory:
+            line = "the long writes of other scenarios take all the memory that there is for them"
+            return plain(503, line, (("Retry-After", "5"),), close=True, refusal="capacity")
+        return Takeover(partial(self._start, plan, upgrade, memory))
 
     def _counted_address(self, request: Request) -> Address | None:
         return request.client if self._limits.per_address else None
@@ -70,10 +75,10 @@ class Service:
     def _has_too_many(self, address: Address | None) -> bool:
         return address is not None and self._open.of_address(address) >= self._limits.per_address
 
-    def _start(self, plan: Plan, upgrade: Upgrade, handover: Handover) -> None:
+    def _start(self, plan: Plan, upgrade: Upgrade, memory: int, handover: Handover) -> None:
         request = handover.request
         # Not earlier: a connection that ends before its handshake is answered is never handed over.
-        place = self._open.add(self._counted_address(request))
+        place = self._open.add(self._counted_address(request), memory)
         given = plan.given.get("seed")
         counted_as = _counted_as(plan, request)
         attempt = self._keys.next(counted_as, monotonic())

@@ -7,6 +7,8 @@ from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan
 from wsecho.scenarios.language.word import Cost, Options
 
+# Bytes that fit in one write.
+LONGEST_WRITE = 16 << 20
 # Seconds between two chunks. With less, a client reads several at once.
 CHUNK_INTERVAL = 0.001
 _LONGEST_HEADER = 10
@@ -23,6 +25,13 @@ def cost(phase: Phase, options: Options, limits: Limits) -> Cost:
         each = step.word.cost(step.values, options, limits)
         total += Cost(0.0 if math.isinf(each.seconds) else each.seconds, each.bytes, each.frames)
     return total + _cost_of_shaping(total, options)
+
+
+def memory(plan: Plan, limits: Limits) -> int:
+    """Return the bytes that a connection may keep for one write, while its client does not read. Short ones count 0."""
+    collecting = [phase for phase in plan.phases if any(step.word.collects for step in phase.steps)]
+    sizes = (cost(phase, plan.options, limits).bytes for phase in collecting)
+    return min(max(sizes, default=0), LONGEST_WRITE)
 
 
 def _cost_of_shaping(total: Cost, options: Options) -> Cost:

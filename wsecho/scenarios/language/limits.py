@@ -8,7 +8,8 @@ class Limits:
     """The limits. Sizes are bytes, times are seconds. `share` is the part of all connections that scenarios may have.
 
     `seconds`, `bytes_out` and `frames_out` hold for what one connection gets. `per_address` is a number of connections,
-    0 for no limit. `key` is the shortest key. `cookie` is the life of a cookie; 0: none is set.
+    0 for no limit. `key` is the shortest key. `cookie` is the life of a cookie; 0: none is set. `memory` is what the
+    scenarios of a worker may keep for long writes, all together.
     """
 
     steps: int
@@ -25,6 +26,7 @@ class Limits:
     per_address: int
     key: int
     cookie: int
+    memory: int
 
 
 LOCAL = Limits(
@@ -42,6 +44,7 @@ LOCAL = Limits(
     per_address=0,
     key=1,
     cookie=60,
+    memory=256 << 20,
 )
 PUBLIC = Limits(
     steps=16,
@@ -58,4 +61,5 @@ PUBLIC = Limits(
     per_address=5,
     key=16,
     cookie=0,
+    memory=64 << 20,
 )

@@ -85,7 +85,8 @@ class Word:
     `options` are the names of the options that it reads. `fault` returns one line that says why the values of a
     step do not fit together; it is empty if they do. With `is_exact`, the 101 response has no fields of ours.
     Without `may_deflate`, permessage-deflate is not negotiated; a step that `needs_deflate` sends compressed messages
-    that do not depend on each other. A step that `keeps_close` finds a Close frame of the
+    that do not depend on each other. What a step that `collects` sends is one write, perhaps with that of later steps.
+    A step that `keeps_close` finds a Close frame of the
     client unanswered, if one came before. For a step that `needs_privilege`, the 101 response says in the field
     Wsecho-Privilege whether the server has it; without it, the step does something else, which `server` names.
     """
@@ -106,6 +107,7 @@ class Word:
     is_exact: bool = False
     may_deflate: bool = True
     needs_deflate: bool = False
+    collects: bool = False
     keeps_close: bool = False
     needs_privilege: bool = False
     since: str = "0.1.0"

@@ -7,11 +7,11 @@ import asyncio
 from typing import Protocol
 
 from wsecho.codec.wire import MANY_PIECES, Wire, WireEvents
+from wsecho.scenarios.language.budget import LONGEST_WRITE
 from wsecho.scenarios.language.word import Options
 from wsecho.scenarios.run.shaping.draws import Draws
 from wsecho.scenarios.run.shaping.frames import Frames
 from wsecho.scenarios.run.shaping.shaper import Shaper
-from wsecho.scenarios.steps.peer import LONGEST_WRITE
 from wsecho.websocket.echo import CLOSED, OPEN, Echo
 from wsecho.websocket.message_counters import MessageCounters
 from wsecho.websocket.receive_buffer import ReceiveBuffer
@@ -36,7 +36,7 @@ class ScenarioWire(Wire):
     The methods of an asyncio protocol and `written`, `pieces` are those of `Wire`.
     """
 
-    __slots__ = ("_buffer", "_collected", "_collected_size", "_counters", "_events", "_frames", "shaper")
+    __slots__ = ("_buffer", "_collected", "_counters", "_events", "_frames", "shaper")
 
     def __init__(
         self,
@@ -56,8 +56,7 @@ class ScenarioWire(Wire):
         self._transport = transport
         self._connection = self._events = connection
         self._memory = memory
-        self._collected: list[bytes] | None = None
-        self._collected_size = 0
+        self._collected: bytearray | None = None
         percentage = options["drop"] or 0
         self._frames = Frames(options["fragment"], lambda number: draws.draw("drop", number) * 100 < percentage)
         self.shaper = Shaper(options, draws.draw, self)
@@ -121,14 +120,14 @@ class ScenarioWire(Wire):
         self._counters.sent(len(data), payload, messages)
         self.pass_on(data)
 
-    def pass_on(self, data: bytes) -> None:
+    def pass_on(self, data: bytes | bytearray) -> None:
         """Send bytes as the options say: at once, later or in chunks. Or collect them."""
         if self._collected is not None:
             self._put_aside(data)
         else:
             self.shaper.put(data, self._frames.number)
 
-    def hand_over(self, data: bytes) -> None:
+    def hand_over(self, data: bytes | bytearray) -> None:
         """Hand bytes to the transport."""
         self.written += len(data)
         self.pieces += 1
@@ -154,18 +153,17 @@ class ScenarioWire(Wire):
     def collect(self) -> None:
         """Collect what is sent until `release`."""
         if self._collected is None:
-            self._collected = []
+            self._collected = bytearray()
 
-    def _put_aside(self, data: bytes) -> None:
-        if self._collected_size + len(data) > LONGEST_WRITE:
+    def _put_aside(self, data: bytes | bytearray) -> None:
+        if self._collected and len(self._collected) + len(data) > LONGEST_WRITE:
             self.release()
             self.collect()
         assert self._collected is not None
-        self._collected.append(data)
-        self._collected_size += len(data)
+        self._collected += data
 
     def release(self) -> None:
         """Send what was collected with one write."""
-        collected, self._collected, self._collected_size = self._collected, None, 0
+        collected, self._collected = self._collected, None
         if collected:
-            self.pass_on(b"".join(collected))
+            self.pass_on(collected)

@@ -60,20 +60,26 @@ class WorkerScenarios:
         self._worker = worker
         self._used = 0
         self._free: list[int] = []
+        self._memory_of: dict[int, int] = {}
         self.count = 0
+        # The bytes that all of them may keep for long writes.
+        self.memory = 0
 
     def of_address(self, address: Address) -> int:
         """Return how many scenarios of an address are open in all workers."""
         return self._all.count(self._all.digest(address))
 
-    def add(self, address: Address | None) -> int:
-        """Count a scenario, and return its place, which `remove` takes."""
+    def add(self, address: Address | None, memory: int = 0) -> int:
+        """Count a scenario, and return its place, which `remove` takes. It may keep so many bytes for long writes."""
         self.count += 1
         if self._free:
             place = self._free.pop()
         else:
             place = self._used
             self._used += 1
+        if memory:
+            self.memory += memory
+            self._memory_of[place] = memory
         if address and place < _PLACES:
             self._all.put(self._worker, place, self._all.digest(address))
         return place
@@ -81,6 +87,7 @@ class WorkerScenarios:
     def remove(self, place: int) -> None:
         """Count a scenario no longer."""
         self.count -= 1
+        self.memory -= self._memory_of.pop(place, 0)
         self._free.append(place)
         if place < _PLACES:
             self._all.put(self._worker, place, _FREE)

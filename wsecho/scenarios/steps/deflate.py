@@ -168,6 +168,7 @@ WORDS = (
         cost=_bomb_cost,
         fault=_bomb_fault,
         needs_deflate=True,
+        collects=True,
         rows=(
             _row(
                 "30.1.1",

@@ -4,10 +4,11 @@ import math
 from typing import Any
 
 from wsecho.scenarios.language.arguments import FOREVER, Amount, Count, Duration, Size, Switch, Until, written_size
-from wsecho.scenarios.language.data import generated, generated_pieces
+from wsecho.scenarios.language.budget import LONGEST_WRITE
+from wsecho.scenarios.language.data import generated_pieces
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.word import Argument, Cost, Options, Row, Word
-from wsecho.scenarios.steps.peer import LONGEST_WRITE, Peer, Receiving
+from wsecho.scenarios.steps.peer import Peer, Receiving
 from wsecho.websocket.echo import PING, TEXT
 
 _HEADER = 10
@@ -20,7 +21,7 @@ async def burst(peer: Peer, count: int, size: int) -> None:
     """Send text messages with one write, together with what the next step sends without a wait."""
     peer.collect()
     for _ in range(count):
-        await peer.send(TEXT, generated(peer.messages_sent + 1, size))
+        await peer.send_long(TEXT, size, generated_pieces(peer.messages_sent + 1, size), at_once=True)
 
 
 async def flood(peer: Peer, count: int, size: int) -> None:
@@ -120,6 +121,7 @@ WORDS = (
         arguments=(_COUNT, _SIZE),
         cost=_messages,
         fault=_too_long,
+        collects=True,
         rows=(
             Row(
                 "20.60.1",
@@ -215,7 +217,8 @@ WORDS = (
         name="tick",
         number="27.4",
         group="H",
-        server="Sends the numbers from 1 as text messages, one every {interval}: {count}. It echoes meanwhile.",
+        server="Sends numbers as text messages, one every {interval}: {count}. They begin with 1 or, with resume, "
+        "where the ticks before have ended. It echoes meanwhile.",
         client="Gives each number to the application when it arrives.",
         rfc="RFC 6455 section 5.6",
         run=tick,
@@ -257,7 +260,8 @@ WORDS = (
         name="sink",
         number="27.5",
         group="H",
-        server="Reads what the client sends and sends nothing back: {amount}. Ping and Close frames are answered.",
+        server="Reads what the client sends and sends nothing back: {amount}. Ping frames are answered, and so are "
+        "Close frames, unless on-close is in the scenario.",
         client="Sends.",
         rfc="RFC 6455 section 5.4",
         run=sink,

@@ -21,7 +21,7 @@ class ShapedConnection(Protocol):
     def may_hand_over(self) -> bool:
         """Return whether the transport takes more."""
 
-    def hand_over(self, data: bytes) -> None:
+    def hand_over(self, data: bytes | bytearray) -> None:
         """Send bytes now."""
 
     def shaped(self) -> None:
@@ -52,7 +52,7 @@ class Shaper:
         """Whether the steps may send more, and the server may read more."""
         return self.unsent + len(self._waiting) * _PIECE_OVERHEAD <= _MOST_WAITING
 
-    def put(self, data: bytes, number: int) -> None:
+    def put(self, data: bytes | bytearray, number: int) -> None:
         """Send bytes as the options say. `number` is the number of their message."""
         if not self.is_active:
             self._connection.hand_over(data)

@@ -120,6 +120,7 @@ WORDS = (
         run=bundled,
         stage="opening",
         is_exact=True,
+        collects=True,
         rows=(
             opens(
                 "23.1.1",
@@ -258,6 +259,7 @@ WORDS = (
         options=("count", "size"),
         cost=_cost_of_fields,
         fault=_fault_of_fields,
+        collects=True,
         rows=(
             opens("23.9.1", "/ws/handshake/headers?count=100&size=16", demand="should"),
             opens("23.9.2", "/ws/handshake/headers?count=1&size=2400", "boostorg/beast#1460", demand="should"),
