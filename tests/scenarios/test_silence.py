@@ -150,8 +150,10 @@ def stalled(connection: Scene) -> int:
 
 def test_stall_takes_nothing_and_loses_nothing(shared_server: RunningServer) -> None:
     messages = [bytes((number,)) * (256 << 10) for number in range(8)]
+    # Made before the stall, because this can take as long on a busy machine.
+    frames = client_frame(PING) + b"".join(client_frame(BINARY, each, mask=bytes(4)) for each in messages)
     with scene(shared_server, "/ws/stall/2s") as connection:
-        connection.send(client_frame(PING) + b"".join(client_frame(BINARY, each, mask=bytes(4)) for each in messages))
+        connection.send(frames)
         assert is_silent(connection)
         echoes = server_frame(PONG) + b"".join(server_frame(BINARY, each) for each in messages)
         assert connection.receive(len(echoes)) == echoes
