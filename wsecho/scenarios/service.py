@@ -1,5 +1,6 @@
 """Answers everything that has to do with scenarios: handshakes, explanations and the catalogue."""
 
+import asyncio
 import json
 import secrets
 from functools import partial
@@ -46,6 +47,7 @@ class Service:
         self._keys = setting.keys
         self._open = setting.open_scenarios
         self._most_open = max(1, int(setting.most_connections * self._limits.share))
+        self._page_turn = asyncio.Lock()
         self._memory = memoryview(bytearray(_READ_SIZE))
         catalogued = json.dumps(catalogue.as_json(self._limits), ensure_ascii=False)
         self._catalogue = Document(catalogued.encode(), (_JSON, _ANY_ORIGIN))
@@ -126,7 +128,7 @@ class Service:
             key = asked_key(request.query, catalogue.VOCABULARY, self._limits)
         except ScenarioError as error:
             return plain(400, str(error), (_ANY_ORIGIN,))
-        return page.page(self._keys, key, _name(key))
+        return page.page(self._keys, key, _name(key), self._page_turn)
 
     def _plan(self, request: Request) -> Plan:
         if "#" in request.target:

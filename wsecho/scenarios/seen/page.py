@@ -35,14 +35,16 @@ _FIELDS = (
 )
 
 
-def page(keys: Keys, key: str, name: str) -> Deferred:
-    """Return the page for `key`, which connections with this `name` are counted under."""
-    return Deferred(partial(_made, keys.kept(name, monotonic()), key))
+def page(keys: Keys, key: str, name: str, turn: asyncio.Lock) -> Deferred:
+    """Return the page for `key`, which connections with this `name` are counted under. One is made at a `turn`."""
+    return Deferred(partial(_made, keys, key, name, turn))
 
 
-async def _made(kept: Kept, key: str) -> Response:
-    # Thousands of frames take tens of milliseconds, in which other connections are served: hence a thread.
-    return Response(200, _FIELDS, await asyncio.to_thread(_encoded, kept, key))
+async def _made(keys: Keys, key: str, name: str, turn: asyncio.Lock) -> Response:
+    # Thousands of frames take tens of milliseconds, in which other connections are served: hence a thread. The threads
+    # of several pages would take most of the interpreter's time.
+    async with turn:
+        return Response(200, _FIELDS, await asyncio.to_thread(_encoded, keys.kept(name, monotonic()), key))
 
 
 def _encoded(kept: Kept, key: str) -> bytes:
