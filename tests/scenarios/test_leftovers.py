@@ -26,7 +26,7 @@ services = []
 begin = Service.__init__
 Service.__init__ = lambda self, setting: (services.append(self), begin(self, setting))[1]
 def left(self, request):
-    connections = [len(each._setting.websockets.connections._open) for each in services]
+    connections = [len(each._setting.websockets.connections) for each in services]
     watched = [len(each._setting.websockets.connections._watched) for each in services]
     running = [each._open.count for each in services]
     return plain(200, json.dumps([len(asyncio.all_tasks()), connections, watched, running]))
