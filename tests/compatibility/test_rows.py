@@ -31,7 +31,7 @@ ROWS = {
     row.number: row
     for word in WORDS
     for row in word.rows
-    # A client may end a connection that costs it too much: `ws` does when too many pings wait for its pongs.
+    # These have tests of their own: test_load.py, and tests/scenarios/test_phases.py.
     if row.demand != "load"
     and row.act != UNTIL_IT_OPENS
     and "two connections" not in row.needs

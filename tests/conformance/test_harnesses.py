@@ -1,5 +1,15 @@
 """The calls of the harnesses that client libraries have for Autobahn's fuzzing server, made by real clients.
 
+| library | its harness | here | its calls |
+|---|---|---|---|
+| websockets | compliance/asyncio/client.py | `test_websockets`, by websockets | the count, each case, the reports |
+| undici | test/autobahn/client.js | `test_undici`, by undici | the same, then `index.json`, whose ids are sorted |
+| Bun | test/js/web/websocket/autobahn.test.ts | `test_a_failing_case_...`, by websockets | also info and status |
+| tungstenite | examples/autobahn-client.rs | `test_a_harness_can_compare_...`, by websocket-client | the first |
+
+The harnesses of ws, aiohttp, coder/websocket and OkHttp make the calls of the first; that of Java-WebSocket makes the
+last two of these.
+
 Modules: `routes`, `session`, `results`.
 """
 

@@ -4,11 +4,13 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tests.shared.frames import CLOSE, client_frame
+from tests.shared.processes import children
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import RunningServer
+from tests.shared.workers import held_by
 
 _FIELDS = re.compile(
     r"Wsecho-Scenario: (?P<scenario>[!-~]+)\r\nWsecho-Seed: (?P<seed>\d+)\r\nWsecho-Attempt: (?P<attempt>\d+)\r\n"
@@ -55,11 +57,32 @@ def scene(server: RunningServer, url: str, *fields: str, early: bytes = b"", agr
         yield connection
 
 
+@contextmanager
+def scene_in_each_worker(server: RunningServer, url: str, *fields: str, agreed: str = "") -> Iterator[list[Scene]]:
+    """Open a scenario in each of two workers. One of them gets none in one of 2^29 runs."""
+    with ExitStack() as stack:
+        scenes = [stack.enter_context(scene(server, url, *fields, agreed=agreed)) for _ in range(30)]
+        yield [next(iter(held_by(server, pid, scenes))) for pid in children(server.pid)]
+
+
 def segments_with_data(connection: RawConnection) -> int:
     """Return how many TCP segments with data have arrived, even if one read returns several (tcpi_data_segs_in)."""
     offset = 152
     facts = connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, offset + 4)
     return int.from_bytes(facts[offset:], sys.byteorder)
+
+
+def is_silent(connection: RawConnection, seconds: float = 0.3) -> bool:
+    """Return whether nothing arrives for so long, not even an end."""
+    patience = connection.socket.gettimeout()
+    connection.socket.settimeout(seconds)
+    try:
+        connection.receive(1)
+    except TimeoutError:
+        return True
+    finally:
+        connection.socket.settimeout(patience)
+    return False
 
 
 def closes_cleanly(connection: RawConnection, frame: bytes, answer: bytes) -> None:

@@ -221,11 +221,3 @@ def test_a_public_server_allows_less_and_fewer(serve: Serve) -> None:
         server.wait_for_metrics(websocket_active_connections=4)
         with scene(server, "/ws/delay/60"):
             pass
-
-
-def test_scenarios_get_a_share_of_all_connections(serve: Serve) -> None:
-    server = serve("--max-connections", "4")
-    with scene(server, "/ws/delay/60"), scene(server, "/ws/delay/60"):
-        assert exchange(server, request("/ws/delay/60")).startswith(b"HTTP/1.1 503 ")
-        with RawConnection(server.port).open():
-            pass

@@ -4,6 +4,7 @@ Modules: `connection`, `websocket`, `opening`, `wire`, `scenario`, `incoming`, `
 `endings`, `headers`, `shaping`, `peer`.
 """
 
+import json
 import os
 import select
 import signal
@@ -84,6 +85,17 @@ def test_limits_of_age_hold(serve: Serve, codec_name: str) -> None:
         assert connection.receive(len(frames)) == frames
         connection.send(client_frame(CLOSE, b"\x03\xe9"))
         assert connection.receive_all() == b""
+
+
+def test_the_limit_of_age_holds_for_a_handshake_that_is_not_answered(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, "--max-lifetime", "300ms")
+    for url in ("/ws/wait/forever?key=age", "/ws/wait/60/reject/503?key=age", "/ws/handshake/truncated?keep&key=age"):
+        with RawConnection(server.port) as connection:
+            connection.send(request(url))
+            connection.receive_all()
+    seen = json.loads(server.get("/seen?key=age")[2])
+    assert [one["tcp"]["timeout"] for one in seen["connections"]] == [True] * 3
+    assert server.metrics()['websocket_timeouts_total{limit="lifetime"}'] == 3
 
 
 def test_a_drain_ends_every_scenario(serve: Serve, codec_name: str) -> None:

@@ -59,6 +59,21 @@ def test_a_control_frame_that_is_too_long_is_left_to_the_codec() -> None:
     assert not pieces_of(frame)[0].ends_message
 
 
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_beginning_of_a_close_frame_is_seen_before_its_end(frame: bytes) -> None:
+    cutter, is_close = Cutter(), frame == FRAMES[-1]
+    cutter.feed(client_frame(TEXT, b"before"))
+    assert cutter.take()
+    assert not cutter.take()
+    assert not cutter.begins(CLOSE)
+    for at in range(min(len(frame), 14)):
+        cutter.feed(frame[at : at + 1])
+        # Of a data frame, what has arrived is taken.
+        while cutter.take():
+            pass
+        assert cutter.begins(CLOSE) == (is_close and at < len(frame) - 1), at
+
+
 @given(st.binary(max_size=300), st.integers(0, 1 << 16))
 def test_any_bytes_are_cut_without_loss(data: bytes, seed: int) -> None:
     cutter, chance, taken, rest = Cutter(), random.Random(seed), b"", data

@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.scenes import closes_cleanly, scene
+from tests.scenarios.scenes import closes_cleanly, is_silent, scene
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.shared.server import RunningServer
 from wsecho.scenarios.language.data import generated
@@ -77,11 +77,7 @@ def test_close_hold_never_ends_tcp_first(shared_server: RunningServer, url: str)
         assert connection.receive(4) == server_close(1001, "")
         if "on-close" not in url:
             connection.send(client_frame(TEXT, b"dropped") + answer + client_frame(TEXT, b"dropped"))
-        patience = connection.socket.gettimeout()
-        connection.socket.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            connection.receive(1)
-        connection.socket.settimeout(patience)
+        assert is_silent(connection)
         connection.half_close()
         assert connection.receive_all() == b""
 
@@ -120,6 +116,29 @@ def test_the_clients_own_close_comes_back_with_the_reason_of_the_url(
     with scene(shared_server, url) as connection:
         connection.send(client_frame(CLOSE, payload))
         assert connection.receive_all() == answer
+
+
+@pytest.mark.parametrize("url", ["/ws/close-cross/4000", "/ws/message/a/after/1/close-cross/4000"])
+def test_close_cross_does_not_wait_for_the_whole_frame(shared_server: RunningServer, url: str) -> None:
+    frame = client_frame(CLOSE, b"\x03\xe8bye")
+    with scene(shared_server, url, early=client_frame(TEXT, b"b")) as connection:
+        frames = (server_frame(TEXT, b"a") if "message" in url else b"") + server_frame(TEXT, b"b")
+        assert connection.receive(len(frames)) == frames
+        connection.send(frame[:1])
+        assert connection.receive(4) == server_close(4000, "")
+        # The client's Close frame is not complete, so TCP goes on.
+        assert is_silent(connection)
+        connection.send(frame[1:])
+        assert connection.receive_all() == b""
+
+
+def test_on_close_waits_for_the_whole_frame(shared_server: RunningServer) -> None:
+    frame = client_frame(CLOSE, b"\x03\xe8bye")
+    with scene(shared_server, "/ws/on-close/close/4000") as connection:
+        connection.send(frame[:-1])
+        assert is_silent(connection)
+        connection.send(frame[-1:])
+        assert connection.receive_all() == server_close(4000, "")
 
 
 def test_cut_is_an_end_without_close_frame(shared_server: RunningServer) -> None:

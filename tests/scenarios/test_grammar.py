@@ -1,6 +1,6 @@
 """From URLs to plans, and back to the one way in which each is written.
 
-Modules: `grammar`, `plan`, `word`, `arguments`, `data`, `budget`, `limits`.
+Modules: `grammar`, `plan`, `word`, `arguments`, `data`.
 """
 
 import json
@@ -17,7 +17,7 @@ from wsecho.scenarios.language.arguments import Amount
 from wsecho.scenarios.language.budget import ScenarioError
 from wsecho.scenarios.language.data import generated
 from wsecho.scenarios.language.grammar import canonical, parse
-from wsecho.scenarios.language.limits import LOCAL, PUBLIC, Limits
+from wsecho.scenarios.language.limits import LOCAL, Limits
 from wsecho.scenarios.language.plan import Plan
 
 # The needs that the language was made for, and the one way in which each URL is written.
@@ -191,39 +191,6 @@ def test_what_cannot_be_performed_is_refused_in_words(url: str, line: str) -> No
     error = error_of(url)
     assert line in error
     assert "\n" not in error
-
-
-@pytest.mark.parametrize(
-    ("url", "line"),
-    [
-        ("/ws/delay/61", "at most 1m is allowed"),
-        ("/ws/delay/60/delay/60/delay/1", "the scenario takes 121s: at most 2m"),
-        ("/ws/" + "message/a/" * 17 + "close", "more than 16 steps"),
-        ("/ws/next/next/next/next", "more than 4 phases"),
-        ("/ws/message/" + "a" * 1025, "longer than 1024 bytes"),
-        ("/ws/bytes/size:4097", "at most 4096"),
-        ("/ws/on/size:4097", "at most 4096"),
-        ("/ws/close?key=fifteen-letters", "at least 16 characters are needed"),
-    ],
-)
-def test_a_public_server_allows_less(url: str, line: str) -> None:
-    plan_of(url)
-    assert line in error_of(url, PUBLIC)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "/ws/delay/60/delay/60",
-        "/ws/" + "message/a/" * 15 + "close",
-        "/ws/next/next/next/close",
-        "/ws/message/" + "a" * 1024,
-        "/ws/bytes/size:4096",
-        "/ws/close?key=sixteen-letters.",
-    ],
-)
-def test_limits_of_a_public_server_are_inclusive(url: str) -> None:
-    plan_of(url + ("5" if "key" in url else ""), PUBLIC)
 
 
 def test_phases_by_the_number_of_the_connection() -> None:

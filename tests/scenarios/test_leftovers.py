@@ -12,13 +12,14 @@ from tests.scenarios.scenes import request, scene
 from tests.shared.frames import CLOSE, PING, TEXT, client_frame
 from tests.shared.processes import descriptors, wait_until
 from tests.shared.raw import RawConnection
-from wsecho.scenarios.catalogue import WORDS
+from wsecho.scenarios.catalogue import SEQUENCES, WORDS
 
-URLS = [row.url for word in WORDS for row in word.rows]
+URLS = [row.url for rows in (*(word.rows for word in WORDS), SEQUENCES) for row in rows]
 
-# `/ready` returns how many tasks, connections, watched connections and scenarios there are.
+# `/ready` returns how many tasks, connections, watched connections and scenarios there are, and how many objects of
+# scenarios are in memory: a timer that still runs keeps those of its connection.
 TELLING = """
-import asyncio, json
+import asyncio, gc, json
 from wsecho.http.response import plain
 from wsecho.routes.health import Health
 from wsecho.scenarios.service import Service
@@ -29,7 +30,10 @@ def left(self, request):
     connections = [len(each._setting.websockets.connections) for each in services]
     watched = [len(each._setting.websockets.connections._watched) for each in services]
     running = [each._open.count for each in services]
-    return plain(200, json.dumps([len(asyncio.all_tasks()), connections, watched, running]))
+    gc.collect()
+    kinds = ("Scenario", "OpeningConnection", "ScenarioConnection", "Shaper")
+    kept = sum(type(one).__name__ in kinds for one in gc.get_objects())
+    return plain(200, json.dumps([len(asyncio.all_tasks()), connections, watched, running, kept]))
 Health._ready = left
 """
 
@@ -100,13 +104,34 @@ def test_nothing_is_left_of_a_client_that_leaves(serve: Serve, codec_name: str) 
                     may_be_gone(leave, connection)
                 wait_until(lambda: server.get("/ready")[2] == counts)
             assert server.get("/ready")[2] == counts, name
-    assert json.loads(counts)[3] == [0]
+    assert json.loads(counts)[3:] == [[0], 0]
     wait_until(lambda: descriptors(server.pid) <= files)
     for index, url in enumerate(URLS):
         seen = json.loads(server.get(f"/seen?key=row{index}")[2])
         # A reset can overtake the handshake.
         assert 0 < seen["attempts"] <= len(DOINGS), url
         assert not [one for one in seen["connections"] if one["over"] is None], url
+
+
+@pytest.mark.parametrize("name", ["nothing", "a message", "a ping and a fragment", "a close frame"])
+def test_nothing_is_left_of_a_client_that_falls_silent(serve: Serve, codec_name: str, name: str) -> None:
+    """It neither reads nor ends TCP, so the limits of the server end each connection, unanswered handshakes too."""
+    limits = ("--stall-timeout", "2s", "--close-timeout", "1s", "--max-lifetime", "3s", "--codec", codec_name)
+    server = serve(*limits, command=patched(TELLING))
+    with scene(server, "/ws/close"):
+        pass
+    server.wait_for_metrics(websocket_active_connections=0)
+    counts, files = server.get("/ready")[2], descriptors(server.pid)
+    with ExitStack() as stack:
+        for url in URLS:
+            connection = stack.enter_context(RawConnection(server.port))
+            connection.send(request(url, OFFER))
+            may_be_gone(DOINGS[name], connection)
+        wait_until(lambda: server.get("/ready")[2] == counts)
+        assert server.get("/ready")[2] == counts
+        wait_until(lambda: descriptors(server.pid) <= files)
+        assert descriptors(server.pid) <= files
+    assert json.loads(counts)[3:] == [[0], 0]
 
 
 def test_nothing_is_left_of_the_first_client_that_leaves_while_the_scenarios_are_imported(serve: Serve) -> None:

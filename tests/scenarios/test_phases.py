@@ -6,7 +6,7 @@ Modules: `phases`.
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -18,10 +18,11 @@ from tests.scenarios.scenes import head, request
 from tests.shared.frames import CLOSE, client_frame
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
-from wsecho.scenarios.catalogue import SEQUENCES
+from wsecho.scenarios.catalogue import SEQUENCES, WORDS
 from wsecho.scenarios.language.word import Row
 
 Attempt = dict[str, Any]
+TWICE = [row for word in WORDS for row in word.rows if "two connections" in row.needs]
 
 
 async def with_websockets(url: str) -> Attempt:
@@ -86,6 +87,32 @@ def test_real_clients_see_each_connection_as_expected(server: RunningServer, row
             assert one["close"]["received"]["code"] == answered
     began = [one["began"] for one in document["connections"]]
     assert began == sorted(began)
+
+
+async def all_with_websockets(url: str) -> tuple[list[str], int]:
+    async with websockets.connect(url, proxy=None) as connection:
+        messages = []
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                messages.append(str(await connection.recv()))
+        return messages, connection.close_code or 0
+
+
+async def all_with_aiohttp(url: str) -> tuple[list[str], int]:
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as connection:
+        messages = [message.data async for message in connection if message.type is aiohttp.WSMsgType.TEXT]
+        return messages, connection.close_code or 0
+
+
+@pytest.mark.parametrize("read_all", [all_with_websockets, all_with_aiohttp])
+@pytest.mark.parametrize("row", TWICE, ids=lambda row: row.number)
+def test_real_clients_read_a_stream_over_two_connections(
+    server: RunningServer, row: Row, read_all: Callable[[str], Coroutine[Any, Any, tuple[list[str], int]]]
+) -> None:
+    url = server.ws_url + keyed(row, read_all.__name__)
+    (first, lost), (second, code) = asyncio.run(read_all(url)), asyncio.run(read_all(url))
+    assert first + second == row.expect["messages"]
+    assert (lost, code) == (1006, row.expect["close_code"])
 
 
 @pytest.mark.parametrize("row", SEQUENCES, ids=lambda row: row.number)

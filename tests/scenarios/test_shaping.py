@@ -4,12 +4,21 @@ Modules: `shaping`, `shaper`, `draws`, `outgoing`.
 """
 
 import contextlib
+from collections.abc import Iterator
 from time import monotonic
 
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.scenes import closes_cleanly, head, request, scene, segments_with_data
+from tests.scenarios.scenes import (
+    Scene,
+    closes_cleanly,
+    head,
+    request,
+    scene,
+    scene_in_each_worker,
+    segments_with_data,
+)
 from tests.shared.frames import (
     BINARY,
     CLOSE,
@@ -131,6 +140,79 @@ def test_drops_are_repeated_by_the_seed(shared_server: RunningServer, at_once: b
         expected = first + b"".join(echoes)
         received = connection.receive_all()
         assert received.replace(server_frame(PONG, b"?"), b"") == expected + server_close(1000, "")
+
+
+@pytest.fixture(scope="module")
+def two_workers(codec_name: str) -> Iterator[RunningServer]:
+    server = RunningServer("--codec", codec_name, "--workers", "2")
+    yield server
+    server.stop()
+    assert not server.complaints()
+    server.close()
+
+
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
+SUBPROTOCOL = "Sec-WebSocket-Protocol: one, two"
+MESSAGE = client_frame(TEXT, b"hello")
+# Each option, with header fields of the client and of the server, what is sent, and what comes back.
+SHAPED = {
+    "fragment=2": ("", "", MESSAGE, b"\x01\x02he\x00\x02ll\x80\x01o"),
+    "chunk=1": ("", "", MESSAGE, server_frame(TEXT, b"hello")),
+    "latency=50ms": ("", "", MESSAGE, server_frame(TEXT, b"hello")),
+    "jitter=50ms": ("", "", MESSAGE * 3, server_frame(TEXT, b"hello") * 3),
+    "rate=1KiB": ("", "", client_frame(TEXT, b"x" * 100), server_frame(TEXT, b"x" * 100)),
+    "drop=100": ("", "", MESSAGE + client_frame(PING, b"?"), server_frame(PONG, b"?")),
+    "pong=off": ("", "", client_frame(PING, b"?") + MESSAGE, server_frame(TEXT, b"hello")),
+    "pong=50ms": ("", "", client_frame(PING, b"?") + MESSAGE, server_frame(TEXT, b"hello") + server_frame(PONG, b"?")),
+    "pong=wrong": ("", "", client_frame(PING, b"\x0f"), server_frame(PONG, b"\xf0")),
+    "pong=empty": ("", "", client_frame(PING, b"?"), server_frame(PONG)),
+    "deflate=15": (
+        DEFLATE,
+        f"{DEFLATE}; server_max_window_bits=15",
+        client_frame(TEXT, b"\x02\0", reserved=4),
+        b"\xc1\x02\x02\0",
+    ),
+    "deflate=off": (DEFLATE, "", MESSAGE, server_frame(TEXT, b"hello")),
+    "subprotocol=two": (SUBPROTOCOL, "Sec-WebSocket-Protocol: two", MESSAGE, server_frame(TEXT, b"hello")),
+    "max-message=4": ("", "", MESSAGE, server_close(1009, "message longer than 4 bytes")),
+}
+
+
+@pytest.mark.parametrize("option", SHAPED)
+def test_each_option_holds_in_each_worker(two_workers: RunningServer, option: str) -> None:
+    offer, agreed, sent, expected = SHAPED[option]
+    with scene_in_each_worker(two_workers, f"/ws?{option}", *filter(None, (offer,)), agreed=agreed) as scenes:
+        for connection in scenes:
+            connection.send(sent)
+        for connection in scenes:
+            assert connection.receive(len(expected)) == expected
+
+
+def drawn(connection: Scene) -> bytes:
+    """Return what comes back of many messages, of which chance drops some."""
+    connection.send(b"".join(client_frame(TEXT, b"%d" % number) for number in range(100)))
+    connection.send(client_frame(CLOSE, b"\x03\xe8"))
+    return connection.receive_all()
+
+
+def test_a_seed_repeats_what_it_decides_in_other_workers_and_after_a_restart(serve: Serve, codec_name: str) -> None:
+    # Nothing is kept from one start to the next, so another server is one that was restarted.
+    first, second = (serve("--codec", codec_name, "--workers", "2") for _ in range(2))
+    with scene(first, "/ws?drop=50") as connection:
+        seed = connection.told["seed"]
+        decided = drawn(connection)
+    assert 200 < len(decided) < 390, "half of the messages"
+    for server in (first, second):
+        with scene_in_each_worker(server, f"/ws?drop=50&seed={seed}") as scenes:
+            assert [drawn(connection) for connection in scenes] == [decided] * 2
+        with scene_in_each_worker(server, f"/ws?drop=50&seed={int(seed) ^ 1}") as scenes:
+            assert decided not in [drawn(connection) for connection in scenes]
+
+
+def test_without_a_seed_each_connection_has_its_own(two_workers: RunningServer) -> None:
+    with scene_in_each_worker(two_workers, "/ws?drop=50") as scenes:
+        assert len({connection.told["seed"] for connection in scenes}) == 2
+        assert len({drawn(connection) for connection in scenes}) == 2
 
 
 def test_a_dropped_message_is_not_sent(serve: Serve, codec_name: str) -> None:

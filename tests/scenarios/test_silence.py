@@ -7,24 +7,10 @@ import sys
 import pytest
 
 from tests.conftest import Serve
-from tests.scenarios.scenes import Scene, closes_cleanly, scene
+from tests.scenarios.scenes import Scene, closes_cleanly, is_silent, scene
 from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
-from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 from wsecho.scenarios.run.endings import may_vanish
-
-
-def is_silent(connection: RawConnection, seconds: float = 0.3) -> bool:
-    """Return whether nothing arrives for so long, not even an end."""
-    patience = connection.socket.gettimeout()
-    connection.socket.settimeout(seconds)
-    try:
-        connection.receive(1)
-    except TimeoutError:
-        return True
-    finally:
-        connection.socket.settimeout(patience)
-    return False
 
 
 def test_freeze_answers_nothing(shared_server: RunningServer) -> None:

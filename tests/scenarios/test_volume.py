@@ -1,4 +1,7 @@
-"""Many messages: in one write, as fast as the client reads, at intervals."""
+"""Many messages: in one write, as fast as the client reads, at intervals.
+
+Modules: `ticks`.
+"""
 
 import select
 from contextlib import ExitStack
@@ -7,7 +10,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.faults.patched import patched
-from tests.scenarios.scenes import closes_cleanly, head, request, scene
+from tests.scenarios.scenes import Scene, closes_cleanly, head, request, scene
 from tests.shared.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, server_close, server_frame
 from tests.shared.memory import peak_memory
 from tests.shared.raw import RawConnection, exchange
@@ -167,6 +170,39 @@ def test_ticks_resume_on_the_next_connection(serve: Serve, codec_name: str) -> N
         with scene(server, url) as connection:
             texts = ["9", "10"] if numbers == "910" else list(numbers)
             assert connection.receive_all() == b"".join(server_frame(TEXT, text.encode()) for text in texts)
+
+
+def numbers_of(connection: Scene, numbers: range) -> None:
+    frames = b"".join(server_frame(TEXT, b"%d" % number) for number in numbers)
+    assert connection.receive(len(frames)) == frames
+
+
+def test_ticks_resume_behind_what_was_sent_to_a_client_that_has_left(serve: Serve, codec_name: str) -> None:
+    """Also without a count, in the part of the plan that stays, and in another worker."""
+    server = serve("--codec", codec_name, "--workers", "2")
+    sent = 0
+    for _ in range(20):
+        with scene(server, "/ws/tick/100ms/50/abort/next/tick/5ms?resume&key=left") as connection:
+            numbers_of(connection, range(sent + 1, sent + 4))
+            connection.send(client_frame(CLOSE, b"\x03\xe8"))
+            rest = connection.receive_all()
+        sent += 3
+        # Numbers that were sent before the Close frame arrived.
+        while (frame := server_frame(TEXT, b"%d" % (sent + 1))) == rest[: len(frame)]:
+            rest = rest[len(frame) :]
+            sent += 1
+        assert rest == server_close(1000, "")
+
+
+def test_ticks_at_the_same_time_go_on_behind_the_highest(shared_server: RunningServer) -> None:
+    url = "/ws/on/go/tick/1ms/3/next/on/go/tick/1ms/5/next/tick/1ms/1?resume&key=highest"
+    with scene(shared_server, url) as first, scene(shared_server, url) as second:
+        for connection, stop in ((second, 6), (first, 9)):
+            connection.send(client_frame(TEXT, b"go"))
+            assert connection.receive(4) == server_frame(TEXT, b"go")
+            numbers_of(connection, range(1 if connection is second else 6, stop))
+    with scene(shared_server, url) as third:
+        numbers_of(third, range(9, 10))
 
 
 @pytest.mark.parametrize("amount", ["3", "9B"])

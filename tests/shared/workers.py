@@ -4,12 +4,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.shared.processes import client_ports
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
 
+Connection = TypeVar("Connection", bound=RawConnection)
 SHUTDOWN_CLOSE = server_close(1001, "server is shutting down")
 
 
@@ -48,7 +50,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def held_by(server: RunningServer, pid: int, connections: list[RawConnection]) -> list[RawConnection]:
+def held_by(server: RunningServer, pid: int, connections: list[Connection]) -> list[Connection]:
     """Return those connections that the worker `pid` holds."""
     ports = client_ports(pid, server.port)
     return [connection for connection in connections if connection.socket.getsockname()[1] in ports]

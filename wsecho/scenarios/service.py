@@ -22,6 +22,7 @@ from wsecho.scenarios.run.opening import OpeningConnection
 from wsecho.scenarios.run.scenario import Scenario
 from wsecho.scenarios.seen import page
 from wsecho.scenarios.seen.observation import KeyObservation, Observation
+from wsecho.scenarios.seen.ticks import KeyTicks
 from wsecho.scenarios.setting import Setting
 from wsecho.websocket import handshake
 from wsecho.websocket.upgrade import Takeover, Upgrade
@@ -99,6 +100,7 @@ class Service:
             observation,
             self._setting.counters.scenario_step,
             partial(self._open.remove, place),
+            KeyTicks(self._keys, counted_as),
         )
         OpeningConnection(handover, upgrade, self._setting.websockets, scenario, self._memory).start()
 

@@ -70,13 +70,3 @@ class Plan:
                 return phase
             attempt -= phase.times
         return self.phases[-1]
-
-    def steps_before(self, attempt: int) -> list[tuple[Step, int]]:
-        """Return the steps of all connections before `attempt`, each with the number of connections that had it."""
-        steps: list[tuple[Step, int]] = []
-        rest = attempt - 1
-        for phase in self.phases:
-            times = rest if phase.times is None else min(rest, phase.times)
-            steps += [(step, times) for step in phase.steps if times]
-            rest -= times
-        return steps

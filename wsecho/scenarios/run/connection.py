@@ -70,6 +70,12 @@ class ScenarioConnection(ScenarioWebSocket):
         while (rest := max(since, self._received_at) + seconds - monotonic()) > 0:
             await asyncio.sleep(rest)
 
+    async def client_begins_close(self) -> None:
+        """Wait for the first byte of a Close frame of the client, which is kept."""
+        self.closing = Closing.KEEP
+        self._scenario_wire.release()
+        await self._changes.until(lambda: self._incoming.begins_to_close)
+
     async def client_closes(self) -> bytes:
         """Wait for a Close frame of the client, or take one that was kept, and return its payload."""
         self.closing = Closing.KEEP

@@ -83,6 +83,13 @@ class Cutter:
         self._data = self._data[self._at :] + data
         self._at = 0
 
+    def begins(self, opcode: int) -> bool:
+        """Return whether what has arrived ends with the beginning of a frame with this opcode.
+
+        It may be called when `take` has returned None.
+        """
+        return len(self._data) > self._at and self._data[self._at] & OPCODE_BITS == opcode
+
     def take(self) -> Piece | None:
         """Return the next piece, None if more bytes are needed."""
         room = len(self._data) - self._at

@@ -55,6 +55,8 @@ class Incoming:
         self.closing = Closing.ANSWER
         # The client's Close frame, if it was kept: nothing behind it is handled.
         self.kept_close: Piece | None = None
+        # Whether only the beginning of a Close frame has arrived.
+        self._begins_close = False
         # Whether the message in progress is discarded, and whether one is completed although messages are held.
         self.is_discarding = False
         self.completes_message = False
@@ -94,6 +96,11 @@ class Incoming:
         """Whether a Close frame was kept, and no message before it waits."""
         return self.kept_close is not None and not self._held
 
+    @property
+    def begins_to_close(self) -> bool:
+        """Whether at least the first byte of the client's Close frame has arrived, and no message before it waits."""
+        return (self.kept_close is not None or self._begins_close) and not self._held
+
     def clear(self) -> None:
         """Forget everything: the connection has ended."""
         self._held.clear()
@@ -101,7 +108,11 @@ class Incoming:
         self._cutter = Cutter()
 
     def _handle(self) -> None:
-        while not (self._is_yielding or self.kept_close or self._must_wait()) and (piece := self._cutter.take()):
+        while not (self._is_yielding or self.kept_close or self._must_wait()):
+            piece = self._cutter.take()
+            if not piece:
+                self._begins_close = self._cutter.begins(CLOSE)
+                break
             self._count()
             if piece.is_control and piece.begins_frame:
                 self._handle_control(piece)

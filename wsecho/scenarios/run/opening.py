@@ -16,6 +16,7 @@ from wsecho.http.http1 import encode_response
 from wsecho.logs import structured_log
 from wsecho.routes.refusals import stopping
 from wsecho.scenarios.language.arguments import FOREVER
+from wsecho.scenarios.language.plan import Phase
 from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.connection import ScenarioConnection
 from wsecho.scenarios.run.endings import reset
@@ -70,11 +71,15 @@ class OpeningConnection(asyncio.BufferedProtocol):
 
     async def _perform(self) -> None:
         phase = self._scenario.phase
-        opening: Opening = self
-        for step in phase.at("opening"):
-            self._scenario.count_step(step.word.label)
-            self.answer.bare = self.answer.bare or step.word.is_exact
-            await step.word.run(opening, *step.values)
+        try:
+            # A handshake that is not answered holds as much as a WebSocket, so the same limit holds for it.
+            async with asyncio.timeout(self._context.config.max_lifetime or None):
+                await self._perform_opening(phase)
+        except TimeoutError:
+            self._scenario.observation.timed_out()
+            self._context.counters.timeout("lifetime")
+            self.abort()
+            await self.ended()
         connection = await self._accept()
         if any(step.word.keeps_close for step in phase.steps):
             connection.closing = Closing.KEEP
@@ -87,9 +92,15 @@ class OpeningConnection(asyncio.BufferedProtocol):
             except TimeoutError:
                 connection.abort()
                 await connection.ended()
-            self._scenario.steps_before.append((step, 1))
             connection.hold()
         connection.finish()
+
+    async def _perform_opening(self, phase: Phase) -> None:
+        opening: Opening = self
+        for step in phase.at("opening"):
+            self._scenario.count_step(step.word.label)
+            self.answer.bare = self.answer.bare or step.word.is_exact
+            await step.word.run(opening, *step.values)
 
     def _fail(self) -> None:
         (self._opened or self).abort()

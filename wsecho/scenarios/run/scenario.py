@@ -15,12 +15,14 @@ from wsecho.scenarios.run import headers
 from wsecho.scenarios.run.endings import may_vanish
 from wsecho.scenarios.run.shaping.draws import Draws
 from wsecho.scenarios.seen.observation import Observation
+from wsecho.scenarios.seen.ticks import OwnTicks
+from wsecho.scenarios.steps.peer import Ticks
 
 
 @dataclass(slots=True)
 class Scenario:
     """What the connection gets. `text` is the canonical form of the URL, `identity` is unique to the connection. The
-    `observation` keeps what the server sees of it.
+    `observation` keeps what the server sees of it, and `ticks` the last number that it was sent.
 
     `count_step` counts a step by its label. `on_end` is called once, when the connection has ended.
     """
@@ -35,10 +37,9 @@ class Scenario:
     observation: Observation
     count_step: Callable[[str], None]
     on_end: Callable[[], None]
+    ticks: Ticks = field(default_factory=OwnTicks)
     random: Random = field(init=False)
     draws: Draws = field(init=False)
-    # The steps performed so far, on this connection and on earlier ones, and how many connections had each.
-    steps_before: list[tuple[Step, int]] = field(init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
     _is_stopped: bool = field(default=False, init=False)
     _has_ended: bool = field(default=False, init=False)
@@ -46,7 +47,6 @@ class Scenario:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         self.draws = Draws(self.seed)
-        self.steps_before = self.plan.steps_before(self.attempt)
 
     @property
     def phase(self) -> Phase:

@@ -38,7 +38,7 @@ class ScenarioWebSocket(WebSocketConnection):
             "_scenario",
         ),
         *("_scenario_wire", "_sent_code", "_shaper"),
-        *("attempt", "options", "random", "request", "steps_before"),
+        *("attempt", "options", "random", "request", "ticks"),
     )
 
     def __init__(
@@ -66,7 +66,7 @@ class ScenarioWebSocket(WebSocketConnection):
         self.options = scenario.plan.options
         self.random = scenario.random
         self.attempt = scenario.attempt
-        self.steps_before = scenario.steps_before
+        self.ticks = scenario.ticks
         self._changes = Changes()
         self._reading = Reading(transport, lambda: not super(ScenarioWebSocket, self)._is_blocked())
         self._pongs = Pongs(

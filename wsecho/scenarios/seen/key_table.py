@@ -18,8 +18,8 @@ _WAYS = 32
 # impossible (Poisson: 1 in 10^8).
 _KEYS_PER_BUCKET = 10
 # When it was used last (monotonic, in seconds; 0: never), connections counted, connections of which more is kept,
-# events that are kept, last block.
-_SLOT = struct.Struct("<dQQQQ")
+# events that are kept, last block, last tick.
+_SLOT = struct.Struct("<dQQQQQ")
 _DIGESTS = _WAYS * _DIGEST
 _BUCKET = _DIGESTS + _WAYS * _SLOT.size
 
@@ -28,13 +28,15 @@ _BUCKET = _DIGESTS + _WAYS * _SLOT.size
 class Entry:
     """What the table has of one key. `connections` and `events` are those of which more is kept.
 
-    `last` is the number of the last block that belongs to it, 0 if there is none.
+    `last` is the number of the last block that belongs to it, 0 if there is none, and `tick` the last number that a
+    tick has sent, which the next one follows.
     """
 
     count: int = 0
     connections: int = 0
     events: int = 0
     last: int = 0
+    tick: int = 0
 
 
 class KeyTable:
@@ -64,7 +66,7 @@ class KeyTable:
         slot = self._find(digest)
         if slot < 0:
             slot = self._put(digest)
-        _SLOT.pack_into(self._memory, slot, now, entry.count, entry.connections, entry.events, entry.last)
+        _SLOT.pack_into(self._memory, slot, now, entry.count, entry.connections, entry.events, entry.last, entry.tick)
 
     def _bucket(self, digest: bytes) -> int:
         return int.from_bytes(digest[:8], "little") % self._buckets * _BUCKET

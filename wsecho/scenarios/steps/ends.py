@@ -41,9 +41,9 @@ async def close_hold(peer: Peer, code: int) -> None:
 
 
 async def close_cross(peer: Peer, code: int) -> None:
-    """Echo until the client's Close frame arrives, and send one that is no answer to it."""
+    """Echo until the client's Close frame begins to arrive, and send one that is no answer to it."""
     peer.receive(Receiving.ECHO)
-    await peer.client_closes()
+    await peer.client_begins_close()
     await peer.close(code, peer.options["reason"].encode())
 
 
@@ -270,8 +270,9 @@ WORDS = (
         name="close-cross",
         number="20.7",
         group="A",
-        server="Echoes until the client's Close frame arrives, sends a Close frame with code {code} as if both were "
-        "sent at the same time, and ends TCP with FIN.",
+        server="Echoes until the first byte of a Close frame arrives, and sends a Close frame with code {code} at "
+        "once, without waiting for the rest: the two cross. Then it waits for the client's, and ends TCP with FIN. "
+        "'on-close' would wait for the whole frame.",
         client="Sends no second Close frame, and reports the code of the one that it received.",
         rfc="RFC 6455 sections 5.5.1 and 7.1.5",
         run=close_cross,

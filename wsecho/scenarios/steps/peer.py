@@ -17,7 +17,6 @@ from typing import Protocol
 
 from wsecho.http.request import Request
 from wsecho.scenarios.language.arguments import Amount
-from wsecho.scenarios.language.plan import Step
 from wsecho.scenarios.language.word import Options
 
 
@@ -110,12 +109,17 @@ class Opening(Protocol):
         """End TCP with RST, and wait for the end of the connection."""
 
 
+class Ticks(Protocol):
+    """`last` is the last number that a tick has sent on this connection, or on another one under its key."""
+
+    last: int
+
+
 class Peer(Protocol):
     """An open WebSocket.
 
     `closing` is what happens to a Close frame of the client. `client_close` is the payload of a Close frame that was
-    kept, None before it came. `steps_before` are the steps before this one, on this connection and on earlier ones of
-    its key, and how many connections had each.
+    kept, None before it came.
     """
 
     request: Request
@@ -123,7 +127,7 @@ class Peer(Protocol):
     random: Random
     attempt: int
     closing: Closing
-    steps_before: list[tuple[Step, int]]
+    ticks: Ticks
 
     @property
     def messages_sent(self) -> int:
@@ -159,6 +163,9 @@ class Peer(Protocol):
 
         It is not answered.
         """
+
+    async def client_begins_close(self) -> None:
+        """Wait for the first byte of a Close frame of the client, or take one that was kept. It is not answered."""
 
     # What the client sends.
 

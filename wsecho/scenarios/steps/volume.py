@@ -43,17 +43,14 @@ async def flood(peer: Peer, count: int, size: int) -> None:
 async def tick(peer: Peer, interval: float, count: int | None) -> None:
     """Send numbers at intervals, and echo meanwhile."""
     peer.receive(Receiving.ECHO)
-    before = _ticks_before(peer) if peer.options["resume"] else 0
-    number = 0
-    while count is None or number < count:
+    resumes = peer.options["resume"]
+    number = before = peer.ticks.last if resumes else 0
+    while count is None or number < before + count:
         number += 1
         await peer.sleep(interval)
-        await peer.send(TEXT, b"%d" % (before + number))
-
-
-def _ticks_before(peer: Peer) -> int:
-    """Return how many numbers were to be sent before this step, on this connection and on earlier ones."""
-    return sum((step.values[1] or 0) * times for step, times in peer.steps_before if step.word.run is tick)
+        await peer.send(TEXT, b"%d" % number)
+        if resumes:
+            peer.ticks.last = number
 
 
 async def sink(peer: Peer, amount: Amount | None) -> None:
@@ -103,8 +100,8 @@ OPTIONS = (
     Argument(
         "resume",
         Switch(),
-        "the numbers go on where those of the ticks before end, on this connection and on earlier ones of its key; a "
-        "tick without a count is not counted",
+        "the numbers go on behind the last one that was sent, on this connection or on an earlier one under its key, "
+        "however that has ended",
         default=False,
     ),
 )
