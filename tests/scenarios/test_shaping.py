@@ -70,8 +70,8 @@ def test_chunks_arrive_one_by_one(shared_server: RunningServer, url: str) -> Non
         connection.send(client_frame(TEXT, b"x" * 100))
         expected = (server_frame(TEXT, b"first") if "first" in url else b"") + server_frame(TEXT, b"x" * 100)
         assert connection.receive(len(expected)) == expected
-        # And the 101 response.
-        assert segments_with_data(connection) == len(expected) + 1
+        # And the 101 response. On a busy machine, the kernel sends some of them twice.
+        assert segments_with_data(connection) >= len(expected) + 1
 
 
 def test_a_close_frame_in_chunks_comes_before_the_end(shared_server: RunningServer) -> None:
@@ -174,7 +174,7 @@ SHAPED = {
     ),
     "deflate=off": (DEFLATE, "", MESSAGE, server_frame(TEXT, b"hello")),
     "subprotocol=two": (SUBPROTOCOL, "Sec-WebSocket-Protocol: two", MESSAGE, server_frame(TEXT, b"hello")),
-    "max-message=4": ("", "", MESSAGE, server_close(1009, "message longer than 4 bytes")),
+    "max-message=4": ("", "", MESSAGE, server_close(1009, "message is longer than the limit")),
 }
 
 
@@ -201,7 +201,7 @@ def test_a_seed_repeats_what_it_decides_in_other_workers_and_after_a_restart(ser
     with scene(first, "/ws?drop=50") as connection:
         seed = connection.told["seed"]
         decided = drawn(connection)
-    assert 200 < len(decided) < 390, "half of the messages"
+    assert 100 < len(decided) < 300, "half of the messages, of 390 bytes"
     for server in (first, second):
         with scene_in_each_worker(server, f"/ws?drop=50&seed={seed}") as scenes:
             assert [drawn(connection) for connection in scenes] == [decided] * 2
