@@ -166,7 +166,7 @@ def test_a_dribbled_response_comes_in_segments_of_a_byte(shared_server: RunningS
     with RawConnection(shared_server.port) as connection:
         connection.send(request("/ws/handshake/dribbled"))
         assert connection.receive(len(SWITCHED)) == SWITCHED
-        assert segments_with_data(connection) == len(SWITCHED)
+        assert segments_with_data(connection) >= len(SWITCHED)
 
 
 def test_a_long_dribbled_response_takes_no_longer(shared_server: RunningServer) -> None:
