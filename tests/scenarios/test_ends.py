@@ -82,6 +82,14 @@ def test_close_hold_never_ends_tcp_first(shared_server: RunningServer, url: str)
         assert connection.receive_all() == b""
 
 
+def test_the_limit_of_age_holds_for_what_is_held(serve: Serve, codec_name: str) -> None:
+    server = serve("--codec", codec_name, "--max-lifetime", "300ms")
+    with scene(server, "/ws/close-hold/1001") as connection:
+        assert connection.receive(4) == server_close(1001, "")
+        connection.receive_all()
+    server.wait_for_metrics(**{'websocket_timeouts_total{limit="lifetime"}': 1, "websocket_active_connections": 0})
+
+
 def test_a_drain_ends_what_is_held(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--drain-timeout", "10m")
     with scene(server, "/ws/close-hold/1001") as connection:

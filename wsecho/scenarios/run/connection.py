@@ -37,9 +37,23 @@ class ScenarioConnection(ScenarioWebSocket):
     async def ended(self) -> None:
         """Wait for the end of the connection, at most for the longest time that a plan may take."""
         self._scenario_wire.release()
-        await asyncio.sleep(self._scenario.limits.seconds)
+        longest = self._scenario.limits.seconds
+        age_limit = self._time_to_age_limit()
+        await asyncio.sleep(min(longest, age_limit))
+        if age_limit < longest:
+            self._count_timeout("lifetime")
         self.abort()
         await asyncio.Event().wait()
+
+    def _time_to_age_limit(self) -> float:
+        """Return the seconds until a connection that a step keeps open behind its Close frame is too old.
+
+        Others have timers for that, or a deadline that comes first: for them, this is `inf`.
+        """
+        lifetime = self._context.config.max_lifetime
+        if not (lifetime and self._sent_code) or self._context.connections.is_watched(self):
+            return FOREVER
+        return max(self._opened_at + lifetime - monotonic(), 0.0)
 
     async def happens(self, amount: Amount) -> None:
         """Wait until so many messages or bytes have arrived, or so much time has passed, since this call."""
