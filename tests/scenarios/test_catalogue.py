@@ -129,6 +129,7 @@ def test_a_get_says_in_words_what_each_connection_gets(server: RunningServer) ->
         ("/ws/on-close/mute", "Ping frames are answered, and so are Close frames, unless on-close is in the scenario."),
         ("/ws/tick/1s/5/abort/next/tick/1s?resume", "They begin with 1 or, with resume, where the ticks before"),
         ("/ws/end/next", "Connections counted under this URL and your address so far: 0."),
+        ("/ws/stall", "  1. Stops reading forever. The kernels"),
         ("/ws/reject/204", "with status 204 and, if that status allows one, a body."),
         (
             "/ws?chunk=1",
@@ -138,6 +139,11 @@ def test_a_get_says_in_words_what_each_connection_gets(server: RunningServer) ->
 )
 def test_what_a_get_says_is_true_in_every_place_of_a_step(server: RunningServer, url: str, words: str) -> None:
     assert words in server.get(url)[2].decode()
+
+
+@pytest.mark.parametrize("url", ["/ws/stall", "/ws/sink", "/ws/tick/1s", "/ws/wait/forever", "/ws/mute"])
+def test_a_get_promises_no_echo_after_a_step_without_an_end(server: RunningServer, url: str) -> None:
+    assert b"\n  2. " not in server.get(url)[2]
 
 
 def test_what_a_get_says_of_values_is_printable_and_not_read_again(server: RunningServer) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from wsecho.scenarios.catalogue import GROUPS, STRUCTURE, VOCABULARY, WORDS
 from wsecho.scenarios.language import budget
-from wsecho.scenarios.language.arguments import written_duration, written_size
+from wsecho.scenarios.language.arguments import FOREVER, written_duration, written_size
 from wsecho.scenarios.language.grammar import canonical, printable
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.language.plan import Phase, Plan, Step
@@ -20,7 +20,7 @@ def in_words(plan: Plan, limits: Limits, counted: int) -> str:
     for first, phase in _numbered(plan):
         lines += [
             f"{_connections(first, phase)}:",
-            *_steps(phase),
+            *_steps(plan, phase, limits),
             f"  Costs at most {_cost(plan, phase, limits)}.",
             "",
         ]
@@ -87,11 +87,12 @@ def _connections(first: int, phase: Phase) -> str:
     return f"Connection {first}" if phase.times == 1 else f"Connections {first} to {first + phase.times - 1}"
 
 
-def _steps(phase: Phase) -> Iterator[str]:
+def _steps(plan: Plan, phase: Phase, limits: Limits) -> Iterator[str]:
     for number, step in enumerate(phase.steps, start=1):
         yield f"  {number}. {_server(step)}"
         yield f"     A correct client: {step.word.client} ({step.word.rfc})"
-    if not phase.steps or not phase.steps[-1].word.ends:
+    last = phase.steps[-1] if phase.steps else None
+    if not (last and (last.word.ends or budget.is_endless(last, plan.options, limits))):
         yield f"  {len(phase.steps) + 1}. {_ECHO}"
 
 
@@ -105,7 +106,11 @@ def _server(step: Step) -> str:
         argument.name: printable(_value(argument, value))
         for argument, value in zip(step.word.arguments, step.values, strict=True)
     }
-    return step.word.server.format_map(values)
+    text = step.word.server
+    for argument, value in zip(step.word.arguments, step.values, strict=True):
+        if value == FOREVER:
+            text = text.replace(f"for {{{argument.name}}}", f"{{{argument.name}}}")
+    return text.format_map(values)
 
 
 def _value(argument: Argument, value: Any) -> str:

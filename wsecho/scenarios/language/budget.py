@@ -4,7 +4,7 @@ import math
 
 from wsecho.scenarios.language.arguments import written_duration, written_size
 from wsecho.scenarios.language.limits import Limits
-from wsecho.scenarios.language.plan import Phase, Plan
+from wsecho.scenarios.language.plan import Phase, Plan, Step
 from wsecho.scenarios.language.word import Cost, Options
 
 # Bytes that fit in one write.
@@ -25,6 +25,11 @@ def cost(phase: Phase, options: Options, limits: Limits) -> Cost:
         each = step.word.cost(step.values, options, limits)
         total += Cost(0.0 if math.isinf(each.seconds) else each.seconds, each.bytes, each.frames)
     return total + _cost_of_shaping(total, options)
+
+
+def is_endless(step: Step, options: Options, limits: Limits) -> bool:
+    """Return whether a step goes on until the client leaves, or the time that a connection may take is over."""
+    return math.isinf(step.word.cost(step.values, options, limits).seconds)
 
 
 def memory(plan: Plan, limits: Limits) -> int:
@@ -57,6 +62,9 @@ def check(plan: Plan, limits: Limits) -> None:
         for step in phase.steps:
             if fault := step.word.fault(step.values, plan.options, limits):
                 raise ScenarioError(fault)
+        for step in phase.steps[:-1]:
+            if is_endless(step, plan.options, limits):
+                raise ScenarioError(f"'{step.word.name}' goes on forever here, so only 'next' can follow it")
         total = cost(phase, plan.options, limits)
         if total.seconds > limits.seconds:
             raise ScenarioError(
