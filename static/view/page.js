@@ -1,0 +1,34 @@
+// Starts the page: makes the context that every view gets, then the views.
+import { Announcer } from "./announcer.js";
+import { byId } from "./dom.js";
+import { Panels } from "./panels.js";
+import { Kept, Settings } from "./storage.js";
+
+const page = new URL(".", location.href);
+page.search = page.hash = "";
+
+const server = {
+  page,
+  http: (path) => new URL(path, page).href,
+  socket: (path) => new URL(path, page).href.replace(/^http/, "ws"),
+};
+
+const device = new Kept("localStorage");
+const announcer = new Announcer(byId("announcer"));
+
+/** What every view is constructed with. */
+const context = {
+  server,
+  facts: fetch(server.http("info"))
+    .then((response) => (response.ok ? response.json() : null))
+    .catch(() => null),
+  device, // kept on this device: get(name, fallback), set(name, value)
+  tab: new Kept("sessionStorage"), // the same, in this tab
+  settings: new Settings(device),
+  announce: (text, options) => announcer.announce(text, options),
+  panels: new Panels(),
+};
+
+const showTheme = () => (document.documentElement.dataset.theme = context.settings.get("theme"));
+context.settings.on("theme", showTheme);
+showTheme();
