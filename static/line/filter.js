@@ -1,0 +1,7 @@
+// A worker that matches texts with a regular expression. The page ends it if an expression takes too long.
+let expression = null;
+
+self.addEventListener("message", ({ data }) => {
+  if (data.source !== undefined) expression = new RegExp(data.source, data.flags);
+  else self.postMessage({ ids: data.ids.filter((_, index) => expression.test(data.texts[index])), key: data.key });
+});
