@@ -1,0 +1,137 @@
+/**
+ * Characters that a font would not show, or that change how others are shown: controls, lone surrogates, line and
+ * paragraph separators, ignorable characters (zero width, tags, variation selectors, fillers), bidirectional controls,
+ * interlinear annotations; and more than four combining marks in a row.
+ */
+const HIDDEN = /\p{M}{5,}|[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{DI}\p{Bidi_C}\ufff9-\ufffb]/gu;
+const EMOJI_BEFORE = /(?:\p{ExtPict}|\p{Emoji_Modifier}|\ufe0f|[#*\d])$/u;
+const EMOJI_AFTER = /^\p{ExtPict}/u;
+
+const NAMES = new Map(
+  Object.entries({
+    "\u00ad": "soft hyphen", "\u034f": "grapheme joiner", "\u061c": "Arabic letter mark", "\u200b": "zero-width space",
+    "\u200c": "zero-width non-joiner", "\u200d": "zero-width joiner", "\u200e": "left-to-right mark",
+    "\u200f": "right-to-left mark", "\u2028": "line separator", "\u2029": "paragraph separator",
+    "\u202a": "left-to-right embedding", "\u202b": "right-to-left embedding", "\u202c": "pop directional formatting",
+    "\u202d": "left-to-right override", "\u202e": "right-to-left override", "\u2060": "word joiner",
+    "\u2066": "left-to-right isolate", "\u2067": "right-to-left isolate", "\u2068": "first strong isolate",
+    "\u2069": "pop directional isolate", "\ufeff": "byte order mark",
+  }),
+);
+
+/**
+ * A text as runs: ordinary text as it is, and chips for what a reader could not see.
+ * @param {string} text
+ * @param {{breaks?: boolean}} options `breaks`: line breaks and tabs become chips too, for texts of one line
+ * @returns {{text: string, chip: string | null, title: string}[]} `text` is the original; joined, the runs give it back
+ */
+export function visibleRuns(text, { breaks = true } = {}) {
+  const runs = [];
+  let plain = 0;
+  for (const match of text.matchAll(HIDDEN)) {
+    const [hidden] = match;
+    const at = match.index;
+    if (isHarmless(text, at, hidden, breaks)) continue;
+    if (at > plain) runs.push({ text: text.slice(plain, at), chip: null, title: "" });
+    runs.push({ text: hidden, ...chipOf(hidden) });
+    plain = at + hidden.length;
+  }
+  if (plain < text.length) runs.push({ text: text.slice(plain), chip: null, title: "" });
+  return runs;
+}
+
+function isHarmless(text, at, hidden, breaks) {
+  if (hidden === "\n" || hidden === "\t") return !breaks;
+  if (hidden === "\r") return !breaks && text[at + 1] === "\n";
+  if (hidden === "\ufe0f") return isEmoji(text.slice(Math.max(0, at - 2), at));
+  if (hidden !== "\u200d") return false;
+  return isEmoji(text.slice(Math.max(0, at - 2), at)) && EMOJI_AFTER.test(text.slice(at + 1, at + 3));
+}
+
+function isEmoji(before) {
+  return EMOJI_BEFORE.test(before);
+}
+
+function chipOf(hidden) {
+  const code = hidden.codePointAt(0);
+  const number = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  const count = /^\p{M}{5,}$/u.test(hidden) ? [...hidden].length : 1;
+  if (count > 1) return { chip: `${count} marks`, title: `${count} combining marks, the first is ${number}` };
+  if (code < 0x20) return { chip: String.fromCharCode(0x2400 + code), title: `control character ${number}` };
+  if (code === 0x7f) return { chip: "\u2421", title: `control character ${number}` };
+  const name = NAMES.get(hidden) ?? (code >= 0xe0000 && code < 0xe0080 ? "tag" : "");
+  return { chip: number, title: name ? `${name}, ${number}` : number };
+}
+
+/**
+ * The start of a text for a row of one line.
+ * @param {string} text
+ * @param {number} limit most UTF-16 code units that are shown
+ * @returns {{text: string, chip: string | null, title: string}[]} ends in a run "…" if the text is longer
+ */
+export function rowRuns(text, limit) {
+  if (text.length <= limit) return visibleRuns(text);
+  const end = /[\ud800-\udbff]/.test(text[limit - 1]) ? limit - 1 : limit;
+  return [...visibleRuns(text.slice(0, end)), { text: "…", chip: null, title: "" }];
+}
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * The direction of a text: that of its first letter with one (UAX 9, rules P2 and P3, without isolates).
+ * @param {string} text the first 1,000 code units are read
+ * @returns {"ltr" | "rtl"}
+ */
+export function direction(text) {
+  const [letter = ""] = /\p{L}/u.exec(text.slice(0, 1000)) ?? [];
+  return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
+}
+
+/**
+ * Where the rows of a text begin when at most `columns` cells fit in one. Rows end at line breaks and at the last space
+ * of their second half; a wide character takes two cells, a chip as many as its label and one more.
+ * @param {string} text
+ * @param {number} columns
+ * @returns {number[]} indices; the first is 0. A row includes the line break that ends it.
+ */
+export function rowStarts(text, columns) {
+  const starts = [0];
+  let start = 0;
+  let space = 0; // where a row could begin instead
+  let used = 0;
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at);
+    if (code === 0x0a) {
+      at += 1;
+      starts.push((start = at));
+      used = 0;
+      continue;
+    }
+    let length = 1;
+    let cells = 1;
+    if (code < 0x20 || code > 0x7e) ({ length, cells } = measured(text, at));
+    if (used + cells > columns && at > start) {
+      if (space > start + columns / 2) at = space;
+      starts.push((start = at));
+      used = 0;
+      continue;
+    }
+    used += cells;
+    at += length;
+    if (code === 0x20) space = at;
+  }
+  return starts;
+}
+
+const MARKS = /\p{M}+/uy;
+
+function measured(text, at) {
+  if (text[at] === "\t") return { length: 1, cells: 4 };
+  if (text[at] === "\r" && text[at + 1] === "\n") return { length: 1, cells: 0 };
+  MARKS.lastIndex = at;
+  const [marks] = (text.charCodeAt(at) >= 0x300 && MARKS.exec(text)) || [];
+  if (marks?.length < 5) return { length: marks.length, cells: 0 };
+  const character = marks ?? String.fromCodePoint(text.codePointAt(at));
+  const [{ chip }] = visibleRuns(character);
+  return { length: character.length, cells: chip ? chip.length + 1 : character >= "\u1100" ? 2 : 1 };
+}
