@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { generated, listedMessage, parseAct } from "../../static/model/act.js";
+
+const NOTHING = { messages: [], echo: false, close: false, repeat: false, protocols: [], connections: 1, untilOpen: false };
+
+test("acts that a browser can perform", () => {
+  const cases = [
+    ["wait", {}],
+    ["echo", { echo: true }],
+    ["close", { close: true }],
+    ["close after the first message", { close: true }],
+    ["send hello, close", { messages: ["hello"], close: true }],
+    ["send one, two, three", { messages: ["one", "two", "three"] }],
+    ["send café, κόσμε, 🙂", { messages: ["café", "κόσμε", "🙂"] }],
+    ["send 3 of size 2KiB", { messages: ["size:2KiB", "size:2KiB", "size:2KiB"] }],
+    ["send hello each second", { messages: ["hello"], repeat: true }],
+    ["offer the subprotocols one and two, echo", { protocols: ["one", "two"], echo: true }],
+    ["wait, connect again", { connections: 2 }],
+    ["connect, and connect again after each connection, 4 in all", { connections: 4 }],
+    ["connect until it opens", { connections: 20, untilOpen: true }],
+  ];
+  for (const [text, change] of cases) assert.deepEqual(parseAct(text), { ...NOTHING, ...change }, text);
+});
+
+test("acts that a browser cannot perform, or that nobody knows", () => {
+  for (const text of [
+    "",
+    "ping",
+    "read one message a second",
+    "authenticate as ann with secret, send hello, close",
+    "send the token secret in Authorization, send hello, close",
+    "send 999999 of size 1GiB",
+    "send 9999 of size 1MiB",
+    "connect, and connect again after each connection, 99 in all",
+    "dance",
+  ]) {
+    assert.equal(parseAct(text), null, text);
+  }
+});
+
+test("a generated message is what the server generates", () => {
+  assert.equal(generated(20, 1), "1:abcdefghi:9612abc0");
+  assert.equal(generated(2, 7), "ab");
+  assert.equal(generated(65536, 12).slice(-13), "abcd:79d1b4e4");
+  assert.equal(generated(65536, 12).length, 65536);
+  assert.equal(listedMessage("size:1KiB", 2), generated(1024, 2));
+  assert.equal(listedMessage("hex:00ff", 1), "hex:00ff");
+});
