@@ -1,0 +1,102 @@
+import { differsAt, isAlike } from "./difference.js";
+
+/**
+ * What became of the messages of a load. The counts are exact for payloads with a number (see `Series`). For others the
+ * oldest message that has not come back is taken for the one that has, so a loss and a duplicate cancel out.
+ */
+export class Returns {
+  /** @param {import("./series.js").Series} series */
+  constructor(series) {
+    this.series = series;
+    this.times = new Map(); // number → when the round trip began, for messages that have not come back
+    this.greatest = -1; // number of a message that has come back
+    this.counts = { sent: 0, returned: 0, lost: 0, duplicated: 0, reordered: 0, altered: 0 };
+  }
+
+  /** Messages that have not come back. */
+  get outstanding() {
+    return this.times.size;
+  }
+
+  /**
+   * Note that the next message is sent.
+   * @param {number} time ms at which its round trip begins; generated payloads carry it
+   * @returns {{number: number, data: string | Uint8Array}}
+   */
+  send(time) {
+    const number = this.counts.sent;
+    this.counts.sent += 1;
+    this.times.set(number, time);
+    return { number, data: this.series.make(number, time) };
+  }
+
+  /**
+   * Count a message that was received.
+   * @param {string | Uint8Array} data
+   * @param {number} time ms
+   * @returns {{number: number, state: "same" | "differs" | "none", at: number, roundTrip: number} | null} `at`: the
+   *   first byte that differs, or -1; `roundTrip` is NaN for a duplicate, whose state is "none"; null: the message does
+   *   not belong to the load
+   */
+  receive(data, time) {
+    const number = this.#numberOf(data);
+    if (number === null) return null;
+    const began = this.times.get(number);
+    if (began === undefined) {
+      this.counts.duplicated += 1;
+      return { number, state: "none", at: -1, roundTrip: NaN };
+    }
+    this.times.delete(number);
+    this.counts.returned += 1;
+    if (number < this.greatest) this.counts.reordered += 1;
+    else this.greatest = number;
+    const at = differsAt(data, this.series.make(number, began));
+    if (at >= 0) this.counts.altered += 1;
+    return { number, state: at < 0 ? "same" : "differs", at, roundTrip: time - began };
+  }
+
+  // A message of which the number itself was changed is taken for the oldest one that it looks like.
+  #numberOf(data) {
+    if ((typeof data === "string") !== this.series.isText) return null;
+    const carried = this.series.numberIn(data);
+    if (carried >= 0 && carried < this.counts.sent) return carried;
+    const oldest = this.times.entries().next();
+    if (!oldest.done && isAlike(data, this.series.make(...oldest.value))) return oldest.value[0];
+    const isAnother = !this.series.isNumbered && this.counts.sent > 0 && differsAt(data, this.series.template) < 0;
+    return isAnother ? -1 : null;
+  }
+
+  /**
+   * Note that nothing more comes back.
+   * @returns {number} how many messages are lost by it
+   */
+  loseAll() {
+    const lost = this.times.size;
+    this.counts.lost += lost;
+    this.times.clear();
+    return lost;
+  }
+}
+
+/**
+ * The result of a load in one sentence.
+ * @param {{sent: number, returned: number, lost: number, duplicated: number, reordered: number, altered: number,
+ *   skipped: number}} counts
+ * @returns {string}
+ */
+export function outcome(counts) {
+  const { sent, returned, lost, duplicated, reordered, altered, skipped = 0 } = counts;
+  if (sent === 0) return "Nothing was sent.";
+  const faults = [
+    lost && `${number(lost)} lost`,
+    reordered && `${number(reordered)} out of order`,
+    altered && `${number(altered)} altered`,
+    duplicated && `${number(duplicated)} more than sent`,
+  ].filter(Boolean);
+  const late = skipped ? ` ${number(skipped)} were due but not sent.` : "";
+  if (faults.length > 0) return `${number(returned)} of ${number(sent)} came back: ${faults.join(", ")}.${late}`;
+  if (sent === 1) return `The message came back unchanged.${late}`;
+  return `All ${number(sent)} came back, in order, unchanged.${late}`;
+}
+
+const number = (value) => new Intl.NumberFormat().format(value);
