@@ -15,8 +15,8 @@ export const SHOWN = {
 /**
  * Read what was typed into the filter.
  * @param {string} typed text, which is found in upper and lower case, or `/expression/flags`
- * @returns {{text: string, expression: {source: string, flags: string}|null, problem: string}} `problem` names the fault
- *   of an expression
+ * @returns {{text: string, expression: {source: string, flags: string}|null, problem: string}} `problem` names the
+ *   fault of an expression
  */
 export function parseFilter(typed) {
   const [, source, flags] = /^\/(.+)\/([a-z]*)$/s.exec(typed) ?? [];
@@ -30,8 +30,8 @@ export function parseFilter(typed) {
 }
 
 /**
- * A test of rows by direction or kind, and by text. Binary payloads pass if they contain the text in UTF-8, or the bytes
- * that the text writes in hexadecimal. Blobs are not searched.
+ * A test of rows by direction or kind, and by text. Binary payloads pass if they contain the text in UTF-8, or the
+ * bytes that the text writes in hexadecimal. Blobs are not searched.
  * @param {{show?: string, text?: string}} criteria `show` is a name in SHOWN
  * @returns {(row: Object) => boolean}
  */

@@ -17,10 +17,10 @@ const SMALLEST = 1024;
  * The rows of a log, as columns, so that many rows cost little memory. Ids count up and are never used again. When a
  * limit is exceeded, the oldest tenth of the rows is dropped.
  *
- * A row is `{id, time, direction, kind, size, roundTrip, payload, echo, event}`: `time` in ms since the epoch, `size` in
- * bytes, `roundTrip` in ms or NaN; `payload` a string, Uint8Array or Blob; `echo` null or `{state, at, of}` with the
- * offset of the first byte that differs and the id of the row that was echoed; `event` null or `{tone, text}` for the
- * directions "event" and "gap".
+ * A row is `{id, time, direction, kind, size, roundTrip, payload, echo, event}`: `time` in ms since the epoch, `size`
+ * in bytes, `roundTrip` in ms or NaN; `payload` a string, Uint8Array or Blob; `echo` null or `{state, at, of}` with
+ * the offset of the first byte that differs and the id of the row that was echoed; `event` null or `{tone, text}` for
+ * the directions "event" and "gap".
  */
 export class LogStore {
   #limits;

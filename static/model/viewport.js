@@ -39,6 +39,7 @@ export class Following {
    * @param {{top: number, height: number, total: number}} view in px; `total` is the height of all rows
    */
   scrolled({ top, height, total }) {
+    if (Math.abs(top - this.#top) < 1) return; // the page itself has moved the list there
     const atEnd = total - top - height < 4;
     if (atEnd) this.on = true;
     else if (top < this.#top - 1 && this.#heights === `${height} ${total}`) this.on = false;

@@ -13,7 +13,7 @@ export class Announcer {
   }
 
   /**
-   * @param {string} text replaces a text that still waits
+   * @param {string|(() => string)} text replaces a text that still waits; a function is called when it is spoken
    * @param {{urgent?: boolean}} options
    */
   announce(text, { urgent = false } = {}) {
@@ -27,6 +27,6 @@ export class Announcer {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#last = performance.now();
-    this.#region.textContent = this.#waiting;
+    this.#region.textContent = typeof this.#waiting === "function" ? this.#waiting() : this.#waiting;
   }
 }

@@ -3,7 +3,8 @@ import test from "node:test";
 
 import { Passing, parseFilter, rowTest, searchedText } from "../../static/model/log-filter.js";
 
-const message = (payload, more = {}) => ({ direction: "sent", kind: "text", payload, echo: null, event: null, ...more });
+const plain = { direction: "sent", kind: "text", echo: null, event: null };
+const message = (payload, more = {}) => ({ ...plain, payload, ...more });
 const binary = (...values) => message(Uint8Array.from(values), { kind: "binary" });
 const event = (text) => message("", { direction: "event", event: { tone: "info", text } });
 
