@@ -1,7 +1,11 @@
 // Starts the page: makes the context that every view gets, then the views.
 import { Announcer } from "./announcer.js";
-import { byId } from "./dom.js";
+import { byId, element } from "./dom.js";
+import { openKeys } from "./keys-dialog.js";
+import { menu } from "./menu.js";
 import { Panels } from "./panels.js";
+import { startSeparator } from "./separator.js";
+import { openSettings } from "./settings-dialog.js";
 import { Kept, Settings } from "./storage.js";
 
 const page = new URL(".", location.href);
@@ -32,3 +36,16 @@ const context = {
 const showTheme = () => (document.documentElement.dataset.theme = context.settings.get("theme"));
 context.settings.on("theme", showTheme);
 showTheme();
+startSeparator(context.settings);
+
+// What the header offers on a wide page, the tabs' menu offers on a narrow one.
+const tools = [
+  { label: "Settings", action: () => openSettings(context) },
+  { label: "Keys", action: openKeys },
+];
+byId("tools").append(...tools.map(({ label, action }) => element("button.quiet", { onclick: action }, label)));
+const more = menu("", () => [{ label: "Code", action: () => context.panels.show("code") }, ...tools], {
+  "aria-label": "More",
+});
+more.classList.add("only-narrow");
+byId("tabs").after(more);
