@@ -85,3 +85,31 @@ export function listedMessage(listed, number) {
   if (!match) return listed;
   return generated(Math.min(Number(match[1]) * { KiB: 1024, MiB: 1 << 20, B: 1, "": 1 }[match[2]], MOST_BYTES), number);
 }
+
+/**
+ * @typedef {{act: Act, listed: string[]|null, reads: number, ends: boolean, within: number}} Plan of a trial: it reads
+ *   so many messages, or to the end of the connection, for at most `within` seconds
+ */
+
+/**
+ * @param {import("./scenario.js").Row} row
+ * @param {object|null} expected what a browser must see; null if that is not known: then the page echoes nothing and
+ *   looks on for some seconds
+ * @returns {Plan|null} null if a page cannot perform the act
+ */
+export function plan(row, expected) {
+  const act = parseAct(row.act);
+  if (!act) return null;
+  const within = Number.isFinite(expected?.within) ? Math.min(expected.within, 600) : 5;
+  if (!expected) return { act: { ...act, close: false }, listed: null, reads: Infinity, ends: true, within };
+  const attempts = Array.isArray(expected.attempts) ? expected.attempts : [expected];
+  const isClosed = Boolean(attempts.at(-1)?.close);
+  const least = expected.messages?.least;
+  return {
+    act,
+    listed: row.echoes ? act.messages : row.messages,
+    reads: Number.isFinite(least) ? least : 0,
+    ends: isClosed && !act.close,
+    within,
+  };
+}

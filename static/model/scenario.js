@@ -14,8 +14,9 @@ const number = (value) => (Number.isFinite(value) ? value : null);
  * @typedef {{name: string, type: string, accepts: string, meaning: string, optional: boolean, default: string|null,
  *   least: number|null, most: number|null, choices: string[]}} Argument
  * @typedef {{number: string, url: string, group: string, name: string, server: string, client: string, rfc: string,
- *   act: string, messages: string[]|null, slow: number, needs: string[], opening: boolean, browser: object|null}} Row
- *   `url` is path and query; `browser` is what a browser must see, null if the catalogue does not say
+ *   act: string, messages: string[]|null, echoes: boolean, slow: number, needs: string[], opening: boolean,
+ *   browser: object|null}} Row `url` is path and query; `browser` is what a browser must see, null if the catalogue
+ *   does not say; with `echoes`, the messages are those that the act sends
  * @typedef {{steps: {name: string, values: (string|null)[]}[], options: Map<string, string>}} Form
  */
 
@@ -140,6 +141,7 @@ function readRow(value, word) {
     rfc: text(word.rfc),
     act: text(row.act),
     messages: Array.isArray(messages) ? list(messages).map(text) : null,
+    echoes: Number.isInteger(object(row.expect).echoes),
     slow: number(row.slow) ?? 0,
     needs: list(row.needs).map(text),
     opening: word.stage === "opening",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { generated, listedMessage, parseAct } from "../../static/model/act.js";
+import { generated, listedMessage, parseAct, plan } from "../../static/model/act.js";
 
 const NOTHING = { messages: [], echo: false, close: false, repeat: false, protocols: [], connections: 1, untilOpen: false };
 
@@ -47,4 +47,16 @@ test("a generated message is what the server generates", () => {
   assert.equal(generated(65536, 12).length, 65536);
   assert.equal(listedMessage("size:1KiB", 2), generated(1024, 2));
   assert.equal(listedMessage("hex:00ff", 1), "hex:00ff");
+});
+
+test("what a trial waits for", () => {
+  const row = { act: "send one, two", messages: null, echoes: true };
+  const expected = { opens: true, messages: { least: 2, most: 2 }, close: null, within: 7 };
+  const planned = plan(row, expected);
+  assert.deepEqual([planned.listed, planned.reads, planned.ends, planned.within], [["one", "two"], 2, false, 7]);
+  assert.equal(plan({ ...row, act: "wait" }, { ...expected, close: { codes: [1000] } }).ends, true);
+  assert.equal(plan({ ...row, act: "close" }, { ...expected, close: { codes: [1000] } }).ends, false);
+  assert.equal(plan({ ...row, act: "wait" }, { attempts: [{ close: { codes: [1] } }, { opens: true }] }).ends, false);
+  assert.equal(plan(row, null).ends, true);
+  assert.equal(plan({ ...row, act: "ping" }, expected), null);
 });
