@@ -46,8 +46,7 @@ function readLabels(text) {
  * @returns {number} the sum of the samples; NaN if there are none
  */
 export function total(samples, name, labels = {}) {
-  const wanted = Object.entries(labels);
-  const found = (samples.get(name) ?? []).filter((each) => wanted.every(([key, value]) => each.labels.get(key) === value));
+  const found = having(samples, name, labels);
   return found.length ? found.reduce((sum, { value }) => sum + value, 0) : NaN;
 }
 
@@ -55,15 +54,21 @@ export function total(samples, name, labels = {}) {
  * @param {Map<string, Sample[]>} samples
  * @param {string} name
  * @param {string} label
+ * @param {Object<string, string>} wanted labels that a sample must have
  * @returns {Map<string, number>} the sum for each value of the label
  */
-export function totals(samples, name, label) {
+export function totals(samples, name, label, wanted = {}) {
   const sums = new Map();
-  for (const { labels, value } of samples.get(name) ?? []) {
+  for (const { labels, value } of having(samples, name, wanted)) {
     const key = labels.get(label);
     if (key !== undefined) sums.set(key, (sums.get(key) ?? 0) + value);
   }
   return sums;
+}
+
+function having(samples, name, wanted) {
+  const pairs = Object.entries(wanted);
+  return (samples.get(name) ?? []).filter(({ labels }) => pairs.every(([key, value]) => labels.get(key) === value));
 }
 
 /**
