@@ -130,14 +130,3 @@ export function utf8Of(bytes) {
     return null;
   }
 }
-
-/**
- * Index of the first byte that differs; the length of the shorter one if one begins with the other; -1 if equal.
- * @param {Uint8Array} one
- * @param {Uint8Array} other
- */
-export function firstDifference(one, other) {
-  const length = Math.min(one.length, other.length);
-  for (let at = 0; at < length; at += 1) if (one[at] !== other[at]) return at;
-  return one.length === other.length ? -1 : length;
-}

@@ -1,28 +1,10 @@
 import { parseBase64, toBase64 } from "./base64.js";
 import { parseHex, toHex, utf8Of } from "./hex.js";
 import { readJson } from "./json-text.js";
+import { utf8Size } from "./utf8.js";
 
 /** @typedef {{kind: "text" | "binary", data: string | Uint8Array, size: number, problem: Problem | null}} Payload */
 /** @typedef {{index: number, line: number, column: number, message: string}} Problem */
-
-/**
- * Length of a text in UTF-8, without encoding it. A lone surrogate counts as the U+FFFD that a browser sends instead.
- * @param {string} text
- * @returns {number} bytes
- */
-export function utf8Size(text) {
-  let size = text.length;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code < 0x80) continue;
-    size += code < 0x800 ? 1 : 2;
-    if (code < 0xd800 || code > 0xdbff) continue;
-    const next = text.charCodeAt(at + 1);
-    if (next < 0xdc00 || next > 0xdfff || at + 1 === text.length) continue;
-    at += 1; // a pair: two code units, four bytes
-  }
-  return size;
-}
 
 /**
  * What a composer's text means.

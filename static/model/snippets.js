@@ -1,5 +1,5 @@
 import { toHex } from "./hex.js";
-import { utf8Size } from "./payload.js";
+import { utf8Size } from "./utf8.js";
 
 /** @typedef {{url: string, protocols: string[], token: boolean, data: string | Uint8Array}} Conversation */
 

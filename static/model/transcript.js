@@ -1,5 +1,5 @@
 import { parseBase64, toBase64 } from "./base64.js";
-import { utf8Size } from "./payload.js";
+import { utf8Size } from "./utf8.js";
 
 const DIRECTIONS = ["sent", "received", "event", "gap"];
 const TONES = ["info", "good", "warning", "error"];

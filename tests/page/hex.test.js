@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { firstDifference, hexRow, parseHex, readings, toHex, utf8Of } from "../../static/model/hex.js";
+import { hexRow, parseHex, readings, toHex, utf8Of } from "../../static/model/hex.js";
 
 const bytes = (...values) => Uint8Array.from(values);
 
@@ -72,11 +72,4 @@ test("UTF-8 is judged strictly, and a byte order mark is kept", () => {
   for (const invalid of [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
     assert.equal(utf8Of(bytes(...invalid)), null);
   }
-});
-
-test("the first difference is found, and a missing end counts", () => {
-  assert.equal(firstDifference(bytes(1, 2, 3), bytes(1, 2, 3)), -1);
-  assert.equal(firstDifference(bytes(1, 2, 3), bytes(1, 9, 3)), 1);
-  assert.equal(firstDifference(bytes(1, 2), bytes(1, 2, 3)), 2);
-  assert.equal(firstDifference(bytes(), bytes(0)), 0);
 });

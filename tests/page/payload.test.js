@@ -1,19 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  converted, editable, filled, generate, randomNumbers, readPayload, utf8Size,
+  converted, editable, filled, generate, randomNumbers, readPayload,
 } from "../../static/model/payload.js";
 
 const encoder = new TextEncoder();
-
-test("the size of a text in UTF-8 agrees with the encoder", () => {
-  const texts = ["", "a", "é", "日", "😀", "\ud83d", "\ude00", "\ud83d\ud83d\ude00", "a\ud800", "\ud800a", "\uffff"];
-  for (let round = 0; round < 300; round += 1) {
-    texts.push(String.fromCharCode(...Array.from({ length: 20 }, () => Math.random() * 0x10000)));
-    texts.push(String.fromCharCode(...Array.from({ length: 20 }, () => 0xd700 + Math.random() * 0xa00)));
-  }
-  for (const text of texts) assert.equal(utf8Size(text), encoder.encode(text).length, JSON.stringify(text));
-});
 
 test("each kind decides the frame", () => {
   const table = [
