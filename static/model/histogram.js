@@ -1,4 +1,4 @@
-// Values are counted in µs. Up to 2 * HALF µs, each bucket is 1 µs wide. Above, each power of two is divided into HALF
+// Values are counted in µs. Up to 2 * HALF µs, a bucket is 1 µs wide. Above, each power of two is divided into HALF
 // buckets, so that a bucket is at most 1/64 (1.6 %) of its values wide.
 const HALF = 64;
 const OCTAVES = 36;

@@ -65,6 +65,18 @@ export class Pacing {
   }
 
   /**
+   * Leave out the messages whose moments have passed, because there was no connection.
+   * @param {number} now
+   * @returns {number} how many were left out
+   */
+  skip(now) {
+    if (this.mode !== "interval") return 0;
+    const skipped = Math.max(0, this.wanted(now) - this.number);
+    this.number += skipped;
+    return skipped;
+  }
+
+  /**
    * How much of the plan has passed.
    * @param {number} now
    * @returns {number} 0 to 1

@@ -1,4 +1,7 @@
 import { differsAt, isAlike } from "./difference.js";
+import { integer } from "./format.js";
+
+const PATIENCE = 1000; // ms
 
 /**
  * What became of the messages of a load. The counts are exact for payloads with a number (see `Series`). For others the
@@ -9,12 +12,28 @@ export class Returns {
   constructor(series) {
     this.series = series;
     this.times = new Map(); // number → when the round trip began, for messages that have not come back
+    this.overtaken = new Map(); // the same, for those that a later message overtook long ago
     this.greatest = -1; // number of a message that has come back
     this.counts = { sent: 0, returned: 0, lost: 0, duplicated: 0, reordered: 0, altered: 0 };
   }
 
   /** Messages that have not come back. */
   get outstanding() {
+    return this.times.size + this.overtaken.size;
+  }
+
+  /**
+   * Messages that are on their way: all that have not come back, without those that a later message overtook more than
+   * 1 s ago.
+   * @param {number} now ms
+   * @returns {number}
+   */
+  inFlight(now) {
+    for (const [number, began] of this.times) {
+      if (number > this.greatest || now - began < PATIENCE) break;
+      this.times.delete(number);
+      this.overtaken.set(number, began);
+    }
     return this.times.size;
   }
 
@@ -41,12 +60,12 @@ export class Returns {
   receive(data, time) {
     const number = this.#numberOf(data);
     if (number === null) return null;
-    const began = this.times.get(number);
+    const began = this.times.get(number) ?? this.overtaken.get(number);
     if (began === undefined) {
       this.counts.duplicated += 1;
       return { number, state: "none", at: -1, roundTrip: NaN };
     }
-    this.times.delete(number);
+    this.times.delete(number) || this.overtaken.delete(number);
     this.counts.returned += 1;
     if (number < this.greatest) this.counts.reordered += 1;
     else this.greatest = number;
@@ -71,9 +90,10 @@ export class Returns {
    * @returns {number} how many messages are lost by it
    */
   loseAll() {
-    const lost = this.times.size;
+    const lost = this.outstanding;
     this.counts.lost += lost;
     this.times.clear();
+    this.overtaken.clear();
     return lost;
   }
 }
@@ -88,15 +108,13 @@ export function outcome(counts) {
   const { sent, returned, lost, duplicated, reordered, altered, skipped = 0 } = counts;
   if (sent === 0) return "Nothing was sent.";
   const faults = [
-    lost && `${number(lost)} lost`,
-    reordered && `${number(reordered)} out of order`,
-    altered && `${number(altered)} altered`,
-    duplicated && `${number(duplicated)} more than sent`,
+    lost && `${integer(lost)} lost`,
+    reordered && `${integer(reordered)} out of order`,
+    altered && `${integer(altered)} altered`,
+    duplicated && `${integer(duplicated)} more than sent`,
   ].filter(Boolean);
-  const late = skipped ? ` ${number(skipped)} were due but not sent.` : "";
-  if (faults.length > 0) return `${number(returned)} of ${number(sent)} came back: ${faults.join(", ")}.${late}`;
+  const late = skipped ? ` ${integer(skipped)} were due but not sent.` : "";
+  if (faults.length > 0) return `${integer(returned)} of ${integer(sent)} came back: ${faults.join(", ")}.${late}`;
   if (sent === 1) return `The message came back unchanged.${late}`;
-  return `All ${number(sent)} came back, in order, unchanged.${late}`;
+  return `All ${integer(sent)} came back, in order, unchanged.${late}`;
 }
-
-const number = (value) => new Intl.NumberFormat().format(value);
