@@ -169,7 +169,8 @@ class Line {
     this.report.changed(time);
   }
 
-  // In flight, a message that comes back makes room for the next. Under a flood timers starve, so messages replace them.
+  // In flight, a message that comes back makes room for the next. Under a flood timers starve, and messages replace
+  // them.
   #wantsPump(time) {
     return this.load.plan.mode === "inflight" || time - this.lastPump > 1;
   }
