@@ -54,6 +54,7 @@ export function planInWords({ mode, interval, inFlight, count, seconds, payload 
     inflight: `${inFlight} in flight for ${seconds} s`,
     burst: `a burst of ${count}`,
   };
+  if (!Object.hasOwn(words, mode)) return "messages sent by hand";
   const size = payload.size ?? payload.data?.length ?? 0;
   return `${words[mode]}, ${size} ${typeof payload.data === "string" ? "characters" : "bytes"} each`;
 }
@@ -68,7 +69,7 @@ export function asMarkdown(measurement, plan, { url, browser, date, others }) {
   const clean = (text) => text.replace(/[\u0000-\u001f\u007f]/g, " ").replaceAll("|", "\\|");
   const lines = [...figures(measurement), ...others].map(([name, value]) => `| ${clean(name)} | ${clean(value)} |`);
   return [
-    `**${clean(measurement.sentence)}**`,
+    `**${clean(measurement.sentence || "Round trips")}**`,
     "",
     `${clean(url)}: ${planInWords(plan)}; ${clean(browser)}; ${date}; clock step ${milliseconds(measurement.clockStep)}. ` +
       "From send() to the message event in a worker; includes the browser.",

@@ -21,7 +21,6 @@ export class MeasurePanel {
   #connection = null;
   #plan = null;
   #timer = 0;
-  #marks = [];
   #serverPing = [];
   #isShown = false;
 
@@ -132,21 +131,10 @@ export class MeasurePanel {
   }
 
   #follow() {
-    for (const off of this.offs ?? []) off();
+    this.off?.();
     this.#connection = this.#context.connections.active;
-    this.#marks = [];
-    this.offs = [
-      this.#connection.on("measurement", () => this.#later()),
-      this.#connection.on("state", () => this.#mark()),
-    ];
+    this.off = this.#connection.on("measurement", () => this.#later());
     this.#show();
-  }
-
-  #mark() {
-    const { name, close } = this.#connection.state;
-    if (!this.#connection.measurement?.running && !this.#marks.length) return;
-    const text = { closed: `closed ${close?.code ?? ""}`, failed: "failed", connected: "connected" }[name];
-    if (text && this.#marks.length < 100) this.#marks.push({ time: Date.now(), text });
   }
 
   #start() {
@@ -158,7 +146,6 @@ export class MeasurePanel {
       if (data instanceof Blob) return setText(this.sentence, "A file cannot be repeated. Choose a generated payload.");
       payload = { kind, data };
     }
-    this.#marks = [];
     this.#serverPing = [];
     this.#plan = {
       mode: this.mode.value,
@@ -179,7 +166,7 @@ export class MeasurePanel {
       clearTimeout(this.#timer);
       this.#timer = 0;
       this.#show();
-      if (this.#connection.measurement) this.#context.announce(this.#connection.measurement.sentence, { urgent: true });
+      if (this.#connection.measurement?.sentence) this.#context.announce(this.#connection.measurement.sentence, { urgent: true });
     } else if (!this.#timer) {
       this.#timer = setTimeout(() => {
         this.#timer = 0;
@@ -195,8 +182,10 @@ export class MeasurePanel {
     setText(this.run, isRunning ? "Stop" : "Run");
     this.progress.hidden = !isRunning;
     if (!measurement || !this.#isShown) return;
-    this.progress.value = this.#share(measurement);
-    setText(this.sentence, measurement.sentence);
+    this.progress.value = measurement.progress;
+    const { sent, received, mode } = measurement;
+    const meanwhile = mode === "once" ? "Round trips of messages that were sent by hand." : `${integer(received)} of ${integer(sent)} are back.`;
+    setText(this.sentence, measurement.sentence || meanwhile);
     this.#showScatter(measurement);
     const marks = percentiles(measurement.histogram);
     const label = marks.map((each) => `${each.label} ${milliseconds(each.value)}`).join(", ");
@@ -210,24 +199,18 @@ export class MeasurePanel {
     setText(this.note, `From send() to the message event in a worker; includes the browser. Clock step ${step}.`);
   }
 
-  #share({ elapsed, sent }) {
-    const plan = this.#plan;
-    if (!plan) return 0;
-    return Math.min(1, plan.mode === "burst" ? sent / plan.count : elapsed / (plan.seconds * 1000));
-  }
-
-  #showScatter({ points, histogram }) {
+  #showScatter({ points, histogram, marks }) {
     const to = points.at(-1)?.time ?? 0;
     const first = points[0]?.time ?? 0;
     const from = this.isWhole.checked ? first : Math.max(to - SHOWN, Math.min(first, to - 1000));
     const label = percentiles(histogram).map((each) => `${each.label} ${milliseconds(each.value)}`).join(", ");
     this.scatter.show(`Round trips over time: ${label}`, (pen) =>
-      drawScatter(pen, points, { from, to, isLog: this.isLog.checked, marks: this.#marks }),
+      drawScatter(pen, points, { from, to, isLog: this.isLog.checked, marks }),
     );
   }
 
   #showRates({ rates, running }) {
-    const series = Rates.from(rates).series(running ? Date.now() : Infinity);
+    const series = Rates.from(rates).series(running ? Date.now() : (rates.current + 1) * 1000);
     const highest = peak(series);
     const last = series.at(-1) ?? { sent: 0, received: 0, sentBytes: 0, receivedBytes: 0 };
     const words = ({ sent, received, sentBytes, receivedBytes }) =>
@@ -263,7 +246,7 @@ export class MeasurePanel {
 
   #markdown() {
     const { userAgentData, userAgent } = navigator;
-    return asMarkdown(this.#connection.measurement, this.#plan, {
+    return asMarkdown(this.#connection.measurement, this.#plan ?? { mode: "once" }, {
       url: this.#connection.state.url || this.#connection.options.url,
       browser: browserName(userAgentData, userAgent),
       date: new Date().toISOString().slice(0, 10),

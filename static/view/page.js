@@ -4,6 +4,8 @@ import { byId, element } from "./dom.js";
 import { openKeys } from "./keys-dialog.js";
 import { menu } from "./menu.js";
 import { Panels } from "./panels.js";
+import { ScenarioPanel } from "./scenario-panel.js";
+import { ServerPanel } from "./server-panel.js";
 import { startSeparator } from "./separator.js";
 import { openSettings } from "./settings-dialog.js";
 import { Kept, Settings } from "./storage.js";
@@ -37,6 +39,9 @@ const showTheme = () => (document.documentElement.dataset.theme = context.settin
 context.settings.on("theme", showTheme);
 showTheme();
 startSeparator(context.settings);
+
+context.scenarios = new ScenarioPanel(context);
+new ServerPanel(context);
 
 // What the header offers on a wide page, the tabs' menu offers on a narrow one.
 const tools = [

@@ -135,8 +135,11 @@ export class ScenarioForm {
     this.#run();
   }
 
-  async #use() {
-    this.#context.useAddress(this.#address());
+  #use() {
+    const connection = this.#context.connections?.active;
+    if (!connection) return;
+    connection.options = { ...connection.options, url: this.#address() };
+    this.#context.announce("The URL of the connection is filled in. Nothing was sent.");
   }
 
   async #run() {

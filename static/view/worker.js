@@ -1,6 +1,6 @@
 // The only Trusted Types policy of the page. It lets through the addresses of the page's own workers and nothing else.
 const WORKERS = new Map(
-  ["line", "filter"].map((name) => [name, new URL(`../line/${name}.js`, import.meta.url).href]),
+  ["line", "filter", "trial"].map((name) => [name, new URL(`../line/${name}.js`, import.meta.url).href]),
 );
 
 const allow = (url) => {
@@ -11,7 +11,7 @@ const rules = { createScriptURL: allow };
 const policy = globalThis.trustedTypes?.createPolicy("wsecho", rules) ?? rules;
 
 /**
- * @param {"line"|"filter"} name the worker in line/NAME.js
+ * @param {"line"|"filter"|"trial"} name the worker in line/NAME.js
  * @returns {Worker} a dedicated module worker
  */
 export function startWorker(name) {
