@@ -14,8 +14,8 @@ export class ConnectionTabs {
   /** @param {Object} context */
   constructor({ connections }) {
     this.#connections = connections;
-    this.#add = element("button.quiet.only-wide", { "aria-label": "New connection", onclick: () => connections.open() });
-    this.#add.append(icon("add"));
+    const open = { "aria-label": "New connection", onclick: () => connections.open() };
+    this.#add = element("button.quiet.only-wide", open, icon("add"));
     byId("connections").append(this.#list, this.#add);
     this.#list.addEventListener("keydown", (event) => this.#move(event));
     connections.on("list", () => this.#update());

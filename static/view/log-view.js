@@ -127,6 +127,7 @@ export class LogView extends Emitter {
     this.#list.element.addEventListener("click", ({ target }) => {
       if (target.closest("[role=row]") && this.#context.panels.narrow) this.#context.panels.show("message");
     });
+    document.addEventListener("keydown", (event) => this.#keyedAnywhere(event));
     const { settings } = this.#context;
     settings.on("times", () => this.#list.update());
     settings.on("foldEchoes", (fold) => this.search({ fold }));
@@ -283,6 +284,16 @@ export class LogView extends Emitter {
     if (!act) return;
     event.preventDefault();
     act();
+  }
+
+  #keyedAnywhere(event) {
+    const { activeElement: focused } = document;
+    const isFree = focused === document.body || focused === null || byId("log").contains(focused);
+    if (event.key === "Escape" && !event.defaultPrevented && focused?.closest("#panel-message")) this.focus();
+    if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || !isFree) return;
+    event.preventDefault();
+    this.#tools.filter.focus();
+    this.#tools.filter.select();
   }
 
   #open(id) {

@@ -23,7 +23,7 @@ const device = new Kept("localStorage");
 const announcer = new Announcer(byId("announcer"));
 
 /** What every view is constructed with. */
-const context = {
+export const context = {
   server,
   facts: fetch(server.http("info"))
     .then((response) => (response.ok ? response.json() : null))

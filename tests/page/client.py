@@ -1,0 +1,111 @@
+"""The page as its user sees it, in a real browser."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.shared.server import PATIENCE
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-precise-memory-info",
+]
+# The rows of the log, without its head.
+ROWS = ".line:not([hidden])"
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+class Client:
+    """The page. What the browser complains about is collected in `problems`, what it asks for in `requests`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        self.requests: list[str] = []
+        self.url = page.get_by_label("URL", exact=True)
+        self.connect_button = page.get_by_role("button", name="Connect", exact=True)
+        self.disconnect_button = page.get_by_role("button", name="Disconnect", exact=True)
+        self.state = page.locator("#bar [data-state]").first
+        self.log = page.get_by_role("grid", name="Messages")
+        self.rows = page.locator(ROWS)
+        self.filter = page.get_by_label("Filter: text or /expression/")
+        self.composer = page.get_by_role("region", name="Composer")
+        self.message = self.composer.get_by_role("textbox")
+        self.send_button = self.composer.get_by_role("button", name="end", exact=False).first
+        self.panel = page.get_by_role("tabpanel")
+        self._watch()
+
+    def _watch(self) -> None:
+        self.page.add_init_script(
+            "addEventListener('securitypolicyviolation', (event) =>"
+            " console.error('CSP violation', event.violatedDirective, event.blockedURI))"
+        )
+        self.page.on(
+            "console",
+            lambda message: self.problems.append(message.text) if message.type in {"error", "warning"} else None,
+        )
+        self.page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def take_problems(self) -> list[str]:
+        """Return what the browser complained about, and forget it."""
+        taken, self.problems[:] = list(self.problems), []
+        return taken
+
+    def open(self, url: str) -> None:
+        """Load the page and wait until its views are there."""
+        self.page.goto(url)
+        expect(self.log).to_be_visible()
+
+    def connect(self, url: str | None = None) -> None:
+        """Connect, and wait until the connection is open."""
+        if url is not None:
+            self.url.fill(url)
+        self.connect_button.click()
+        expect(self.disconnect_button).to_be_visible()
+
+    def send(self, text: str) -> None:
+        """Send `text` with the Enter key."""
+        self.message.fill(text)
+        self.message.press("Enter")
+
+    def row(self, text: str) -> Locator:
+        """Return the rows in view that contain `text`."""
+        return self.rows.filter(has_text=text)
+
+    def tab(self, name: str) -> Locator:
+        """Return the tab of a panel."""
+        return self.page.get_by_role("tab", name=name, exact=True)
+
+    def context(self, script: str, argument: Any = None) -> Any:
+        """Return what a function returns that gets the context of the views and `argument`."""
+        return self.page.evaluate(
+            f"""async (argument) => {{
+              const {{ context }} = await import(new URL("static/view/page.js", document.baseURI));
+              return ({script})(context, argument);
+            }}""",
+            argument,
+        )
+
+    def fill_log(self, count: int) -> None:
+        """Append `count` rows of text, as if they had been sent and received."""
+        self.context(
+            """({ connections: { active } }, count) => {
+              for (let number = 0; number < count; number += 1) {
+                const direction = number % 2 ? "received" : "sent";
+                const payload = `{"number":${number},"text":"message number ${number}"}`;
+                const time = 1700000000000 + number;
+                active.log.append({ time, direction, kind: "json", size: payload.length, payload, roundTrip: 1.5 });
+              }
+              active.emit("rows");
+            }""",
+            count,
+        )

@@ -1,0 +1,50 @@
+"""Fixtures for tests of the page in a real browser."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.page.client import CHROMIUM, CHROMIUM_ARGS, Client
+from tests.shared.server import RunningServer
+
+OpenPage = Callable[..., Client]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: install the Debian package chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: RunningServer) -> Iterator[OpenPage]:
+    """Opens the page with options of a Playwright context. After the test, the browser must have no complaints, and no
+    request to elsewhere.
+    """
+    opened: list[Client] = []
+
+    def open_page(url: str = server.http_url + "/", **options: Any) -> Client:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        client = Client(context.new_page())
+        opened.append(client)
+        client.open(url)
+        return client
+
+    yield open_page
+    for client in opened:
+        client.page.context.close()
+        assert client.problems == []
+        own = (f"{server.http_url}/", server.ws_url, "data:", "blob:")
+        assert [url for url in client.requests if not url.startswith(own)] == []
+
+
+@pytest.fixture
+def client(open_page: OpenPage) -> Client:
+    """The page, wide, not connected."""
+    return open_page()
