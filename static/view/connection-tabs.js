@@ -2,8 +2,6 @@ import { integer } from "../model/format.js";
 import { byId, element, icon, setText } from "./dom.js";
 import { openDialog } from "./dialog.js";
 
-const OPEN = ["connecting", "connected", "closing", "waiting"];
-
 /** The connections in the header: path, state and what arrived unseen; and a button for one more. */
 export class ConnectionTabs {
   #connections;
@@ -41,7 +39,7 @@ export class ConnectionTabs {
       this.#draw(connection, item);
     });
     byId("app").dataset.connections = list.length;
-    this.#add.hidden = list.length >= 8;
+    this.#add.hidden = this.#connections.isFull;
   }
 
   #create(connection) {
@@ -64,7 +62,7 @@ export class ConnectionTabs {
     const isActive = connection === this.#connections.active;
     if (isActive) item.seen = connection.counts.received;
     const unseen = connection.counts.received - item.seen;
-    const name = `${item.number} ${pathOf(connection)}`;
+    const name = `${item.number} ${connection.name}`;
     setText(item.text, name);
     setText(item.unseen, unseen ? integer(unseen) : "");
     item.select.dataset.state = connection.state.name;
@@ -75,7 +73,7 @@ export class ConnectionTabs {
   }
 
   #close(connection) {
-    if (!OPEN.includes(connection.state.name)) return this.#connections.close(connection.id);
+    if (!connection.isOpen) return this.#connections.close(connection.id);
     const close = () => {
       dialog.close();
       this.#connections.close(connection.id);
@@ -101,13 +99,5 @@ export class ConnectionTabs {
     const next = list[(list.indexOf(active) + step + list.length) % list.length];
     this.#connections.select(next.id);
     this.#items.get(next).select.focus();
-  }
-}
-
-function pathOf({ state, options }) {
-  try {
-    return new URL(state.url || options.url).pathname;
-  } catch {
-    return "";
   }
 }

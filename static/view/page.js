@@ -1,12 +1,17 @@
 // Starts the page: makes the context that every view gets, then the views.
 import { Announcer } from "./announcer.js";
+import { BrowserTab } from "./browser-tab.js";
+import { ConnectionTabs } from "./connection-tabs.js";
+import { Connections } from "./connections.js";
 import { byId, element } from "./dom.js";
 import { openKeys } from "./keys-dialog.js";
+import { LogView } from "./log-view.js";
+import { MeasurePanel } from "./measure-panel.js";
 import { menu } from "./menu.js";
 import { Panels } from "./panels.js";
 import { ScenarioPanel } from "./scenario-panel.js";
-import { ServerPanel } from "./server-panel.js";
 import { startSeparator } from "./separator.js";
+import { ServerPanel } from "./server-panel.js";
 import { openSettings } from "./settings-dialog.js";
 import { Kept, Settings } from "./storage.js";
 
@@ -33,15 +38,19 @@ export const context = {
   settings: new Settings(device),
   announce: (text, options) => announcer.announce(text, options),
   panels: new Panels(),
+  connections: new Connections(page),
 };
+context.log = new LogView(context);
+new MeasurePanel(context);
+context.scenarios = new ScenarioPanel(context);
+new ServerPanel(context);
+new ConnectionTabs(context);
+new BrowserTab(context);
 
 const showTheme = () => (document.documentElement.dataset.theme = context.settings.get("theme"));
 context.settings.on("theme", showTheme);
 showTheme();
 startSeparator(context.settings);
-
-context.scenarios = new ScenarioPanel(context);
-new ServerPanel(context);
 
 // What the header offers on a wide page, the tabs' menu offers on a narrow one.
 const tools = [
@@ -49,8 +58,10 @@ const tools = [
   { label: "Keys", action: openKeys },
 ];
 byId("tools").append(...tools.map(({ label, action }) => element("button.quiet", { onclick: action }, label)));
-const more = menu("", () => [{ label: "Code", action: () => context.panels.show("code") }, ...tools], {
-  "aria-label": "More",
-});
+const onNarrow = [
+  { label: "Code", action: () => context.panels.show("code") },
+  { label: "New connection", action: () => context.connections.open() },
+];
+const more = menu("", () => [...onNarrow, ...tools], { "aria-label": "More" });
 more.classList.add("only-narrow");
 byId("tabs").after(more);
