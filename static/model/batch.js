@@ -2,7 +2,7 @@
 export const MOST_ROWS = 500;
 /** Bytes of payload that one batch holds at most, apart from one message of any size. */
 export const MOST_BYTES = 16 * 1024 * 1024;
-const MOST_WATCHED = 20000;
+const MOST_WATCHED = 100_000;
 
 /**
  * What of a frame's messages is handed over to the page. The first and the last rows are kept; a gap row stands for
@@ -18,7 +18,7 @@ export class Batch {
   constructor(mostRows = MOST_ROWS, mostBytes = MOST_BYTES) {
     this.half = Math.max(1, Math.floor(mostRows / 2));
     this.mostBytes = mostBytes;
-    this.watched = new Map();
+    this.watched = new Map(); // key → row; null once the row is handed over
     this.updates = [];
     this.#empty();
   }
@@ -52,8 +52,7 @@ export class Batch {
   }
 
   #watch(row) {
-    this.watched.set(row.key, row);
-    if (this.watched.size > MOST_WATCHED) this.watched.delete(this.watched.keys().next().value);
+    if (this.watched.size < MOST_WATCHED) this.watched.set(row.key, row);
   }
 
   #omitOldest() {
@@ -81,10 +80,9 @@ export class Batch {
    */
   echo(key, echo) {
     const row = this.watched.get(key);
-    if (!row) return;
-    this.watched.delete(key);
-    row.echo = echo;
-    if (row.isHandedOver) this.updates.push({ key, echo });
+    if (!this.watched.delete(key)) return;
+    if (row) row.echo = echo;
+    else this.updates.push({ key, echo });
   }
 
   /** Note that no echo will come for all messages that still wait for one. */
@@ -100,7 +98,7 @@ export class Batch {
   take() {
     const gap = this.omitted ? [{ direction: "gap", size: 0, ...this.omitted }] : [];
     const rows = [...this.first, ...gap, ...this.last.slice(this.oldest)];
-    for (const row of rows) row.isHandedOver = true;
+    for (const { key } of rows) if (this.watched.has(key)) this.watched.set(key, null);
     const updates = this.updates;
     this.updates = [];
     this.#empty();

@@ -1,5 +1,6 @@
 import { differsAt, isAlike } from "./difference.js";
 import { integer } from "./format.js";
+import { Outstanding } from "./outstanding.js";
 
 const PATIENCE = 1000; // ms
 
@@ -11,8 +12,8 @@ export class Returns {
   /** @param {import("./series.js").Series} series */
   constructor(series) {
     this.series = series;
-    this.times = new Map(); // number → when the round trip began, for messages that have not come back
-    this.overtaken = new Map(); // the same, for those that a later message overtook long ago
+    this.times = new Outstanding(); // when the round trips began
+    this.overtaken = new Map(); // number → the same, for messages that a later one overtook long ago
     this.greatest = -1; // number of a message that has come back
     this.counts = { sent: 0, returned: 0, lost: 0, duplicated: 0, reordered: 0, altered: 0 };
   }
@@ -29,10 +30,10 @@ export class Returns {
    * @returns {number}
    */
   inFlight(now) {
-    for (const [number, began] of this.times) {
-      if (number > this.greatest || now - began < PATIENCE) break;
-      this.times.delete(number);
-      this.overtaken.set(number, began);
+    while (this.times.size > 0) {
+      const number = this.times.oldest;
+      if (number > this.greatest || now - this.times.get(number) < PATIENCE) break;
+      this.overtaken.set(number, this.times.take(number));
     }
     return this.times.size;
   }
@@ -43,9 +44,8 @@ export class Returns {
    * @returns {{number: number, data: string | Uint8Array}}
    */
   send(time) {
-    const number = this.counts.sent;
+    const number = this.times.add(time);
     this.counts.sent += 1;
-    this.times.set(number, time);
     return { number, data: this.series.make(number, time) };
   }
 
@@ -60,12 +60,11 @@ export class Returns {
   receive(data, time) {
     const number = this.#numberOf(data);
     if (number === null) return null;
-    const began = this.times.get(number) ?? this.overtaken.get(number);
-    if (began === undefined) {
+    const began = this.#take(number);
+    if (Number.isNaN(began)) {
       this.counts.duplicated += 1;
       return { number, state: "none", at: -1, roundTrip: NaN };
     }
-    this.times.delete(number) || this.overtaken.delete(number);
     this.counts.returned += 1;
     if (number < this.greatest) this.counts.reordered += 1;
     else this.greatest = number;
@@ -74,13 +73,21 @@ export class Returns {
     return { number, state: at < 0 ? "same" : "differs", at, roundTrip: time - began };
   }
 
+  #take(number) {
+    const began = this.times.take(number);
+    if (!Number.isNaN(began) || !this.overtaken.has(number)) return began;
+    const late = this.overtaken.get(number);
+    this.overtaken.delete(number);
+    return late;
+  }
+
   // A message of which the number itself was changed is taken for the oldest one that it looks like.
   #numberOf(data) {
     if ((typeof data === "string") !== this.series.isText) return null;
     const carried = this.series.numberIn(data);
     if (carried >= 0 && carried < this.counts.sent) return carried;
-    const oldest = this.times.entries().next();
-    if (!oldest.done && isAlike(data, this.series.make(...oldest.value))) return oldest.value[0];
+    const { oldest } = this.times;
+    if (oldest >= 0 && isAlike(data, this.series.make(oldest, this.times.get(oldest)))) return oldest;
     const isAnother = !this.series.isNumbered && this.counts.sent > 0 && differsAt(data, this.series.template) < 0;
     return isAnother ? -1 : null;
   }

@@ -15,7 +15,7 @@ const TOKEN_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
 const SUBPROTOCOL = "wsecho";
 const LONG_LIFE = 10_000; // ms after which the pause before a reconnect starts at its least again
 const MOST_UNSENT = 1000;
-const MOST_AWAITED = 20_000;
+const MOST_AWAITED = 120_000; // more than rows in the log
 const MOST_POINTS = 36_000; // an hour
 const NO_COUNTS = { sent: 0, received: 0, sentBytes: 0, receivedBytes: 0, notKept: 0, lost: 0, differs: 0 };
 const OPEN = ["connected", "closing"];
@@ -301,7 +301,8 @@ export class Connection extends Emitter {
 
   #await(key, id) {
     this.#ids.set(key, id);
-    if (this.#ids.size > MOST_AWAITED) this.#ids.delete(this.#ids.keys().next().value);
+    if (this.#ids.size < MOST_AWAITED) return;
+    for (const [old, row] of this.#ids) if (row < this.log.firstId) this.#ids.delete(old);
   }
 
   #setEcho(key, echo) {
