@@ -1,4 +1,5 @@
-"""Writes the generated tables into README.md, docs/metrics.md, docs/operations.md and docs/scenarios.md.
+"""Writes the generated tables into README.md, docs/metrics.md, docs/operations.md and docs/scenarios.md, and the list
+of modules into static/index.html.
 
 Each table is between `<!-- NAME -->` and `<!-- /NAME -->`. With `--check`, nothing is written, and the exit code is 1
 if a table is not current.
@@ -14,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.results import read  # noqa: E402
 from benchmarks.summary import summary  # noqa: E402
+from tests.page.graph import INDEX, preloads  # noqa: E402
 from wsecho.options.config import GROUPS, OPTIONS, PUBLIC  # noqa: E402
 from wsecho.options.option import Option  # noqa: E402
 from wsecho.scenarios.catalogue import GROUPS as SCENARIO_GROUPS  # noqa: E402
@@ -186,6 +188,7 @@ def main() -> int:
         METRICS_PAGE: {"all metrics": all_metrics_table()},
         OPERATIONS: {"public": public_table()},
         SCENARIOS: {"words": words_tables(), "options": scenario_options_table(), "limits": limits_table()},
+        INDEX: {"modules": preloads()},
     }
     stale = False
     for page, tables in pages.items():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -48,17 +49,20 @@ class Client:
             "addEventListener('securitypolicyviolation', (event) =>"
             " console.error('CSP violation', event.violatedDirective, event.blockedURI))"
         )
-        self.page.on(
-            "console",
-            lambda message: self.problems.append(message.text) if message.type in {"error", "warning"} else None,
-        )
+        # The page and its workers write nothing to the console, so whatever is there is a problem.
+        self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.context.on("request", lambda request: self.requests.append(request.url))
 
     def take_problems(self) -> list[str]:
         """Return what the browser complained about, and forget it."""
         taken, self.problems[:] = list(self.problems), []
         return taken
+
+    def foreign_requests(self) -> list[str]:
+        """Return what the page asked other servers for."""
+        own = (*({_origin(url) for url in self.requests[:1]}), "data:", "blob:")
+        return [url for url in self.requests if not url.startswith(own)]
 
     def open(self, url: str) -> None:
         """Load the page and wait until its views are there."""
@@ -109,3 +113,8 @@ class Client:
             }""",
             count,
         )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"

@@ -12,8 +12,9 @@ from tests.shared.server import RunningServer
 OpenPage = Callable[..., Client]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """The browser. Files do not share it: Playwright keeps an event loop running, and other tests run their own."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: install the Debian package chromium")
     with sync_playwright() as playwright:
@@ -40,8 +41,7 @@ def open_page(chromium: Browser, server: RunningServer) -> Iterator[OpenPage]:
     for client in opened:
         client.page.context.close()
         assert client.problems == []
-        own = (f"{server.http_url}/", server.ws_url, "data:", "blob:")
-        assert [url for url in client.requests if not url.startswith(own)] == []
+        assert client.foreign_requests() == []
 
 
 @pytest.fixture
