@@ -11,7 +11,7 @@ let started = 0;
 const notes = [];
 let notKept = 0;
 
-/** Perform a trial: `data` is {url, protocols, plan}, see model/act.js. Posts {connections, seconds, notes, notKept}. */
+// Performs a trial: `data` is {url, protocols, plan}, see model/act.js. Posts {connections, seconds, notes, notKept}.
 self.addEventListener("message", async ({ data }) => {
   started = performance.now();
   const { url, protocols, plan } = data;

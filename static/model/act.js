@@ -10,12 +10,18 @@ const MOST_CONNECTIONS = 20;
  *   connections: number, untilOpen: boolean}} Act `messages` are text, or `size:` and a size for a generated one
  */
 
+/** The act of a client that only reads. */
+export const WAIT = {
+  ...{ messages: [], echo: false, close: false, repeat: false },
+  ...{ protocols: [], connections: 1, untilOpen: false },
+};
+
 /**
  * @param {string} text the `act` of a row
  * @returns {Act|null} null if a page cannot do it, as it can send no pings and no header fields
  */
 export function parseAct(text) {
-  const act = { messages: [], echo: false, close: false, repeat: false, protocols: [], connections: 1, untilOpen: false };
+  const act = { ...WAIT, messages: [] };
   for (let rest = text; rest; ) {
     const part = PARTS.find(([pattern]) => pattern.test(rest));
     if (!part) return null;

@@ -92,7 +92,7 @@ export function increases(before, after) {
 }
 
 /**
- * @param {Map<string, number>} buckets cumulative counts by upper bound, as `totals(samples, "..._bucket", "le")` has them
+ * @param {Map<string, number>} buckets cumulative counts by upper bound, as `totals(samples, "..._bucket", "le")`
  * @param {number} share 0 to 1
  * @returns {number} the value below which this share of all lies, evenly spread within a bucket; the greatest finite
  *   bound if it lies above; NaN without counts
@@ -105,7 +105,8 @@ export function quantile(buckets, share) {
   let [below, lower] = [0, 0];
   for (const [bound, count] of sorted) {
     if (count >= share * all && count > below) {
-      return bound === Infinity ? lower : lower + ((bound - lower) * Math.max(0, share * all - below)) / (count - below);
+      const part = Math.max(0, share * all - below) / (count - below);
+      return bound === Infinity ? lower : lower + (bound - lower) * part;
     }
     [below, lower] = [count, Math.max(lower, bound)];
   }

@@ -61,6 +61,15 @@ export function planInWords({ mode, interval, inFlight, count, seconds, payload 
 
 /**
  * @param {object} measurement
+ * @returns {string} what the figures contain, and how fine the clock was
+ */
+export function contents({ clockStep }) {
+  const step = milliseconds(clockStep);
+  return `From send() to the message event in a worker; includes the browser. Clock step ${step}.`;
+}
+
+/**
+ * @param {object} measurement
  * @param {object} plan
  * @param {{url: string, browser: string, date: string, others: [string, string][]}} facts `others` are more figures
  * @returns {string}
@@ -71,8 +80,7 @@ export function asMarkdown(measurement, plan, { url, browser, date, others }) {
   return [
     `**${clean(measurement.sentence || "Round trips")}**`,
     "",
-    `${clean(url)}: ${planInWords(plan)}; ${clean(browser)}; ${date}; clock step ${milliseconds(measurement.clockStep)}. ` +
-      "From send() to the message event in a worker; includes the browser.",
+    `${clean(url)}: ${planInWords(plan)}; ${clean(browser)}; ${date}. ${contents(measurement)}`,
     "",
     "| figure | value |",
     "| --- | --- |",

@@ -67,7 +67,8 @@ export class Catalogue {
     const used = form.steps.map(({ name }) => this.words.get(name));
     const fields = form.steps.flatMap(({ name, values }, step) =>
       used[step].arguments.map((argument, index) => {
-        return { id: `${step}.${index}`, label: `${name}: ${argument.name}`, step, argument, value: values[index], own: true };
+        const [id, label] = [`${step}.${index}`, `${name}: ${argument.name}`];
+        return { id, label, step, argument, value: values[index], own: true };
       }),
     );
     const owners = new Set([...this.words.values()].flatMap((word) => word.options));

@@ -62,7 +62,8 @@ function eventLine(event) {
  */
 export function pingTimes(json) {
   const events = list(object(object(json).connections?.[0]).events).map(object);
-  const times = (from, frame) => events.filter((each) => each.from === from && each.frame === frame).map(({ at }) => at);
-  const pongs = times("client", "pong");
-  return times("server", "ping").flatMap((at, index) => (pongs[index] >= at ? [(pongs[index] - at) * 1000] : []));
+  const timesOf = (side, name) =>
+    events.filter(({ from, frame }) => from === side && frame === name).map(({ at }) => at);
+  const pongs = timesOf("client", "pong");
+  return timesOf("server", "ping").flatMap((at, index) => (pongs[index] >= at ? [(pongs[index] - at) * 1000] : []));
 }

@@ -3,6 +3,8 @@ import { increase, increases, quantile, total, totals } from "./metrics-text.js"
 
 const SHOWN = 120_000;
 const MOST_NAMED = 3;
+const REFUSALS = "websocket_handshakes_total";
+const NONE = "none in 2 minutes";
 
 /** The reads of the last two minutes, as six tiles. */
 export class ServerHistory {
@@ -13,7 +15,7 @@ export class ServerHistory {
    * @param {Map<string, object[]>} samples what `parseMetrics` returns
    */
   push(time, samples) {
-    const refused = totals(samples, "websocket_handshakes_total", "reason", { outcome: "refused" });
+    const refused = totals(samples, REFUSALS, "reason", { outcome: "refused" });
     for (const [reason, count] of totals(samples, "websocket_refused_connections_total", "reason")) {
       refused.set(reason, (refused.get(reason) ?? 0) + count);
     }
@@ -53,19 +55,19 @@ export class ServerHistory {
     );
     const now = (name) => rates[name].at(-1);
     const [sizes, closes, refused] = ["sizes", "closes", "refused"].map((name) => this.#grown(name));
-    const sum = (name) => (read) => [...read[name].values()].reduce((all, each) => all + each, 0);
-    const named = (map) => ranked(map).map(([key, value]) => `${key}: ${integer(value)}`).join(" · ");
+    const all = (name) => (read) => sum(read[name]);
+    const named = (map) => ranked(map).map(([key, value]) => `${key}: ${integer(value)}`).join(" · ") || NONE;
+    const active = this.#reads.map((read) => read.active);
     return [
-      tile("Connections", "websocket_active_connections", count(last.active), "open now", this.#reads.map(({ active }) => active)),
+      tile("Connections", "websocket_active_connections", count(last.active), "open now", active),
       tile("Messages a second", "websocket_messages_received_total", `↓ ${count(now("received"))}`,
         `sent ↑ ${count(now("sent"))}`, rates.received),
       tile("Payload a second", "websocket_received_bytes_total", `↓ ${size(now("receivedBytes"))}`,
         `sent ↑ ${size(now("sentBytes"))}`, rates.receivedBytes),
       tile("Message sizes", "websocket_message_size_bytes", `p50 ${size(quantile(sizes, 0.5))}`,
         `p99 ${size(quantile(sizes, 0.99))}, interpolated`, this.#sizes()),
-      tile("Closes", "websocket_closes_total", integer(total2(closes)), named(closes) || "none in 2 minutes", this.#rates(sum("closes"))),
-      tile("Refusals", "websocket_handshakes_total", integer(total2(refused)), named(refused) || "none in 2 minutes",
-        this.#rates(sum("refused"))),
+      tile("Closes", "websocket_closes_total", integer(sum(closes)), named(closes), this.#rates(all("closes"))),
+      tile("Refusals", REFUSALS, integer(sum(refused)), named(refused), this.#rates(all("refused"))),
     ];
   }
 
@@ -86,13 +88,17 @@ export class ServerHistory {
   // What was counted while the panel was read, over restarts of the server too.
   #grown(name) {
     const sums = new Map();
-    const grown = name === "sizes" ? (before, after) => cumulated(before[name], after[name]) : (before, after) => increases(before[name], after[name]);
-    for (const each of this.#pairs(grown)) for (const [key, value] of each) sums.set(key, (sums.get(key) ?? 0) + value);
+    const between = name === "sizes" ? cumulated : increases;
+    for (const grown of this.#pairs((before, after) => between(before[name], after[name]))) {
+      for (const [key, value] of grown) sums.set(key, (sums.get(key) ?? 0) + value);
+    }
     return sums;
   }
 }
 
 const tile = (title, metric, value, detail, values) => ({ title, metric, value, detail, values });
-const total2 = (map) => [...map.values()].reduce((all, each) => all + each, 0);
+const sum = (map) => [...map.values()].reduce((all, each) => all + each, 0);
 const ranked = (map) => [...map].sort(([, one], [, other]) => other - one).slice(0, MOST_NAMED);
-const cumulated = (before, after) => new Map([...after].map(([key, value]) => [key, increase(before.get(key) ?? 0, value)]));
+// Buckets that have not grown stay: the counts are cumulative.
+const cumulated = (before, after) =>
+  new Map([...after].map(([key, value]) => [key, increase(before.get(key) ?? 0, value)]));

@@ -33,18 +33,17 @@ function compared(expected, run) {
   const attempts = Array.isArray(expected.attempts) ? expected.attempts : null;
   const rows = [];
   if (attempts) {
-    rows.push(row("Connections", String(attempts.length), String(run.connections.length), attempts.length === run.connections.length));
+    rows.push(choice("Connections", attempts.length, run.connections.length, String));
     for (const [index, attempt] of attempts.slice(0, run.connections.length).entries()) {
       rows.push(...ofConnection(attempt ?? {}, run.connections[index], `${index + 1}: `));
     }
   } else {
     rows.push(...ofConnection(expected, together(run.connections), ""));
   }
-  const within = Number.isFinite(expected.within) ? expected.within : null;
-  rows.push(
-    row("Time", within === null ? "any" : `at most ${within} s`, `${run.seconds.toFixed(2)} s`, within === null ? null : run.seconds <= within),
-  );
-  return rows;
+  const { within } = expected;
+  const isBound = Number.isFinite(within);
+  const time = row("Time", isBound ? `at most ${within} s` : "any", `${run.seconds.toFixed(2)} s`, null);
+  return [...rows, { ...time, same: isBound ? run.seconds <= within : null }];
 }
 
 // Successive connections that a row describes as one: their messages together, and how the last one opened and ended.
@@ -63,9 +62,9 @@ function ofConnection(expected, seen, prefix) {
   const close = expected.close;
   if (seen.opened || anyOf(expected.opens, true)) {
     rows.push(messages(expected.messages, seen));
-    const found = seen.close;
-    rows.push(choice("Close code", close?.codes, found?.code ?? null, (code) => (code === null ? "still open" : String(code))));
-    rows.push(choice("Clean", close?.clean, found?.clean ?? null, (clean) => (clean === null ? "still open" : yes(clean))));
+    const orOpen = (words) => (value) => (value === null ? "still open" : words(value));
+    rows.push(choice("Close code", close?.codes, seen.close?.code ?? null, orOpen(String)));
+    rows.push(choice("Clean", close?.clean, seen.close?.clean ?? null, orOpen(yes)));
   }
   return rows.map((each) => ({ ...each, name: prefix + each.name }));
 }
@@ -73,7 +72,8 @@ function ofConnection(expected, seen, prefix) {
 function messages(expected, seen) {
   const { least, most } = expected ?? {};
   const found = seen.firstWrong ? `${seen.messages}, number ${seen.firstWrong} differs` : String(seen.messages);
-  if (!Number.isFinite(least) && !Number.isFinite(most)) return row("Messages", "any", found, seen.firstWrong ? false : null);
+  const isAny = !Number.isFinite(least) && !Number.isFinite(most);
+  if (isAny) return row("Messages", "any", found, seen.firstWrong ? false : null);
   const [from, to] = [least ?? 0, most ?? Infinity];
   const range = from === to ? String(from) : to === Infinity ? `at least ${from}` : `${from} to ${to}`;
   return row("Messages", range, found, seen.messages >= from && seen.messages <= to && !seen.firstWrong);

@@ -1,4 +1,5 @@
 // Charts on a canvas: round trips over time, a histogram, a sparkline. Colours come from the tokens of the page.
+import { integer } from "../model/format.js";
 
 const SIZE = 12;
 const MARGIN = { left: 52, right: 10, top: 10, bottom: 22 };
@@ -8,8 +9,8 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /**
- * A canvas with a label for screen readers. It draws what it got last, in the next frame, and again when its size or the
- * colours change; with reduced motion at most once a second.
+ * A canvas with a label for screen readers. It draws what it got last, in the next frame, and again when its size or
+ * the colours change; with reduced motion at most once a second.
  */
 export class Chart {
   #draw = () => {};
@@ -77,7 +78,8 @@ export class Chart {
 }
 
 /**
- * Round trips over time, newest right: for each pixel column a line from the least to the greatest, a dot at the median.
+ * Round trips over time, newest right: for each pixel column a line from the least to the greatest, a dot at the
+ * median.
  * @param {object} pen
  * @param {{time: number, low: number, median: number, high: number}[]} points times and round trips in ms
  * @param {{from: number, to: number, isLog: boolean, marks: {time: number, text: string}[]}} view times in ms
@@ -87,7 +89,7 @@ export function drawScatter({ context, width, height, colours }, points, { from,
   const shown = points.filter(({ time }) => time >= from && time <= to);
   const most = Math.max(shown.reduce((high, each) => Math.max(high, each.high), 0), 0.001) * 1.05;
   const least = isLog ? Math.max(0.001, shown.reduce((low, each) => Math.min(low, each.low), most) * 0.9) : 0;
-  const position = (value) => (isLog ? Math.log(Math.max(value, least) / least) / Math.log(most / least) : value / most);
+  const position = (value) => (isLog ? logarithmic(value, least, most) : value / most);
   const x = (time) => area.left + ((time - from) / Math.max(1, to - from)) * area.width;
   const y = (value) => area.bottom - position(value) * area.height;
   grid(context, colours, area, isLog ? decades(least, most) : steps(most), y, milliseconds);
@@ -95,7 +97,8 @@ export function drawScatter({ context, width, height, colours }, points, { from,
   for (const part of [0, 0.5, 1]) {
     const ago = Math.round(span * (1 - part) * 10) / 10;
     const label = ago === 0 ? "now" : `−${ago} s`;
-    write(context, colours.muted, label, area.left + part * area.width, height - 6, ["left", "center", "right"][part * 2]);
+    const align = ["left", "center", "right"][part * 2];
+    write(context, colours.muted, label, area.left + part * area.width, height - 6, align);
   }
   for (const { columnX, low, median, high } of columns(shown, x)) {
     context.fillStyle = colours.accent;
@@ -134,7 +137,7 @@ export function drawHistogram({ context, width, height, colours }, buckets, mark
   if (!buckets.length) return;
   const lowest = Math.max(0.001, Math.min(buckets[0].from || buckets[0].to, ...marks.map(({ value }) => value)) / 1.2);
   const highest = Math.max(buckets.at(-1).to, lowest * 10) * 1.2;
-  const x = (value) => area.left + (Math.log(Math.max(value, lowest) / lowest) / Math.log(highest / lowest)) * area.width;
+  const x = (value) => area.left + logarithmic(value, lowest, highest) * area.width;
   // The bars are as wide as a pixel at least: buckets that share one are added.
   const bars = new Map();
   for (const { from, to, count } of buckets) {
@@ -144,9 +147,11 @@ export function drawHistogram({ context, width, height, colours }, buckets, mark
   }
   const most = Math.max(...[...bars.values()].map(({ count }) => count));
   const y = (count) => area.bottom - (count / most) * area.height;
-  grid(context, colours, area, steps(most).filter(Number.isInteger), y, (count) => new Intl.NumberFormat().format(count));
+  grid(context, colours, area, steps(most).filter(Number.isInteger), y, integer);
   context.fillStyle = colours.accent;
-  for (const [left, { count, right }] of bars) context.fillRect(left, y(count), Math.max(1, right - left), area.bottom - y(count));
+  for (const [left, { count, right }] of bars) {
+    context.fillRect(left, y(count), Math.max(1, right - left), area.bottom - y(count));
+  }
   for (const decade of decades(lowest, highest)) {
     line(context, colours.muted, x(decade), area.bottom, x(decade), area.bottom + 4);
     write(context, colours.muted, `${milliseconds(decade)} ms`, x(decade), height - 5, "center");
@@ -212,6 +217,8 @@ function write(context, colour, text, x, y, align) {
   context.textAlign = align;
   context.fillText(text, x, y);
 }
+
+const logarithmic = (value, least, most) => Math.log(Math.max(value, least) / least) / Math.log(most / least);
 
 /** Three to five round values from zero to `most`. */
 function steps(most) {

@@ -1,7 +1,8 @@
 // Loads on the chosen connection, and what they show: round trips over time, their spread, losses, throughput.
+import { WAIT } from "../model/act.js";
 import { bytes, integer } from "../model/format.js";
 import { Rates, peak } from "../model/rates.js";
-import { asMarkdown, figures, milliseconds, percentiles } from "../model/report.js";
+import { asMarkdown, contents, figures, milliseconds, percentiles } from "../model/report.js";
 import { pingTimes } from "../model/seen.js";
 import { browserName } from "../model/verdict.js";
 import { Chart, drawHistogram, drawScatter, drawSparkline } from "./chart.js";
@@ -50,14 +51,15 @@ export class MeasurePanel {
   }
 
   #buildForm() {
-    const number = (value, least, most, label) =>
-      element("input", { type: "number", value, min: least, max: most, step: "any", required: true, "aria-label": label });
+    const number = (value, min, max, label) =>
+      element("input", { type: "number", value, min, max, step: "any", required: true, "aria-label": label });
     this.mode = element("select", { "aria-label": "Mode" }, ...options(MODES));
     this.interval = number(100, 1, 60_000, "Interval in ms");
     this.inFlight = number(16, 1, 10_000, "Messages in flight");
     this.count = number(1000, 1, 1_000_000, "Messages");
     this.seconds = number(10, 1, 3600, "Seconds");
-    this.source = element("select", { "aria-label": "Payload" }, ...options({ made: "Generated", composer: "From the composer" }));
+    const sources = { made: "Generated", composer: "From the composer" };
+    this.source = element("select", { "aria-label": "Payload" }, ...options(sources));
     this.size = number(64, 0, 16 << 20, "Bytes");
     const fillings = { counter: "counter", zeros: "zeros", random: "random", json: "JSON" };
     this.filling = element("select", { "aria-label": "Filling" }, ...options(fillings));
@@ -83,7 +85,8 @@ export class MeasurePanel {
   }
 
   #buildResult() {
-    this.sentence = element("p.result", { role: "status" }, "Nothing is measured yet. Run sends a load and measures each echo.");
+    const nothing = "Nothing is measured yet. Run sends a load and measures each echo.";
+    this.sentence = element("p.result", {}, nothing);
     this.scatter = new Chart(element("canvas"), 180);
     this.histogram = new Chart(element("canvas"), 160);
     this.throughput = new Chart(element("canvas"), 44);
@@ -166,7 +169,8 @@ export class MeasurePanel {
       clearTimeout(this.#timer);
       this.#timer = 0;
       this.#show();
-      if (this.#connection.measurement?.sentence) this.#context.announce(this.#connection.measurement.sentence, { urgent: true });
+      const sentence = this.#connection.measurement?.sentence;
+      if (sentence) this.#context.announce(sentence, { urgent: true });
     } else if (!this.#timer) {
       this.#timer = setTimeout(() => {
         this.#timer = 0;
@@ -184,7 +188,8 @@ export class MeasurePanel {
     if (!measurement || !this.#isShown) return;
     this.progress.value = measurement.progress;
     const { sent, received, mode } = measurement;
-    const meanwhile = mode === "once" ? "Round trips of messages that were sent by hand." : `${integer(received)} of ${integer(sent)} are back.`;
+    const progress = `${integer(received)} of ${integer(sent)} are back.`;
+    const meanwhile = mode === "once" ? "Round trips of messages that were sent by hand." : progress;
     setText(this.sentence, measurement.sentence || meanwhile);
     this.#showScatter(measurement);
     const marks = percentiles(measurement.histogram);
@@ -195,8 +200,7 @@ export class MeasurePanel {
     const others = this.#others();
     this.figures.replaceChildren(...[...figures(measurement), ...others].map(line));
     this.#showRates(measurement);
-    const step = milliseconds(measurement.clockStep);
-    setText(this.note, `From send() to the message event in a worker; includes the browser. Clock step ${step}.`);
+    setText(this.note, contents(measurement));
   }
 
   #showScatter({ points, histogram, marks }) {
@@ -231,8 +235,8 @@ export class MeasurePanel {
   async #askServer() {
     this.ask.disabled = true;
     const steps = Array.from({ length: PINGS }, (_, index) => `ping/${index}/delay/100ms`).join("/");
-    const act = { messages: [], echo: false, close: false, repeat: false, protocols: [], connections: 1, untilOpen: false };
-    const run = await this.#trials.run(`/ws/${steps}/close/1000?pings=off`, { act, listed: null, reads: Infinity, ends: true, within: 10 });
+    const plan = { act: WAIT, listed: null, reads: Infinity, ends: true, within: 10 };
+    const run = await this.#trials.run(`/ws/${steps}/close/1000?pings=off`, plan);
     try {
       const response = await this.#trials.fetch(`seen?key=${run.key}`);
       this.#serverPing = pingTimes(await response.json());
@@ -241,7 +245,7 @@ export class MeasurePanel {
     }
     this.ask.disabled = false;
     if (this.#serverPing.length) this.#show();
-    else setText(this.note, run?.refusal || "The server does not tell: its scenarios are off, or it cannot be reached.");
+    else setText(this.note, run?.refusal || "The server does not say: its scenarios are off, or it does not answer.");
   }
 
   #markdown() {

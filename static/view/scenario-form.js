@@ -16,7 +16,8 @@ const TONES = { expected: "good", different: "error", invisible: "muted", open: 
  * @returns {HTMLElement} the shape and the words of a verdict
  */
 export function badge(verdict, words = VERDICTS[verdict]) {
-  return element(`span.badge.${TONES[verdict]}`, {}, element("span.shape", { "aria-hidden": "true" }, SHAPES[verdict]), words);
+  const shape = element("span.shape", { "aria-hidden": "true" }, SHAPES[verdict]);
+  return element(`span.badge.${TONES[verdict]}`, {}, shape, words);
 }
 
 /** The opened row. `onResult` is called with the result of each run of the row as the catalogue has it. */
@@ -78,14 +79,10 @@ export class ScenarioForm {
   }
 
   #field({ id, label, step, argument, value }) {
-    const hint = argument.default ? `${argument.default} if left out` : "";
-    const attributes = { value: value ?? "", "aria-describedby": `hint-${id}`, maxlength: 4096, spellcheck: "false" };
-    const isChoice = ["choice", "switch"].includes(argument.type);
-    const input = isChoice
-      ? element("select", {}, ...choices(argument).map((each) => element("option", { value: each }, each || "left out")))
-      : element("input", { ...attributes, placeholder: hint, inputmode: argument.type === "count" ? "numeric" : "text" });
-    if (isChoice) input.value = argument.type === "switch" && value === "" ? "on" : (value ?? "");
-    const note = element("span.muted.small", { id: `hint-${id}` }, [argument.meaning, argument.accepts].filter(Boolean).join("; "));
+    const input = control(argument, value);
+    input.setAttribute("aria-describedby", `hint-${id}`);
+    const meaning = [argument.meaning, argument.accepts].filter(Boolean).join("; ");
+    const note = element("span.muted.small", { id: `hint-${id}` }, meaning);
     input.addEventListener("input", () => {
       const typed = input.value === "" ? null : input.value;
       if (step !== null) this.#form.steps[step].values[Number(id.split(".")[1])] = typed;
@@ -168,7 +165,8 @@ export class ScenarioForm {
       const words = reason || (verdict === "invisible" ? "A page cannot tell whether this goes as it should." : "");
       return this.result.replaceChildren(...(words ? [element("p.muted", {}, words)] : []));
     }
-    const heading = isUnknown ? element("p.muted", {}, "Seen, not judged: the catalogue has no outcome for these values.") : badge(verdict);
+    const unknown = "Seen, not judged: the catalogue has no outcome for these values.";
+    const heading = isUnknown ? element("p.muted", {}, unknown) : badge(verdict);
     const server = element("details", {}, element("summary", {}, "What the server saw"), element("div.stack"));
     server.addEventListener("toggle", () => server.open && this.#showSeen(run.key, server.lastChild));
     this.result.replaceChildren(heading, table(rows), transcript(run), server);
@@ -188,6 +186,19 @@ export class ScenarioForm {
   }
 }
 
+function control(argument, value) {
+  const { type } = argument;
+  if (type !== "choice" && type !== "switch") {
+    const placeholder = argument.default ? `${argument.default} if left out` : "";
+    const inputmode = type === "count" || type === "closecode" ? "numeric" : "text";
+    return element("input", { value: value ?? "", placeholder, inputmode, maxlength: 4096, spellcheck: "false" });
+  }
+  const words = choices(argument).map((each) => element("option", { value: each }, each || "left out"));
+  const select = element("select", {}, ...words);
+  select.value = type === "switch" && value === "" ? "on" : (value ?? "");
+  return select;
+}
+
 function choices({ type, choices: words, accepts }) {
   if (type === "switch") return ["", "on", "off"];
   const known = words.length ? words : (/^one of (.*)$/.exec(accepts)?.[1].split(", ") ?? []);
@@ -195,15 +206,15 @@ function choices({ type, choices: words, accepts }) {
 }
 
 function table(rows) {
-  const head = ["", "Expected", "Seen", ""].map((word) => element("th", { scope: "col" }, word));
+  const head = ["Seen of", "Expected", "Seen", "Verdict"].map((word) => element("th", { scope: "col" }, word));
   const lines = rows.map(({ name, expected, seen, same }) => {
-    const shape = { true: SHAPES.expected, false: SHAPES.different, null: "" }[same];
-    const word = element("span.visually-hidden", {}, { true: "as expected", false: "different", null: "not judged" }[same]);
-    const tone = same === false ? ".error" : "";
-    const mark = element(`td${tone}`, {}, element("span", { "aria-hidden": "true" }, shape), word);
-    return element(`tr${tone && ".differs"}`, {}, element("th", { scope: "row" }, name), element("td", {}, expected), element("td", {}, seen), mark);
+    const verdict = { true: badge("expected", "as expected"), false: badge("different", "different") }[same];
+    const cells = [expected, seen, verdict ?? "not judged"].map((content) => element("td", {}, content));
+    return element(same === false ? "tr.differs" : "tr", {}, element("th", { scope: "row" }, name), ...cells);
   });
-  return element("table.verdicts", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines));
+  const caption = element("caption.visually-hidden", {}, "Expected and seen");
+  const thead = element("thead", {}, element("tr", {}, ...head));
+  return element("table.verdicts", {}, caption, thead, element("tbody", {}, ...lines));
 }
 
 function transcript({ notes, notKept }) {
@@ -214,11 +225,14 @@ function transcript({ notes, notKept }) {
     return element("li", {}, element("span.muted", {}, `${(at / 1000).toFixed(3)} ${arrows[direction]} ${tag}`), words);
   });
   if (notKept) lines.push(element("li.muted", {}, `${notKept} more, not kept`));
-  return element("details", {}, element("summary", {}, `Transcript (${notes.length + notKept})`), element("ol.plain.transcript.wire", {}, ...lines));
+  const title = element("summary", {}, `Transcript (${notes.length + notKept})`);
+  return element("details", {}, title, element("ol.plain.transcript.wire", {}, ...lines));
 }
 
 function seenConnection({ title, facts, events }) {
-  const lines = facts.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)));
+  const line = ([name, value]) =>
+    element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value));
+  const lines = facts.map(line);
   return element(
     "div.stack",
     {},

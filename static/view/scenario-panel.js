@@ -1,5 +1,5 @@
 // All scenarios of the catalogue, with the last verdict of each.
-import * as act from "../model/act.js";
+import { plan } from "../model/act.js";
 import { Catalogue } from "../model/scenario.js";
 import { VERDICTS, asJson, asMarkdown, browserName, judge, summary } from "../model/verdict.js";
 import { copyText } from "./clipboard.js";
@@ -25,7 +25,8 @@ export class ScenarioPanel {
   constructor(context) {
     this.#context = context;
     this.#trials = new Trials(context);
-    this.search = element("input", { type: "search", "aria-label": "Search scenarios", placeholder: "Search", maxlength: 200 });
+    const searching = { type: "search", "aria-label": "Search scenarios", placeholder: "Search", maxlength: 200 };
+    this.search = element("input", searching);
     this.filter = element("select", { "aria-label": "Verdict" });
     this.runAll = element("button", {}, "Run all");
     this.summary = element("p", { role: "status" }, "");
@@ -119,7 +120,8 @@ export class ScenarioPanel {
       details.hidden = passing.length === 0;
       const good = members.filter((row) => this.#results.get(row).verdict === "expected").length;
       const bad = members.filter((row) => this.#results.get(row).verdict === "different").length;
-      setText(counts, [passing.length, good && `${good} as expected`, bad && `${bad} different`].filter(Boolean).join(" · "));
+      const parts = [passing.length, good && `${good} as expected`, bad && `${bad} different`];
+      setText(counts, parts.filter(Boolean).join(" · "));
       if (details.open || isSearched) replaceChildren(list, passing.map((row) => this.#item(row).item));
       if (isSearched && passing.length && passing.length <= 40) details.open = true;
     }
@@ -191,7 +193,8 @@ export class ScenarioPanel {
   }
 
   async #runAll() {
-    const rows = this.#catalogue?.rows.filter((row) => row.browser?.visible !== false && act.plan(row, row.browser)) ?? [];
+    const isJudged = (row) => row.browser?.visible !== false && plan(row, row.browser);
+    const rows = this.#catalogue?.rows.filter(isJudged) ?? [];
     if (!rows.length) return;
     this.#isRunning = true;
     setText(this.runAll, "Stop");
@@ -238,6 +241,7 @@ export class ScenarioPanel {
 
 // Without need, nothing is moved: an element that moves loses the focus.
 function replaceChildren(parent, children) {
-  const isSame = parent.children.length === children.length && children.every((each, index) => each === parent.children[index]);
+  const before = parent.children;
+  const isSame = before.length === children.length && children.every((each, index) => each === before[index]);
   if (!isSame) parent.replaceChildren(...children);
 }

@@ -80,9 +80,12 @@ export class ServerPanel {
         fetch(url("ready"), { cache: "no-store" }),
         fetch(url("metrics"), { headers, cache: "no-store" }),
       ]);
-      if (!response.ok) return this.#nothing(WORDS[response.status] ?? `Metrics cannot be read: status ${response.status}.`);
+      const { status } = response;
+      if (!response.ok) return this.#nothing(WORDS[status] ?? `Metrics cannot be read: status ${status}.`);
       const samples = parseMetrics(await response.text());
-      if (!samples.has("websocket_active_connections")) return this.#nothing("The server answers with something else than metrics.");
+      if (!samples.has("websocket_active_connections")) {
+        return this.#nothing("The server answers with something else than metrics.");
+      }
       this.#history.push(performance.now(), samples);
       this.#show();
       return ready.status === 503 ? "The server is draining: it accepts no new connections." : "";

@@ -57,8 +57,8 @@ export class Trials {
   /**
    * @param {string} url path and query of a scenario
    * @param {import("../model/act.js").Plan} plan
-   * @returns {Promise<object|null>} what line/trial.js reports, with `key` and, if the server refuses it, `refusal`; null
-   *   if it was stopped
+   * @returns {Promise<object|null>} what line/trial.js reports, with `key` and, if the server refuses it, `refusal`;
+   *   null if it was stopped
    */
   async run(url, plan) {
     const generation = this.#generation;

@@ -27,7 +27,7 @@ test("Markdown that parses, with the facts that make a figure comparable", () =>
   const text = asMarkdown(MEASUREMENT, PLAN, facts);
   const rows = text.split("\n").filter((line) => line.startsWith("|")).map((line) => line.slice(2, -2).split(/(?<!\\)\|/));
   assert.ok(rows.length > 10 && rows.every((cells) => cells.length === 2));
-  for (const part of ["every 20 ms for 2 s, 64 bytes each", "Chromium 156, Linux", "2026-11-28", "clock step 0.005 ms"]) {
+  for (const part of ["every 20 ms for 2 s, 64 bytes each", "Chromium 156, Linux", "2026-11-28", "Clock step 0.005 ms"]) {
     assert.ok(text.includes(part), part);
   }
   assert.equal(planInWords({ ...PLAN, mode: "burst", count: 5, payload: { kind: "text", data: "abc" } }), "a burst of 5, 3 characters each");
