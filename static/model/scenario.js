@@ -28,7 +28,8 @@ export class Catalogue {
     this.version = text(content.version);
     this.groups = Object.entries(object(content.groups)).map(([letter, name]) => [letter, text(name)]);
     this.words = new Map(list(content.words).map((word) => [text(object(word).name), readWord(object(word))]));
-    this.options = new Map(list(content.options).map((each) => [text(object(each).name), readArgument(each)]));
+    const options = list(content.options).map((each) => ({ ...readArgument(each), optional: true }));
+    this.options = new Map(options.map((each) => [each.name, each]));
     this.words.set("times", structure("times", [{ ...readArgument({ name: "count", type: "count" }), least: 1 }]));
     this.words.set("next", structure("next", []));
     const owned = list(content.words).flatMap((word) => list(object(word).rows).map((row) => readRow(row, word)));

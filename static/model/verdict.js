@@ -64,6 +64,7 @@ function ofConnection(expected, seen, prefix) {
     rows.push(messages(expected.messages, seen));
     const orOpen = (words) => (value) => (value === null ? "still open" : words(value));
     rows.push(choice("Close code", close?.codes, seen.close?.code ?? null, orOpen(String)));
+    if (close?.reason !== undefined) rows.push(choice("Reason", close.reason, seen.close?.reason ?? "", quoted));
     rows.push(choice("Clean", close?.clean, seen.close?.clean ?? null, orOpen(yes)));
   }
   return rows.map((each) => ({ ...each, name: prefix + each.name }));
@@ -80,6 +81,7 @@ function messages(expected, seen) {
 }
 
 const row = (name, expected, seen, same) => ({ name, expected, seen, same });
+const quoted = (text) => `"${text}"`;
 const yes = (value) => (value ? "yes" : "no");
 const anyOf = (expected, value) => (Array.isArray(expected) ? expected : [expected]).slice(0, 100).includes(value);
 

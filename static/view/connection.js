@@ -321,7 +321,12 @@ export class Connection extends Emitter {
   }
 }
 
-function offered(protocols, token) {
+/**
+ * @param {string[]} protocols
+ * @param {string} token
+ * @returns {string[]} the subprotocols to offer, the token among them
+ */
+export function offered(protocols, token) {
   if (!token) return protocols;
   return [...(protocols.length ? protocols : [SUBPROTOCOL]), TOKEN_SUBPROTOCOL + base64url(token)];
 }

@@ -8,6 +8,8 @@ import { menu } from "./menu.js";
 import { ScenarioForm, badge } from "./scenario-form.js";
 import { Trials } from "./trials.js";
 
+// Seconds above which a row is slow: a browser waits so long for a Close frame or for the answer to a handshake.
+const SLOW = 20;
 const SHORT = { ...VERDICTS, invisible: "Not visible" };
 
 /** The Scenarios panel. */
@@ -30,14 +32,17 @@ export class ScenarioPanel {
     this.filter = element("select", { "aria-label": "Verdict" });
     this.runAll = element("button", {}, "Run all");
     this.summary = element("p", { role: "status" }, "");
+    this.slow = element("input", { type: "checkbox" });
     this.progress = element("progress", { hidden: true, "aria-label": "Scenarios run" });
     this.list = element("div.scenarios");
     const copies = menu("Copy", () => [
       { label: "As Markdown", action: () => this.#copy(asMarkdown) },
       { label: "As JSON", action: () => this.#copy(asJson) },
     ]);
-    const tools = element("div.toolbar", {}, this.search, this.filter, this.runAll, copies);
-    this.element = element("div.stack.scenario-panel", {}, tools, this.progress, this.summary, this.list);
+    const tools = element("div.toolbar", {}, this.search, this.filter);
+    const slow = element("label", {}, this.slow, "with slow ones (10 min)");
+    const runs = element("div.toolbar", {}, this.runAll, slow, element("span.spacer"), copies);
+    this.element = element("div.stack.scenario-panel", {}, tools, runs, this.progress, this.summary, this.list);
     this.search.addEventListener("input", () => this.#show());
     this.filter.addEventListener("change", () => this.#show());
     this.runAll.addEventListener("click", () => (this.#isRunning ? this.#trials.stop() : this.#runAll()));
@@ -193,7 +198,8 @@ export class ScenarioPanel {
   }
 
   async #runAll() {
-    const isJudged = (row) => row.browser?.visible !== false && plan(row, row.browser);
+    const isJudged = (row) =>
+      row.browser?.visible !== false && plan(row, row.browser) && (this.slow.checked || row.slow < SLOW);
     const rows = this.#catalogue?.rows.filter(isJudged) ?? [];
     if (!rows.length) return;
     this.#isRunning = true;

@@ -1,10 +1,10 @@
 // Scenarios that run in workers of their own, at most four at a time.
 import { plan } from "../model/act.js";
 import { judge } from "../model/verdict.js";
+import { offered } from "./connection.js";
 import { startWorker } from "./worker.js";
 
 const AT_ONCE = 4;
-const TOKEN_SUBPROTOCOL = "base64url.bearer.authorization.k8s.io.";
 const SLACK = 5000;
 
 /** Runs trials, and stops them. */
@@ -86,7 +86,7 @@ export class Trials {
       worker.addEventListener("message", ({ data }) => finish(data));
       worker.addEventListener("error", () => finish(null));
       this.#running.add(trial);
-      worker.postMessage({ url, protocols: subprotocols(this.token), plan });
+      worker.postMessage({ url, protocols: offered([], this.token), plan });
     });
   }
 
@@ -131,11 +131,4 @@ export class Trials {
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-// As the page's own connections send a token: in a subprotocol that the server never selects, beside one that it may.
-function subprotocols(token) {
-  if (!token) return [];
-  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
-  return ["wsecho", TOKEN_SUBPROTOCOL + base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")];
 }

@@ -68,6 +68,12 @@ test("a form has a field for each argument of each step and for the options", ()
   );
 });
 
+test("an option may be left out, whatever its default is", () => {
+  const form = new Catalogue({ options: [{ name: "rate", type: "size", accepts: "a size", optional: false, default: null }] });
+  const [{ argument }] = form.fields(form.form("/ws"));
+  assert.equal(problem(argument, null), "");
+});
+
 test("an option of a step that is not there is no field", () => {
   const ids = catalogue.fields(catalogue.form("/ws/malformed/rsv1")).map(({ id }) => id);
   assert.deepEqual(ids, ["latency"]);

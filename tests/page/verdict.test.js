@@ -18,6 +18,8 @@ test("verdicts", () => {
     ["different", CLOSE, run(seen({ messages: 1 }))],
     ["different", CLOSE, run(seen({ opened: false, ...closed(1006, false) }))],
     ["different", CLOSE, { ...run(seen({ messages: 1, ...closed(4000) })), seconds: 5.1 }],
+    ["different", { opens: true, close: { codes: [1000], reason: "bye" } }, run(seen(closed(1000)))],
+    ["expected", { opens: true, close: { codes: [1000], reason: "" } }, run(seen(closed(1000)))],
     ["expected", { opens: false, within: 5 }, run(seen({ opened: false, ...closed(1006, false) }))],
     ["expected", { opens: [true, false] }, run(seen())],
     ["expected", { opens: [true, false] }, run(seen({ opened: false }))],
