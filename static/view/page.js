@@ -1,6 +1,7 @@
 // Starts the page: makes the context that every view gets, then the views.
 import { Announcer } from "./announcer.js";
 import { BrowserTab } from "./browser-tab.js";
+import { ConnectionBar } from "./connection-bar.js";
 import { ConnectionTabs } from "./connection-tabs.js";
 import { Connections } from "./connections.js";
 import { byId, element } from "./dom.js";
@@ -44,6 +45,7 @@ context.log = new LogView(context);
 new MeasurePanel(context);
 context.scenarios = new ScenarioPanel(context);
 new ServerPanel(context);
+context.bar = new ConnectionBar(context);
 new ConnectionTabs(context);
 new BrowserTab(context);
 
