@@ -25,8 +25,8 @@ export class LogRow {
 
   /**
    * @param {Object} row of a LogStore
-   * @param {{index: number, time: string, isSelected: boolean, isMarked: boolean, isFolded: boolean, needle: string}}
-   *   shown `index` from the oldest row that passes; `needle` is marked in the text
+   * @param {{index: number, time: string, isSelected: boolean, isMarked: boolean, isFolded: boolean, isFresh: boolean,
+   *   needle: string}} shown `index` from the oldest row that passes; `needle` is marked in the text
    * @param {() => void} again called when the start of a blob has been read
    */
   draw(row, shown, again) {
@@ -38,7 +38,7 @@ export class LogRow {
     const drawn = [row.id, row.roundTrip, row.echo?.state, shown.isFolded, shown.needle, blobStarts.has(row.payload)];
     if (this.#drawn === drawn.join()) return;
     this.#drawn = drawn.join();
-    line.className = `line ${row.direction} ${row.event ? row.event.tone : ""}`;
+    line.className = `line ${row.direction} ${row.event?.tone ?? ""} ${shown.isFresh ? "fresh" : ""}`;
     this.#drawCells(row, shown);
     const runs = rowRuns(start(row, again), CHARACTERS).flatMap((run) => runNodes(run, shown.needle));
     this.#cells.text.replaceChildren(...runs);
