@@ -35,7 +35,7 @@ export class LogRow {
     line.setAttribute("aria-rowindex", shown.index + 2);
     line.setAttribute("aria-selected", shown.isSelected);
     setText(this.#cells.time, (shown.isMarked ? "◆ " : "") + shown.time);
-    const drawn = [row.id, row.roundTrip, row.echo?.state, shown.isFolded, shown.needle, blobStarts.has(row.payload)];
+    const drawn = [row.id, row.roundTrip, row.echo?.state, shown.isFolded, shown.needle, blobStarts.get(row.payload)];
     if (this.#drawn === drawn.join()) return;
     this.#drawn = drawn.join();
     line.className = `line ${row.direction} ${row.event?.tone ?? ""} ${shown.isFresh ? "fresh" : ""}`;
