@@ -25,8 +25,8 @@ export class LogRow {
 
   /**
    * @param {Object} row of a LogStore
-   * @param {{index: number, time: string, isSelected: boolean, isMarked: boolean, isFolded: boolean, isFresh: boolean,
-   *   needle: string}} shown `index` from the oldest row that passes; `needle` is marked in the text
+   * @param {{index: number, time: string, isSelected: boolean, isMarked: boolean, isFolded: boolean, needle: string}}
+   *   shown `index` from the oldest row that passes; `needle` is marked in the text
    * @param {() => void} again called when the start of a blob has been read
    */
   draw(row, shown, again) {
@@ -35,10 +35,10 @@ export class LogRow {
     line.setAttribute("aria-rowindex", shown.index + 2);
     line.setAttribute("aria-selected", shown.isSelected);
     setText(this.#cells.time, (shown.isMarked ? "◆ " : "") + shown.time);
-    const drawn = [row.id, row.roundTrip, row.echo?.state, shown.isFolded, shown.needle, blobStarts.get(row.payload)];
+    const drawn = [row.id, row.roundTrip, row.echo?.state, shown.isFolded, shown.needle, blobStarts.has(row.payload)];
     if (this.#drawn === drawn.join()) return;
     this.#drawn = drawn.join();
-    line.className = `line ${row.direction} ${row.event?.tone ?? ""} ${shown.isFresh ? "fresh" : ""}`;
+    line.className = `line ${row.direction} ${row.event ? row.event.tone : ""}`;
     this.#drawCells(row, shown);
     const runs = rowRuns(start(row, again), CHARACTERS).flatMap((run) => runNodes(run, shown.needle));
     this.#cells.text.replaceChildren(...runs);

@@ -198,17 +198,9 @@ export class LogView extends Emitter {
       isSelected: id === this.selected,
       isMarked: this.#marks.includes(id),
       isFolded: this.criteria.fold,
-      isFresh: this.#isFresh(data),
       needle: this.#rows.text.toLowerCase(),
     };
     row.draw(data, shown, () => this.#list.update());
-  }
-
-  // New rows stand out for a moment, unless many arrive.
-  #isFresh({ time }) {
-    const { log } = this.#connection;
-    const now = performance.timeOrigin + performance.now();
-    return now - time < 600 && !(now - log.get(log.endId - 20)?.time < 1000);
   }
 
   #timeBefore(index) {

@@ -1,14 +1,19 @@
 // Starts the page: makes the context that every view gets, then the views.
 import { Announcer } from "./announcer.js";
 import { BrowserTab } from "./browser-tab.js";
+import { CodePanel } from "./code-panel.js";
+import { Composer } from "./composer.js";
 import { ConnectionBar } from "./connection-bar.js";
 import { ConnectionTabs } from "./connection-tabs.js";
 import { Connections } from "./connections.js";
 import { byId, element } from "./dom.js";
+import { openExport } from "./export-dialog.js";
 import { openKeys } from "./keys-dialog.js";
+import { openLink, openLinkDialog } from "./link-dialog.js";
 import { LogView } from "./log-view.js";
 import { MeasurePanel } from "./measure-panel.js";
 import { menu } from "./menu.js";
+import { MessagePanel } from "./message-panel.js";
 import { Panels } from "./panels.js";
 import { ScenarioPanel } from "./scenario-panel.js";
 import { startSeparator } from "./separator.js";
@@ -41,11 +46,15 @@ export const context = {
   panels: new Panels(),
   connections: new Connections(page),
 };
+context.exportLog = () => openExport(context);
 context.log = new LogView(context);
+context.composer = new Composer(context);
+new MessagePanel(context);
 new MeasurePanel(context);
 context.scenarios = new ScenarioPanel(context);
 new ServerPanel(context);
 context.bar = new ConnectionBar(context);
+new CodePanel(context);
 new ConnectionTabs(context);
 new BrowserTab(context);
 
@@ -56,6 +65,7 @@ startSeparator(context.settings);
 
 // What the header offers on a wide page, the tabs' menu offers on a narrow one.
 const tools = [
+  { label: "Copy link", action: () => openLinkDialog(context) },
   { label: "Settings", action: () => openSettings(context) },
   { label: "Keys", action: openKeys },
 ];
@@ -67,3 +77,6 @@ const onNarrow = [
 const more = menu("", () => [...onNarrow, ...tools], { "aria-label": "More" });
 more.classList.add("only-narrow");
 byId("tabs").after(more);
+
+openLink(context);
+addEventListener("hashchange", () => openLink(context));
