@@ -29,7 +29,7 @@ CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/bi
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
 .PHONY: run test test-core test-others coverage build lint debian conformance compatibility fuzz fuzz-bytes corpus asan bench \
-	bench-quick soak memory instructions docs clean always
+	bench-quick soak memory instructions docs screenshots clean always
 .DELETE_ON_ERROR:
 
 run: build
@@ -132,6 +132,11 @@ instructions: build
 docs: build
 	$(BIN)/python docs/tables.py
 	$(BIN)/python deploy/grafana/dashboard.py
+
+# Takes pictures of the page in all its states, for a person to look at, and the one that README.md shows.
+screenshots: build debian $(VENV)/.dev
+	WSECHO_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest --quiet tests/page/test_screenshots.py
+	cp build/screenshots/3-json-wide-light.png docs/images/page.png
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
