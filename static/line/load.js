@@ -7,6 +7,8 @@ import { Timeline } from "../model/timeline.js";
 const LINGER = 250; // ms for duplicates of the last messages
 const PATIENCE = 5000; // ms without a message that comes back
 const PATIENCE_STOPPED = 1000;
+const PATIENCE_FIRST = 30_000; // ms for the first message that comes back
+const PATIENCE_LATE = 1000;
 
 /** Round trips that were measured, as a histogram and over time. */
 export class Trips {
@@ -71,12 +73,19 @@ export class Load {
   next(now, buffered) {
     if (this.isSuspended) return { send: 0, wait: Infinity };
     if (this.phase === "sending") {
-      const { send, wait, isDone } = this.pacing.next({ now, outstanding: this.returns.inFlight(now), buffered });
+      const outstanding = this.returns.inFlight(now, this.#latest());
+      const { send, wait, isDone } = this.pacing.next({ now, outstanding, buffered });
       if (!isDone) return { send, wait };
       this.#finishSending(now);
     }
     if (this.phase === "waiting" && now >= this.#waitUntil()) this.#end(now);
     return { send: 0, wait: this.isOver ? Infinity : this.#waitUntil() - now };
+  }
+
+  // When a message is late: it gives up its place among those in flight.
+  #latest() {
+    const { count, max } = this.trips.histogram;
+    return count === 0 ? PATIENCE_FIRST : Math.max(PATIENCE_LATE, 4 * max);
   }
 
   #finishSending(now) {

@@ -1,5 +1,6 @@
 const MOST_AT_ONCE = 500;
 const MOST_BUFFERED = 16 * 1024 * 1024;
+const LOOK = 100; // ms between looks at what is in flight, because late messages give up their place
 const LONGEST_RUN = 3600;
 const MOST_MESSAGES = 10_000_000;
 
@@ -31,8 +32,8 @@ export class Pacing {
    * What to do now.
    * @param {{now: number, outstanding: number, buffered: number}} situation `outstanding` messages have not come back;
    *   `buffered` bytes wait in the browser
-   * @returns {{send: number, wait: number, isDone: boolean}} send so many at once, then ask again after `wait` ms;
-   *   Infinity: after the next message has come back
+   * @returns {{send: number, wait: number, isDone: boolean}} send so many at once, then ask again after `wait` ms or when a message
+   *   has come back
    */
   next({ now, outstanding, buffered }) {
     if (this.number >= this.count || now >= this.end) return { send: 0, wait: Infinity, isDone: true };
@@ -49,7 +50,7 @@ export class Pacing {
 
   #wait(now, outstanding, due) {
     if (this.number + due >= this.count) return 0;
-    if (this.mode === "inflight") return outstanding + due >= this.inFlight ? this.end - now : 0;
+    if (this.mode === "inflight") return outstanding + due >= this.inFlight ? Math.min(LOOK, this.end - now) : 0;
     if (this.mode === "burst") return 0;
     return Math.max(0, Math.min(this.end, this.intended(this.number + due)) - now);
   }

@@ -2,8 +2,6 @@ import { differsAt, isAlike } from "./difference.js";
 import { integer } from "./format.js";
 import { Outstanding } from "./outstanding.js";
 
-const PATIENCE = 1000; // ms
-
 /**
  * What became of the messages of a load. The counts are exact for payloads with a number (see `Series`). For others the
  * oldest message that has not come back is taken for the one that has, so a loss and a duplicate cancel out.
@@ -13,27 +11,28 @@ export class Returns {
   constructor(series) {
     this.series = series;
     this.times = new Outstanding(); // when the round trips began
-    this.overtaken = new Map(); // number → the same, for messages that a later one overtook long ago
+    this.late = new Map(); // number → the same, for messages that have not come back for long
     this.greatest = -1; // number of a message that has come back
     this.counts = { sent: 0, returned: 0, lost: 0, duplicated: 0, reordered: 0, altered: 0 };
   }
 
   /** Messages that have not come back. */
   get outstanding() {
-    return this.times.size + this.overtaken.size;
+    return this.times.size + this.late.size;
   }
 
   /**
-   * Messages that are on their way: all that have not come back, without those that a later message overtook more than
-   * 1 s ago.
+   * Messages that are on their way: all that have not come back, without those that are late. A late message that comes
+   * back is counted all the same.
    * @param {number} now ms
+   * @param {number} patience ms after which a message is late
    * @returns {number}
    */
-  inFlight(now) {
+  inFlight(now, patience) {
     while (this.times.size > 0) {
       const number = this.times.oldest;
-      if (number > this.greatest || now - this.times.get(number) < PATIENCE) break;
-      this.overtaken.set(number, this.times.take(number));
+      if (now - this.times.get(number) < patience) break;
+      this.late.set(number, this.times.take(number));
     }
     return this.times.size;
   }
@@ -75,9 +74,9 @@ export class Returns {
 
   #take(number) {
     const began = this.times.take(number);
-    if (!Number.isNaN(began) || !this.overtaken.has(number)) return began;
-    const late = this.overtaken.get(number);
-    this.overtaken.delete(number);
+    if (!Number.isNaN(began) || !this.late.has(number)) return began;
+    const late = this.late.get(number);
+    this.late.delete(number);
     return late;
   }
 
@@ -100,7 +99,7 @@ export class Returns {
     const lost = this.outstanding;
     this.counts.lost += lost;
     this.times.clear();
-    this.overtaken.clear();
+    this.late.clear();
     return lost;
   }
 }

@@ -15,6 +15,7 @@ export class ConnectionBar {
   #connection = null;
   #offs = [];
   #timer = 0;
+  #isTyped = false;
   #goesTo = ""; // the address to connect to when the connection is closed
 
   /** @param {object} context of page.js */
@@ -70,10 +71,10 @@ export class ConnectionBar {
     this.protocolsProblem = element("span.error", { id: "protocols-problem", hidden: true });
     this.protocols.setAttribute("aria-describedby", "protocols-problem");
     this.token = element("input.wire", { ...field, id: "token", type: "password", autocomplete: "new-password" });
-    this.token.addEventListener("input", () => (this.#connection.options.token = this.token.value.trim()));
+    this.token.addEventListener("input", () => this.#change({ token: this.token.value.trim() }));
     this.reconnect = element("input", { type: "checkbox" });
     this.reconnect.addEventListener("change", () => {
-      this.#connection.options.reconnect = this.reconnect.checked;
+      this.#change({ reconnect: this.reconnect.checked });
       this.#keep();
     });
     this.options = element(
@@ -90,7 +91,11 @@ export class ConnectionBar {
   #follow() {
     this.#offs.forEach((off) => off());
     this.#connection = this.#context.connections.active;
-    const draws = { state: () => this.#changed(), counts: () => this.#drawCounts(), options: () => this.#fill() };
+    const draws = {
+      state: () => this.#changed(),
+      counts: () => this.#drawCounts(),
+      options: () => this.#isTyped || this.#fill(),
+    };
     this.#offs = Object.entries(draws).map(([name, draw]) => this.#connection.on(name, draw));
     this.#goesTo = "";
     this.#fill();
@@ -114,13 +119,19 @@ export class ConnectionBar {
    * @param {{url?: string, protocols?: string[]}} values
    */
   fill(values) {
-    Object.assign(this.#connection.options, values);
-    this.#fill();
+    this.#connection.options = { ...this.#connection.options, ...values };
     this.#unfold();
   }
 
+  // What is typed is not filled in again.
+  #change(values) {
+    this.#isTyped = true;
+    this.#connection.options = { ...this.#connection.options, ...values };
+    this.#isTyped = false;
+  }
+
   #typed() {
-    this.#connection.options.url = this.url.value;
+    this.#change({ url: this.url.value });
     if (!this.problem.hidden) this.#say("", "");
   }
 
@@ -129,7 +140,7 @@ export class ConnectionBar {
     this.protocolsProblem.hidden = problem === "";
     setText(this.protocolsProblem, problem);
     this.protocols.setAttribute("aria-invalid", problem !== "");
-    if (!problem) this.#connection.options.protocols = protocols;
+    if (!problem) this.#change({ protocols });
     return problem === "";
   }
 

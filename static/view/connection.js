@@ -25,9 +25,9 @@ const now = () => performance.timeOrigin + performance.now();
 /**
  * The page's side of a line: its state, its log and its counts. The worker line/line.js has the socket.
  *
- * Raises "state", "counts", "rows" (the log has changed), "rates" and "measurement". `state` is `{name, since, url,
- * protocol, extensions, openedIn, close, failure, retry}`, where name is one of idle, connecting, connected, closing,
- * closed, failed, waiting (for a reconnect).
+ * Raises "state", "options", "counts", "rows" (the log has changed), "rates" and "measurement". `state` is `{name,
+ * since, url, protocol, extensions, openedIn, close, failure, retry}`, where name is one of idle, connecting,
+ * connected, closing, closed, failed, waiting (for a reconnect).
  */
 export class Connection extends Emitter {
   #page;
@@ -37,6 +37,7 @@ export class Connection extends Emitter {
   #ids = new Map(); // key of a sent message that waits for its echo → id of its row
   #attempt = 0; // of a reconnect
   #timer = 0;
+  #options = { url: "", protocols: [], token: "", reconnect: false };
 
   /**
    * @param {number} id
@@ -48,7 +49,6 @@ export class Connection extends Emitter {
     this.#page = page;
     this.log = new LogStore();
     this.draft = null;
-    this.options = { url: "", protocols: [], token: "", reconnect: false };
     this.counts = { ...NO_COUNTS };
     this.rates = new Rates();
     this.measurement = null;
@@ -57,6 +57,16 @@ export class Connection extends Emitter {
     this.#worker = startWorker("line");
     this.#worker.onmessage = ({ data }) => this.#heard(data);
     this.#worker.onerror = (event) => this.#broke(event.message || "it could not be loaded");
+  }
+
+  /** What the next connection is made with: `{url, protocols, token, reconnect}`. Setting it raises "options". */
+  get options() {
+    return this.#options;
+  }
+
+  set options(options) {
+    this.#options = options;
+    this.emit("options");
   }
 
   /** A short name: the path, with the host if it is another server. */
