@@ -1,6 +1,6 @@
 """The Scenarios panel in a real browser: every row of the catalogue has a verdict.
 
-Modules: `static/view/scenario-panel.js`, `static/view/scenario-form.js`, `static/view/trials.js`, `static/line/trial.js`.
+Modules: `scenario-panel`, `scenario-form`, `trials`; the worker `line/trial.js`.
 """
 
 import json
