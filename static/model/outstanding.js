@@ -5,10 +5,13 @@ export class Outstanding {
   #times = new Float64Array(SMALLEST).fill(NaN); // of the numbers from #base on; NaN: nothing outstanding
   #base = 0;
   #oldest = 0;
+  #edge = 0; // numbers below are late
 
   constructor() {
     /** Messages that have not come back. */
     this.size = 0;
+    /** Those of them that are late. */
+    this.late = 0;
     /** The number that the next message gets. */
     this.end = 0;
   }
@@ -49,6 +52,19 @@ export class Outstanding {
   }
 
   /**
+   * Messages that are older are late from now on.
+   * @param {number} time ms
+   */
+  expire(time) {
+    if (this.#edge < this.#oldest) this.#edge = this.#oldest;
+    for (; this.#edge < this.end; this.#edge += 1) {
+      const began = this.#times[this.#edge - this.#base];
+      if (began >= time) return;
+      if (began < time) this.late += 1;
+    }
+  }
+
+  /**
    * @param {number} number
    * @returns {number} its time; NaN if it was not outstanding
    */
@@ -57,6 +73,7 @@ export class Outstanding {
     if (Number.isNaN(time)) return NaN;
     this.#times[number - this.#base] = NaN;
     this.size -= 1;
+    if (number < this.#edge) this.late -= 1;
     while (this.#oldest < this.end && Number.isNaN(this.#times[this.#oldest - this.#base])) this.#oldest += 1;
     return time;
   }
@@ -64,7 +81,7 @@ export class Outstanding {
   /** Give up all. */
   clear() {
     this.#times.fill(NaN);
-    this.#base = this.#oldest = this.end;
-    this.size = 0;
+    this.#base = this.#oldest = this.#edge = this.end;
+    this.size = this.late = 0;
   }
 }

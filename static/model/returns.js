@@ -11,14 +11,13 @@ export class Returns {
   constructor(series) {
     this.series = series;
     this.times = new Outstanding(); // when the round trips began
-    this.late = new Map(); // number → the same, for messages that have not come back for long
     this.greatest = -1; // number of a message that has come back
     this.counts = { sent: 0, returned: 0, lost: 0, duplicated: 0, reordered: 0, altered: 0 };
   }
 
   /** Messages that have not come back. */
   get outstanding() {
-    return this.times.size + this.late.size;
+    return this.times.size;
   }
 
   /**
@@ -29,12 +28,8 @@ export class Returns {
    * @returns {number}
    */
   inFlight(now, patience) {
-    while (this.times.size > 0) {
-      const number = this.times.oldest;
-      if (now - this.times.get(number) < patience) break;
-      this.late.set(number, this.times.take(number));
-    }
-    return this.times.size;
+    this.times.expire(now - patience);
+    return this.times.size - this.times.late;
   }
 
   /**
@@ -59,7 +54,7 @@ export class Returns {
   receive(data, time) {
     const number = this.#numberOf(data);
     if (number === null) return null;
-    const began = this.#take(number);
+    const began = this.times.take(number);
     if (Number.isNaN(began)) {
       this.counts.duplicated += 1;
       return { number, state: "none", at: -1, roundTrip: NaN };
@@ -70,14 +65,6 @@ export class Returns {
     const at = differsAt(data, this.series.make(number, began));
     if (at >= 0) this.counts.altered += 1;
     return { number, state: at < 0 ? "same" : "differs", at, roundTrip: time - began };
-  }
-
-  #take(number) {
-    const began = this.times.take(number);
-    if (!Number.isNaN(began) || !this.late.has(number)) return began;
-    const late = this.late.get(number);
-    this.late.delete(number);
-    return late;
   }
 
   // A message of which the number itself was changed is taken for the oldest one that it looks like.
@@ -99,7 +86,6 @@ export class Returns {
     const lost = this.outstanding;
     this.counts.lost += lost;
     this.times.clear();
-    this.late.clear();
     return lost;
   }
 }

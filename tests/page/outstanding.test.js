@@ -29,6 +29,21 @@ test("it agrees with a map, whatever is taken in whatever order", () => {
   }
 });
 
+test("late ones are counted apart until they are taken", () => {
+  const outstanding = new Outstanding();
+  for (const time of [10, 20, 30, 40]) outstanding.add(time);
+  outstanding.take(1);
+  outstanding.expire(35);
+  assert.deepEqual([outstanding.size, outstanding.late], [3, 2]);
+  outstanding.take(0);
+  outstanding.expire(35);
+  assert.deepEqual([outstanding.size, outstanding.late], [2, 1]);
+  outstanding.take(3);
+  assert.deepEqual([outstanding.size, outstanding.late], [1, 1]);
+  outstanding.clear();
+  assert.equal(outstanding.late, 0);
+});
+
 test("in order it needs no more room than what is outstanding", () => {
   const outstanding = new Outstanding();
   for (let step = 0; step < 1_000_000; step += 1) {
