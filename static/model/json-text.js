@@ -1,6 +1,7 @@
 import { characterAt, position } from "./position.js";
 
 const INLINE = 60; // most characters of an array of scalars that stays on one line
+const DEEPEST = 40; // levels that are indented: more would cost the square of the depth
 
 /**
  * Reads JSON (RFC 8259) into tokens without converting any value, so that numbers, duplicate keys, the order of keys
@@ -250,14 +251,35 @@ export function foldsBelow({ kinds, partners }, levels) {
 }
 
 /**
- * The document with line breaks and two spaces a level; every token stays as it is.
+ * The document with line breaks and two spaces a level, for 40 levels; every token stays as it is.
  * @param {ReturnType<typeof readJson>} document without a problem
  */
 export function formatted(document) {
-  const lines = jsonLines(document).map(
-    (line) => "  ".repeat(line.depth) + linePieces(document, line).map((piece) => piece.text).join(""),
-  );
-  return lines.join("\n");
+  const indented = (line) => "  ".repeat(Math.min(line.depth, DEEPEST)) + lineText(document, line);
+  return jsonLines(document).map(indented).join("\n");
+}
+
+/**
+ * @param {ReturnType<typeof readJson>} document
+ * @param {object} line of jsonLines
+ * @returns {string} the text of the line's pieces
+ */
+export function lineText(document, line) {
+  return linePieces(document, line).map((piece) => piece.text).join("");
+}
+
+/**
+ * Length of the text of a line, counted without making it.
+ * @param {ReturnType<typeof readJson>} document
+ * @param {object} line of jsonLines, not folded
+ */
+export function lineLength({ kinds, starts, ends }, { from, to }) {
+  let length = 0;
+  for (let at = from; at < to; at += 1) {
+    const isSpaced = kinds[at] === ":" || (kinds[at] === "," && at + 1 < to);
+    length += ends[at] - starts[at] + (isSpaced ? 1 : 0);
+  }
+  return length;
 }
 
 /**

@@ -26,18 +26,20 @@ const NAMES = new Map(
  * @returns {{text: string, chip: string | null, title: string}[]} `text` is the original; joined, the runs give it back
  */
 export function visibleRuns(text, { breaks = true } = {}) {
-  const runs = [];
+  return Array.from(runsOf(text, breaks));
+}
+
+function* runsOf(text, breaks) {
   let plain = 0;
   for (const match of text.matchAll(HIDDEN)) {
     const [hidden] = match;
     const at = match.index;
     if (isHarmless(text, at, hidden, breaks)) continue;
-    if (at > plain) runs.push({ text: text.slice(plain, at), chip: null, title: "" });
-    runs.push({ text: hidden, ...chipOf(hidden) });
+    if (at > plain) yield { text: text.slice(plain, at), chip: null, title: "" };
+    yield { text: hidden, ...chipOf(hidden) };
     plain = at + hidden.length;
   }
-  if (plain < text.length) runs.push({ text: text.slice(plain), chip: null, title: "" });
-  return runs;
+  if (plain < text.length) yield { text: text.slice(plain), chip: null, title: "" };
 }
 
 function isHarmless(text, at, hidden, breaks) {
@@ -52,15 +54,30 @@ function isEmoji(before) {
   return EMOJI_BEFORE.test(before);
 }
 
+const known = new Map(); // chips of single characters
+
 function chipOf(hidden) {
+  if (hidden.length > 2) return marksChip(hidden);
+  if (!known.has(hidden)) known.set(hidden, characterChip(hidden));
+  return known.get(hidden);
+}
+
+function marksChip(marks) {
+  const count = Array.from(marks).length;
+  return { chip: `${count} marks`, title: `${count} combining marks, the first is ${numberOf(marks)}` };
+}
+
+function characterChip(hidden) {
   const code = hidden.codePointAt(0);
-  const number = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-  const count = /^\p{M}{5,}$/u.test(hidden) ? [...hidden].length : 1;
-  if (count > 1) return { chip: `${count} marks`, title: `${count} combining marks, the first is ${number}` };
+  const number = numberOf(hidden);
   if (code < 0x20) return { chip: String.fromCharCode(0x2400 + code), title: `control character ${number}` };
   if (code === 0x7f) return { chip: "\u2421", title: `control character ${number}` };
   const name = NAMES.get(hidden) ?? (code >= 0xe0000 && code < 0xe0080 ? "tag" : "");
   return { chip: number, title: name ? `${name}, ${number}` : number };
+}
+
+function numberOf(character) {
+  return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /**
@@ -96,42 +113,47 @@ export function direction(text) {
  */
 export function rowStarts(text, columns) {
   const starts = [0];
-  let start = 0;
-  let space = 0; // where a row could begin instead
-  let used = 0;
-  for (let at = 0; at < text.length; ) {
-    const code = text.charCodeAt(at);
-    if (code === 0x0a) {
+  const row = { start: 0, space: 0, used: 0 }; // `space`: where the row could end instead
+  const begin = (at) => {
+    starts.push(at);
+    Object.assign(row, { start: at, used: 0 });
+  };
+  let at = 0;
+  for (const { text: run, chip } of runsOf(text, false)) {
+    const end = at + run.length;
+    if (chip) {
+      if (row.used + chip.length + 1 > columns && at > row.start) begin(at);
+      row.used += chip.length + 1;
+      at = end;
+    }
+    while (at < end) {
+      const code = text.charCodeAt(at);
+      const cells = cellsOf(code);
+      if (cells > 0 && row.used + cells > columns && at > row.start) {
+        const isLate = row.space > row.start + columns / 2;
+        if (isLate) at = Math.max(row.space, end - run.length);
+        begin(at);
+        continue;
+      }
+      row.used += cells;
       at += 1;
-      starts.push((start = at));
-      used = 0;
-      continue;
+      if (code === 0x0a) begin(at);
+      else if (code === 0x20) row.space = at;
     }
-    let length = 1;
-    let cells = 1;
-    if (code < 0x20 || code > 0x7e) ({ length, cells } = measured(text, at));
-    if (used + cells > columns && at > start) {
-      if (space > start + columns / 2) at = space;
-      starts.push((start = at));
-      used = 0;
-      continue;
-    }
-    used += cells;
-    at += length;
-    if (code === 0x20) space = at;
   }
   return starts;
 }
 
-const MARKS = /\p{M}+/uy;
+const cells = new Int8Array(65536).fill(-1); // by code unit, filled when one is needed
 
-function measured(text, at) {
-  if (text[at] === "\t") return { length: 1, cells: 4 };
-  if (text[at] === "\r" && text[at + 1] === "\n") return { length: 1, cells: 0 };
-  MARKS.lastIndex = at;
-  const [marks] = (text.charCodeAt(at) >= 0x300 && MARKS.exec(text)) || [];
-  if (marks?.length < 5) return { length: marks.length, cells: 0 };
-  const character = marks ?? String.fromCodePoint(text.codePointAt(at));
-  const [{ chip }] = visibleRuns(character);
-  return { length: character.length, cells: chip ? chip.length + 1 : character >= "\u1100" ? 2 : 1 };
+function cellsOf(code) {
+  if (cells[code] < 0) cells[code] = countCells(code);
+  return cells[code];
+}
+
+function countCells(code) {
+  if (code === 0x09) return 4;
+  if (code < 0x20 || code === 0x200d || (code >= 0xdc00 && code < 0xe000)) return 0;
+  if (/\p{M}/u.test(String.fromCharCode(code))) return 0;
+  return code < 0x1100 ? 1 : 2;
 }

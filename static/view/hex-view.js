@@ -29,9 +29,9 @@ export class HexView {
   }
 
   /** Choose eight or sixteen bytes a row, for another width. */
-  layout() {
+  layout({ keep = false } = {}) {
     this.#width = bytesPerRow(this.#rows.element, this.#bytes.length);
-    this.#rows.set(Math.ceil(this.#bytes.length / this.#width));
+    this.#rows.set(Math.ceil(this.#bytes.length / this.#width), { keep });
   }
 
   /** @returns {string} a dump of all bytes; what "Copy as shown" copies */
@@ -87,6 +87,7 @@ export class HexView {
 /** Two versions of a message, byte by byte, with the changed bytes marked. */
 export class DifferenceView {
   #versions = [];
+  #at = 0;
   #width = 8;
   #rows = new Rows("Sent and received, byte by byte", (row) => this.#draw(row));
   element = this.#rows.element;
@@ -98,13 +99,16 @@ export class DifferenceView {
    */
   show(sent, received, at) {
     this.#versions = [sent, received];
-    this.#width = bytesPerRow(this.element, Math.max(sent.length, received.length), 2);
-    this.#rows.set(2 * Math.ceil(Math.max(sent.length, received.length) / this.#width));
-    this.#rows.reveal(2 * Math.floor(at / this.#width));
+    this.#at = at;
+    this.layout();
   }
 
+  /** Choose eight or sixteen bytes a row, for another width, and show the first difference. */
   layout() {
-    if (this.#versions.length) this.show(...this.#versions, 0);
+    const length = Math.max(0, ...this.#versions.map((bytes) => bytes.length));
+    this.#width = bytesPerRow(this.element, length, 2);
+    this.#rows.set(2 * Math.ceil(length / this.#width));
+    this.#rows.reveal(2 * Math.floor(this.#at / this.#width));
   }
 
   /** @returns {string} both versions; what "Copy as shown" copies */

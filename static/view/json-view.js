@@ -1,5 +1,7 @@
 import { integer } from "../model/format.js";
-import { foldsBelow, formatted, innerJson, jsonLines, linePieces, memberCount } from "../model/json-text.js";
+import {
+  foldsBelow, formatted, innerJson, jsonLines, lineLength, linePieces, lineText, memberCount,
+} from "../model/json-text.js";
 import { rowStarts } from "../model/visible-text.js";
 import { element } from "./dom.js";
 import { Rows, columnsOf } from "./rows.js";
@@ -20,7 +22,7 @@ export class JsonView {
   /** @param {ReturnType<import("../model/json-text.js").readJson>} document without a problem */
   show(document) {
     const lines = jsonLines(document).length;
-    this.#document = { document, folded: lines > OPEN ? foldsBelow(document, 2) : new Set(), opened: new Map() };
+    this.#document = stateOf(document, lines > OPEN ? foldsBelow(document, 2) : new Set());
     this.layout();
   }
 
@@ -30,11 +32,7 @@ export class JsonView {
     this.#lines = [];
     this.#addLines(this.#document, 0);
     this.#starts = [];
-    this.#lines.forEach(({ state, line, depth }, index) => {
-      const text = textOf(state, line);
-      const starts = rowStarts(text, Math.max(20, columns - 3 - 2 * Math.min(depth, DEEPEST)));
-      starts.forEach((from, part) => this.#starts.push([index, from, starts[part + 1] ?? text.length]));
-    });
+    this.#lines.forEach((line, index) => this.#breakLine(line, index, columns));
     this.#rows.set(this.#starts.length, { height: HEIGHT, keep });
   }
 
@@ -47,6 +45,18 @@ export class JsonView {
   /** @returns {string} the whole document, formatted; what "Copy as shown" copies */
   get shown() {
     return formatted(this.#document.document);
+  }
+
+  #breakLine({ state, line, depth }, index, columns) {
+    const width = Math.max(20, columns - 3 - 2 * Math.min(depth, DEEPEST));
+    const length = lineLength(state.document, line);
+    if (state.isPlain && length < width - 10) {
+      this.#starts.push([index, 0, Infinity]);
+      return;
+    }
+    const text = lineText(state.document, line);
+    const starts = rowStarts(text, width);
+    starts.forEach((from, part) => this.#starts.push([index, from, starts[part + 1] ?? Infinity]));
   }
 
   #addLines(state, outer) {
@@ -72,7 +82,7 @@ export class JsonView {
       if (text) drawn.append(element(`span.json-${CLASSES[piece.kind] ?? "mark"}`, {}, ...visibleNodes(text)));
       if (piece.kind === "string" && at <= to && at > from) drawn.append(...this.#innerButton(state, piece, row));
     }
-    if (line.folded && to === at) drawn.append(element("span.muted.small", {}, ` ${counted(state, line)}`));
+    if (line.folded && to >= at) drawn.append(element("span.muted.small", {}, ` ${counted(state, line)}`));
     return drawn;
   }
 
@@ -91,7 +101,7 @@ export class JsonView {
     }
     const document = text.length < 1e6 ? innerJson(text) : null;
     if (!document) return [];
-    const open = () => this.#again(row, state.opened.set(token, { document, folded: new Set(), opened: new Map() }));
+    const open = () => this.#again(row, state.opened.set(token, stateOf(document)));
     return [element("button.inner", { onclick: open }, "Open JSON")];
   }
 
@@ -107,8 +117,8 @@ export class JsonView {
 
 const CLASSES = { key: "key", string: "string", number: "number", literal: "literal", fold: "fold" };
 
-function textOf({ document }, line) {
-  return linePieces(document, line).map((piece) => piece.text).join("");
+function stateOf(document, folded = new Set()) {
+  return { document, folded, opened: new Map(), isPlain: !/[^\t\n\r\x20-\x7e]/.test(document.text) };
 }
 
 function counted({ document }, { opener }) {

@@ -2,6 +2,7 @@ import { utf8Of } from "../model/hex.js";
 import { looksLikeJson, readJson } from "../model/json-text.js";
 
 const HEAD = 2 ** 20; // bytes that are read without being asked
+const LONGEST_JSON = 2 ** 24; // characters
 
 /** The payload of a row in every form that the Message panel shows, copies and sends. */
 export class MessageContent {
@@ -58,8 +59,9 @@ export class MessageContent {
   }
 
   #readJson() {
-    if (!this.isWhole || this.text === null || !looksLikeJson(this.text)) return null;
-    const document = readJson(this.text);
+    const { text } = this;
+    if (!this.isWhole || text === null || text.length > LONGEST_JSON || !looksLikeJson(text)) return null;
+    const document = readJson(text);
     return document.problem ? null : document;
   }
 }

@@ -16,7 +16,6 @@ import { TextView, fontView, visibleNodes } from "./text-view.js";
 
 const MODES = { formatted: "Formatted", raw: "Raw", hex: "Hex", difference: "Difference" };
 const ECHOES = { same: "same as sent", waiting: "not back yet", lost: "lost", none: "not an echo" };
-const KINDS = { text: "text", json: "JSON", binary: "binary", empty: "empty", file: "binary" };
 const PINNED = 250; // ms between two messages that a pinned panel shows
 const EDITABLE = 2 ** 18; // bytes of a message that the composer's field takes; a longer one becomes its file
 
@@ -31,6 +30,7 @@ export class MessagePanel {
   #asFonts = false;
   #isPinned = false;
   #timer = 0;
+  #width = 0; // px, for which the view is laid out
   #details; // of the event that is shown
   #first;
   #facts = element("div.message-facts");
@@ -125,7 +125,8 @@ export class MessagePanel {
     const isSent = direction === "sent";
     const arrow = element(`strong.${direction}`, {}, `${isSent ? "↑" : "↓"} ${direction}`);
     const exact = size >= 10000 ? `${bytes(size)} (${size} B)` : bytes(size);
-    const about = [clock(time), this.#content.isText && kind !== "json" ? "text" : KINDS[kind], exact];
+    const name = !this.#content.isText ? "binary" : kind === "json" ? "JSON" : "text";
+    const about = [clock(time), name, exact];
     const echoed = [];
     if (Number.isFinite(roundTrip)) echoed.push(`round trip ${duration(roundTrip)}`);
     if (echo) echoed.push(echo.state === "differs" ? `differs from byte ${echo.at}` : ECHOES[echo.state]);
@@ -223,6 +224,7 @@ export class MessagePanel {
   }
 
   #drawView() {
+    this.#width = this.#holder.clientWidth;
     const shown = this.#shownMode();
     const buttons = this.#available().map((mode) =>
       element("button", { "aria-pressed": mode === shown, onclick: () => this.#choose(mode) }, MODES[mode]),
@@ -245,7 +247,10 @@ export class MessagePanel {
   }
 
   #resized() {
-    if (this.#content && this.#holder.clientWidth) this.#views[this.#shownMode()].layout({ keep: true });
+    const { clientWidth } = this.#holder;
+    if (!this.#content || !clientWidth || clientWidth === this.#width) return;
+    this.#width = clientWidth;
+    this.#views[this.#shownMode()].layout({ keep: true });
   }
 
   #foldTo(levels) {

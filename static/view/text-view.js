@@ -31,9 +31,9 @@ export class TextView {
   }
 
   /** Break the lines anew, for another width. */
-  layout() {
+  layout({ keep = false } = {}) {
     this.#starts = rowStarts(this.#text, columnsOf(this.element));
-    this.#rows.set(this.#starts.length);
+    this.#rows.set(this.#starts.length, { keep });
   }
 
   /** @returns {string} what "Copy as shown" copies */
