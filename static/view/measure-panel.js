@@ -145,7 +145,7 @@ export class MeasurePanel {
     let payload = { size: Math.round(this.size.valueAsNumber), filling: this.filling.value, seed: 1 };
     if (this.source.value === "composer") {
       const { kind, data, problem } = this.#context.composer.payload();
-      if (problem) return setText(this.sentence, `The message in the composer cannot be sent: ${problem}`);
+      if (problem && kind === "binary") return setText(this.sentence, `Not sent. ${problem.message}`);
       if (data instanceof Blob) return setText(this.sentence, "A file cannot be repeated. Choose a generated payload.");
       payload = { kind, data };
     }

@@ -133,10 +133,8 @@ export class ScenarioForm {
   }
 
   #use() {
-    const connection = this.#context.connections?.active;
-    if (!connection) return;
-    connection.options = { ...connection.options, url: this.#address() };
-    this.#context.announce("The URL of the connection is filled in. Nothing was sent.");
+    this.#context.bar.fill({ url: this.#address() });
+    this.#context.announce("The URL is filled in. Nothing was sent.");
   }
 
   async #run() {

@@ -1,6 +1,6 @@
 // All scenarios of the catalogue, with the last verdict of each.
 import { plan } from "../model/act.js";
-import { Catalogue } from "../model/scenario.js";
+import { Catalogue, url as writeUrl } from "../model/scenario.js";
 import { VERDICTS, asJson, asMarkdown, browserName, judge, summary } from "../model/verdict.js";
 import { copyText } from "./clipboard.js";
 import { element, setText } from "./dom.js";
@@ -60,10 +60,10 @@ export class ScenarioPanel {
     this.#context.panels.show("scenarios");
     await this.#load();
     if (!this.#catalogue) return;
-    const form = this.#catalogue.form(url);
+    const form = this.#catalogue.form(url.startsWith("/ws") ? url : `/ws/${url}`);
     const names = (each) => each.steps.map(({ name }) => name).join(" ");
     const rows = this.#catalogue.rows;
-    const row = rows.find((each) => each.url === url) ??
+    const row = rows.find((each) => each.url === writeUrl(form)) ??
       rows.find((each) => names(this.#catalogue.form(each.url)) === names(form));
     if (!row) return;
     this.search.value = "";

@@ -1,5 +1,6 @@
 """The page as its user sees it, in a real browser."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ class Client:
         self.connect_button = page.get_by_role("button", name="Connect", exact=True)
         self.disconnect_button = page.get_by_role("button", name="Disconnect", exact=True)
         self.state = page.locator("#bar [data-state]").first
+        self.token = page.get_by_label(re.compile("^Token"))
         self.log = page.get_by_role("grid", name="Messages")
         self.rows = page.locator(ROWS)
         self.filter = page.get_by_label("Filter: text or /expression/")
@@ -75,6 +77,12 @@ class Client:
             self.url.fill(url)
         self.connect_button.click()
         expect(self.disconnect_button).to_be_visible()
+
+    def fill_token(self, token: str) -> None:
+        """Fill in the token, which is among the options of the connection."""
+        if not self.token.is_visible():
+            self.page.get_by_role("button", name="Options").click()
+        self.token.fill(token)
 
     def send(self, text: str) -> None:
         """Send `text` with the Enter key."""

@@ -1,0 +1,210 @@
+"""What the browser lets the page do, and what of a token leaves the page.
+
+Modules: `worker`.
+"""
+
+import base64
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.conftest import Serve
+from tests.page.client import Client
+from tests.page.conftest import OpenPage
+from tests.shared.server import RunningServer
+
+# Outside of the script that Playwright evaluates, which may call eval.
+LATER = "await new Promise((resolve) => setTimeout(resolve));"
+# Ways to make markup or scripts from text.
+SINKS = {
+    "innerHTML": "document.body.innerHTML = '<b>bold</b>'",
+    "outerHTML": "document.querySelector('h1').outerHTML = '<b>bold</b>'",
+    "insertAdjacentHTML": "document.body.insertAdjacentHTML('beforeend', '<b>bold</b>')",
+    "srcdoc": "document.createElement('iframe').srcdoc = '<b>bold</b>'",
+    "document.write": "document.write('<b>bold</b>')",
+    "createContextualFragment": "document.createRange().createContextualFragment('<b>bold</b>')",
+    "text of a script": "document.createElement('script').text = 'window.ran = true'",
+    "address of a script": "document.createElement('script').src = 'static/view/page.js'",
+    "eval": "eval('window.ran = true')",
+    "Function": "new Function('window.ran = true')()",
+    "timer": "setTimeout('window.ran = true')",
+    "a worker": "new Worker('static/line/line.js', { type: 'module' })",
+    "another policy": "trustedTypes.createPolicy('other', {})",
+    "the same policy again": "trustedTypes.createPolicy('wsecho', {})",
+}
+# What the browser's own engine may start, if it is asked without Trusted Types, and the policy does not allow.
+WORKERS = ("data:text/javascript,", "https://example.org/worker.js", "blob")
+VIOLATION = "CSP violation"
+
+
+def outcome(client: Client, code: str) -> Any:
+    """Return the name of the error that the code throws; None if it throws none."""
+    return client.page.evaluate(
+        f"async () => {{ {LATER} try {{ {code}; }} catch (error) {{ return error.name; }} return null; }}"
+    )
+
+
+@pytest.mark.parametrize("sink", SINKS)
+def test_text_becomes_no_markup_and_no_script(client: Client, sink: str) -> None:
+    assert outcome(client, SINKS[sink]) in ("TypeError", "EvalError")
+    assert client.page.evaluate("[window.ran, document.querySelector('b')]") == [None, None]
+    assert any("violat" in problem for problem in client.take_problems())
+
+
+def test_a_script_in_the_page_does_not_run(open_page: OpenPage, server: RunningServer, client: Client) -> None:
+    def inject(route: Route) -> None:
+        page = route.fetch()
+        inline = "<script>window.ran = true</script><img src='data:,' onerror='window.ran = true'>"
+        route.fulfill(response=page, body=page.text().replace("</body>", f"{inline}</body>"))
+
+    client.page.route(f"{server.http_url}/", inject)
+    client.open(f"{server.http_url}/")
+    assert client.page.evaluate("window.ran") is None
+    problems = client.take_problems()
+    assert f"{VIOLATION} script-src-elem inline" in problems
+    assert f"{VIOLATION} script-src-attr inline" in problems
+
+
+@pytest.mark.parametrize("address", WORKERS)
+def test_no_other_worker_starts(client: Client, address: str) -> None:
+    """Even a policy of the page's own that let everything through would start none."""
+    client.page.route("https://example.org/**", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    script = f"new Worker({address!r})" if address != "blob" else "new Worker(URL.createObjectURL(new Blob([''])))"
+    assert outcome(client, script) == "TypeError"
+    assert client.page.workers == [worker for worker in client.page.workers if "/static/line/" in worker.url]
+    client.take_problems()
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
+    for code in (
+        "await fetch('https://example.org/')",
+        "await new Promise((resolve, reject) => {"
+        " const image = new Image(); image.onload = resolve; image.onerror = () => reject(new TypeError());"
+        " image.src = 'https://example.org/pixel.png' })",
+    ):
+        assert outcome(client, code) == "TypeError"
+    problems = client.take_problems()
+    assert any(problem.startswith(f"{VIOLATION} connect-src https://example.org") for problem in problems)
+    assert any(problem.startswith(f"{VIOLATION} img-src https://example.org") for problem in problems)
+    client.requests[:] = [url for url in client.requests if "example.org" not in url]
+
+
+def test_the_page_and_its_workers_are_isolated(client: Client) -> None:
+    client.connect()
+    assert client.page.evaluate("[isSecureContext, crossOriginIsolated]") == [True, True]
+    assert client.page.workers
+    for worker in client.page.workers:
+        assert worker.evaluate("crossOriginIsolated") is True
+
+
+def test_a_worker_obeys_the_policy_too(client: Client) -> None:
+    client.connect()
+    (line,) = [worker for worker in client.page.workers if worker.url.endswith("/line/line.js")]
+    code = (
+        f"async () => {{ {LATER} try {{ await fetch('https://example.org/') }} catch (error) {{ return error.name }} }}"
+    )
+    assert line.evaluate(code) == "TypeError"
+    assert any("example.org" in problem for problem in client.take_problems())
+    client.requests[:] = [url for url in client.requests if "example.org" not in url]
+
+
+# Tokens
+
+
+TOKEN = "open-Sesame+/=="
+ENCODED = base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
+UNAUTHORIZED = re.compile(r"\b401\b")
+
+
+def kept(client: Client) -> str:
+    """Return everything that the page keeps or shows."""
+    return str(
+        client.page.evaluate(
+            """async () => JSON.stringify([
+                {...localStorage}, {...sessionStorage}, document.cookie, await indexedDB.databases(),
+                history.state, location.href, document.title, document.documentElement.outerHTML,
+                document.body.innerText, [...document.querySelectorAll("textarea")].map(({value}) => value),
+            ])"""
+        )
+    )
+
+
+def assert_no_token(*texts: str) -> None:
+    for text in texts:
+        assert TOKEN not in text
+        assert ENCODED not in text
+
+
+@pytest.fixture
+def guarded(serve: Serve) -> RunningServer:
+    return serve("--auth-token", TOKEN, "--log-level", "debug")
+
+
+@pytest.fixture
+def guest(open_page: OpenPage, guarded: RunningServer) -> Client:
+    """The page of a server that requires a token. It cannot read the facts of the server."""
+    guest = open_page(f"{guarded.http_url}/")
+    forgive_refusals(guest)
+    return guest
+
+
+def forgive_refusals(client: Client) -> None:
+    client.problems[:] = [problem for problem in client.problems if not UNAUTHORIZED.search(problem)]
+
+
+def test_a_token_opens_the_connection_and_is_found_nowhere(guest: Client, guarded: RunningServer) -> None:
+    guest.fill_token(TOKEN)
+    guest.connect()
+    guest.send("hello")
+    expect(guest.row("hello")).to_have_count(2)
+    forgive_refusals(guest)
+    assert_no_token(kept(guest))
+    guest.tab("Code").click()
+    for language in guest.panel.get_by_role("group", name="Language").get_by_role("button").all():
+        language.click()
+        assert_no_token(kept(guest))
+    guest.page.get_by_role("button", name="Copy link").click()
+    assert_no_token(kept(guest), guest.page.get_by_role("dialog").get_by_label("Link").input_value())
+    guest.page.keyboard.press("Escape")
+    guest.page.get_by_role("button", name="Export").click()
+    with guest.page.expect_download() as download:
+        guest.page.get_by_role("dialog").get_by_role("button", name="Export").click()
+    exported = download.value.path().read_text()
+    assert "hello" in exported
+    assert_no_token(exported, download.value.suggested_filename)
+    assert_no_token(*guest.requests)
+    guest.page.reload()
+    assert_no_token(kept(guest))
+    expect(guest.token).to_have_value("")
+    forgive_refusals(guest)
+    guarded.stop()
+    guarded.complaints()
+    assert_no_token(str(guarded.logs))
+
+
+def test_a_token_that_is_refused_is_found_nowhere_either(guest: Client) -> None:
+    wrong = f"wrong{TOKEN}"
+    guest.fill_token(wrong)
+    guest.connect_button.click()
+    expect(guest.state).to_have_text(re.compile("^Failed"))
+    expect(guest.page.get_by_text(re.compile(r"\bcurl\b")).first).to_be_visible()
+    assert_no_token(kept(guest), *guest.requests)
+    guest.problems.clear()
+
+
+def test_a_token_is_sent_to_the_server_of_its_address_only(
+    open_page: OpenPage, server: RunningServer, guarded: RunningServer
+) -> None:
+    """A token for another server is none of the business of the one that the page is from."""
+    client = open_page(f"{server.http_url}/")
+    sent: list[str] = []
+    client.page.on("request", lambda request: sent.append(str(request.headers)))
+    client.url.fill(f"{guarded.ws_url}/ws")
+    client.fill_token(TOKEN)
+    for panel in ("Server", "Scenarios"):
+        client.tab(panel).click()
+        expect(client.panel).to_be_visible()
+    expect(client.panel.get_by_text(re.compile("20.1.1|/ws/close/1000")).first).to_be_visible()
+    assert_no_token(*sent)
