@@ -1,3 +1,4 @@
+import { isOwnServer } from "../model/address.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./events.js";
 
@@ -16,6 +17,12 @@ export class Connections extends Emitter {
     this.list = [];
     this.active = null;
     this.open();
+  }
+
+  /** The token for the server of this page: that of the active connection, unless it is for another server. */
+  get ownToken() {
+    const { url, token } = this.active.options;
+    return isOwnServer(url, this.#page) ? token : "";
   }
 
   /** Whether there is room for another one. */

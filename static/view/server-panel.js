@@ -73,7 +73,7 @@ export class ServerPanel {
 
   async #readOnce() {
     try {
-      const token = this.#context.connections?.active?.options.token;
+      const token = this.#context.connections.ownToken;
       const headers = token ? { Authorization: `Bearer ${token}` } : {};
       const url = (path) => this.#context.server.http(path);
       const [ready, response] = await Promise.all([

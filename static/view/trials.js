@@ -18,9 +18,9 @@ export class Trials {
     this.#context = context;
   }
 
-  /** The token of the chosen connection; empty without one. */
+  /** The token for this server; empty without one. */
   get token() {
-    return this.#context.connections?.active?.options.token ?? "";
+    return this.#context.connections.ownToken;
   }
 
   /**

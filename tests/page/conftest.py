@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.conftest import Serve
 from tests.page.client import CHROMIUM, CHROMIUM_ARGS, Client
 from tests.shared.server import RunningServer
 
@@ -48,3 +49,15 @@ def open_page(chromium: Browser, server: RunningServer) -> Iterator[OpenPage]:
 def client(open_page: OpenPage) -> Client:
     """The page, wide, not connected."""
     return open_page()
+
+
+@pytest.fixture
+def token() -> str:
+    """A token with characters that neither URLs nor subprotocols may contain."""
+    return "open-Sesame+/=="
+
+
+@pytest.fixture
+def guarded(serve: Serve, token: str) -> RunningServer:
+    """A server that requires the token."""
+    return serve("--auth-token", token, "--log-level", "debug")
