@@ -31,6 +31,7 @@ class Line {
     this.rates = new Rates();
     this.trips = new Trips();
     this.load = null;
+    this.reported = 0; // round trips in the last snapshot without a load
     this.lastSnapshot = -Infinity;
   }
 
@@ -243,8 +244,9 @@ class Line {
 
   // Without a load, the round trips of what was sent by hand.
   #snapshot(time) {
-    if (this.load) return { ...this.load.snapshot(time), clockStep: STEP };
-    if (this.trips.histogram.count === 0) return null;
+    if (this.load) return this.#loadSnapshot(time);
+    if (this.trips.histogram.count === this.reported) return null;
+    this.reported = this.trips.histogram.count;
     const { sent, received, lost, differs: altered } = this.counts;
     return {
       run: 0, mode: "once", running: false, sent, received, lost, altered, duplicated: 0, reordered: 0, skipped: 0,
@@ -252,6 +254,13 @@ class Line {
       histogram: this.trips.histogram, points: this.trips.timeline.take(Infinity),
       clockStep: STEP,
     };
+  }
+
+  // The end of a load is reported once.
+  #loadSnapshot(time) {
+    if (this.load.isReported) return null;
+    this.load.isReported = this.load.isOver;
+    return { ...this.load.snapshot(time), clockStep: STEP };
   }
 
   expire() {

@@ -49,6 +49,7 @@ export class Load {
     this.phase = "sending"; // then "waiting" for what has not come back, then "over"
     this.isSuspended = false;
     this.isStopped = false;
+    this.isReported = false;
     this.toldLost = 0;
   }
 

@@ -10,7 +10,8 @@ export class Report {
   #post;
   #batch = new Batch();
   #extra;
-  #isWaiting = false;
+  #isWaiting = false; // for the page
+  #isDirty = false;
   #last = -Infinity;
   #timer = 0;
 
@@ -45,6 +46,7 @@ export class Report {
    * @param {number} time ms
    */
   changed(time) {
+    this.#isDirty = true;
     if (this.#isWaiting) return;
     const rest = this.#last + FRAME - time;
     if (rest <= 0) this.#flush(time);
@@ -54,7 +56,7 @@ export class Report {
   /** The page has taken the last batch. */
   acknowledge() {
     this.#isWaiting = false;
-    if (!this.#batch.isEmpty) this.changed(now());
+    if (this.#isDirty) this.changed(now());
   }
 
   /**
@@ -71,6 +73,7 @@ export class Report {
     this.#timer = 0;
     this.#last = time;
     this.#isWaiting = true;
+    this.#isDirty = false;
     const { rows, updates } = this.#batch.take();
     for (const row of rows) if (row.direction === "gap") this.notKept += row.count;
     this.#post({ is: "batch", rows: rows.map(prepared), updates, ...this.#extra(time) });

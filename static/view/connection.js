@@ -240,7 +240,8 @@ export class Connection extends Emitter {
     const event = this.note("error", FAILED, { time, details: [], command: "" });
     this.#dropUnsent();
     this.#setState("failed", { url: this.state.url, failure, since: time });
-    examine({ url, protocols, token, after, page: this.#page }).then((found) => {
+    const retry = () => opens(url, offered(protocols, token));
+    examine({ url, protocols, token, after, page: this.#page, retry }).then((found) => {
       Object.assign(failure, found);
       Object.assign(event, { details: found.checks, command: found.curl });
       this.emit("rows");
@@ -336,7 +337,20 @@ export class Connection extends Emitter {
  * @param {string} token
  * @returns {string[]} the subprotocols to offer, the token among them
  */
-export function offered(protocols, token) {
+export // Whether a connection can be opened within 5 s; it is closed at once.
+function opens(url, protocols) {
+  return new Promise((done) => {
+    const socket = new WebSocket(url, protocols);
+    setTimeout(() => socket.close(), 5000);
+    socket.onopen = () => {
+      socket.close(1000);
+      done(true);
+    };
+    socket.onclose = () => done(false);
+  });
+}
+
+function offered(protocols, token) {
   if (!token) return protocols;
   return [...(protocols.length ? protocols : [SUBPROTOCOL]), TOKEN_SUBPROTOCOL + base64url(token)];
 }

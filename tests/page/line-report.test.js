@@ -72,3 +72,13 @@ test("what was not kept is counted", () => {
   assert.equal(report.notKept, 1500);
   assert.equal(posted[0].rows.length, 501);
 });
+
+test("what changed without a row is handed over after the acknowledgement too", async () => {
+  const { posted, report } = reporting();
+  report.changed(now());
+  report.changed(now());
+  assert.equal(posted.length, 1);
+  report.acknowledge();
+  await new Promise((done) => setTimeout(done, 40));
+  assert.equal(posted.length, 2);
+});

@@ -1,0 +1,209 @@
+"""A connection as the page has it: how it ends, in words; reconnects; what is sent without one.
+
+Modules: `connection`, `close-codes`, `events`.
+"""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from websockets.sync.server import ServerConnection
+
+from tests.page.client import Client
+from tests.page.conftest import OpenPage
+from tests.page.peers import peer
+from tests.shared.server import RunningServer
+
+WORDS = {
+    1000: "normal closure",
+    1001: "going away",
+    1002: "protocol error",
+    1003: "unsupported data",
+    1007: "invalid data, such as text that is not UTF-8",
+    1008: "policy violation",
+    1009: "message too big",
+    1010: "a required extension is missing",
+    1011: "internal error of the server",
+    1012: "service restart",
+    1013: "try again later",
+    1014: "bad gateway",
+    3000: "registered by a library or framework",
+    4001: "private use",
+}
+
+
+@pytest.mark.parametrize(("code", "words"), WORDS.items())
+def test_a_close_is_told_in_words(client: Client, server: RunningServer, code: int, words: str) -> None:
+    client.url.fill(f"{server.ws_url}/ws/close/{code}?reason=a%20reason")
+    client.connect_button.click()
+    expect(client.state).to_have_text(f"Closed {code}")
+    row = client.row(f'Closed by the server: {code}, {words}, "a reason". Open for 0.')
+    expect(row).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "words"),
+    [
+        ("close-empty", "Closed 1005", "Closed by the server without a code. Open for "),
+        ("abort", "Closed 1006", "Ended without a Close, in the middle of traffic. Open for "),
+        ("end", "Closed 1006", "Ended without a Close, in the middle of traffic. Open for "),
+    ],
+)
+def test_an_end_without_a_code_is_told(
+    client: Client, server: RunningServer, path: str, state: str, words: str
+) -> None:
+    client.url.fill(f"{server.ws_url}/ws/{path}")
+    client.connect_button.click()
+    expect(client.state).to_have_text(state)
+    expect(client.row(words)).to_be_visible()
+    client.take_problems()
+
+
+def test_a_silence_before_the_end_is_told(client: Client, server: RunningServer) -> None:
+    client.url.fill(f"{server.ws_url}/ws/delay/1500ms/abort")
+    client.connect_button.click()
+    expect(
+        client.row(re.compile(r"Ended without a Close, after 1\.\d s of silence\. Open for 1\.\d s\."))
+    ).to_be_visible()
+    client.take_problems()
+
+
+def test_a_hostile_reason_stays_in_its_row(client: Client) -> None:
+    reason = "\u202egpj.exe\u200b<img src=x onerror=alert(1)>" + "\u0301" * 30
+    with peer(lambda connection: connection.close(4000, reason)) as url:
+        client.url.fill(url)
+        client.connect_button.click()
+        expect(client.state).to_have_text("Closed 4000")
+        row = client.row("Closed by the server: 4000")
+        expect(row).to_contain_text("U+202E")
+        box = row.bounding_box()
+        assert box is not None
+        assert box["height"] <= 48
+
+
+def test_a_server_that_never_answers_the_close_can_be_left(client: Client, server: RunningServer) -> None:
+    client.connect(f"{server.ws_url}/ws/freeze")
+    client.disconnect_button.click()
+    expect(client.state).to_have_text("Closing")
+    client.page.get_by_role("button", name="Cancel").click()
+    expect(client.state).to_have_text("Not connected")
+    expect(client.row("Ended without waiting for the server's Close.")).to_be_visible()
+
+
+def test_sending_connects_first(client: Client) -> None:
+    client.context("""({ connections: { active } }) => {
+      for (const data of ["one", "two", "three"]) active.send({ kind: "text", data });
+    }""")
+    expect(client.page.get_by_role("img", name="3 sent, 3 received")).to_be_visible()
+    expect(client.row("three").last).to_be_visible()
+
+
+def test_what_could_not_be_sent_is_told(client: Client) -> None:
+    client.url.fill("ws://127.0.0.1:1/")
+    client.context("({ connections: { active } }) => active.send({ kind: 'text', data: 'lost words' })")
+    expect(client.row("Browsers block port 1")).to_be_visible()
+    expect(client.row("The message was not sent.")).to_be_visible()
+    expect(client.state).to_have_text("Failed")
+
+
+SIZES = [0, 1, 125, 126, 65_535, 65_536, 1 << 20, 64 << 20]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", ["text", "binary", "file"])
+def test_payloads_come_back_byte_exact(client: Client, kind: str, size: int) -> None:
+    client.connect()
+    same = client.context(
+        """async ({ connections: { active } }, [kind, size]) => {
+          const bytes = new Uint8Array(size).map((_, index) => 97 + (index * 7 + (index >> 8)) % 26);
+          const text = kind === "text" ? new TextDecoder().decode(bytes) : "";
+          const data = { text, binary: bytes, file: new Blob([bytes]) }[kind];
+          active.send({ kind: kind === "text" ? "text" : "binary", data });
+          const received = await new Promise((done) => active.on("rows", () => {
+            const row = active.log.get(active.log.endId - 1);
+            if (row?.direction === "received") done(row);
+          }));
+          const { payload } = received;
+          const back = typeof payload === "string" ? payload
+            : new Uint8Array(payload instanceof Blob ? await payload.arrayBuffer() : payload);
+          const isSame = typeof back === "string" ? back === text
+            : back.length === size && back.every((byte, index) => byte === bytes[index]);
+          return [isSame, received.size, received.echo.state, active.log.get(received.echo.of).kind];
+        }""",
+        [kind, size],
+    )
+    shown = "file" if kind == "file" and size else "empty" if size == 0 else kind
+    assert same == [True, size, "same", "file" if kind == "file" else shown]
+
+
+def test_messages_keep_their_order_behind_a_file(client: Client) -> None:
+    client.connect()
+    client.context("""({ connections: { active } }) => {
+      active.send({ kind: "binary", data: new Blob([new Uint8Array(1 << 20)]) });
+      active.send({ kind: "text", data: "behind" });
+      active.disconnect();
+    }""")
+    expect(client.state).to_have_text("Closed 1000")
+    expect(client.page.get_by_role("img", name=re.compile("^2 sent"))).to_be_visible()
+    kinds = client.context("""({ connections: { active: { log } } }) =>
+      Array.from({ length: log.length }, (_, id) => log.get(id)).filter(({ direction }) => direction === "sent")
+        .map(({ kind }) => kind)""")
+    assert kinds == ["file", "text"]
+
+
+class Flaky:
+    """A server that cuts off connections while `is_down`."""
+
+    def __init__(self, first_text: str) -> None:
+        self.first_text = first_text
+        self.is_down = False
+        self.connections = 0
+
+    def __call__(self, connection: ServerConnection) -> None:
+        self.connections += 1
+        if self.is_down:
+            connection.socket.close()
+            return
+        connection.send(self.first_text)
+        for message in connection:
+            if message == "go":
+                connection.close(1012)
+            connection.send(message)
+
+
+def test_reconnects_after_growing_pauses(open_page: OpenPage) -> None:
+    client = open_page()
+    client.page.clock.install()
+    client.page.reload()
+    flaky = Flaky("welcome")
+    with peer(flaky) as url:
+        client.page.get_by_role("button", name="Options").click()
+        client.page.get_by_label("Reconnect when the connection ends").check()
+        client.connect(url)
+        expect(client.row("welcome")).to_be_visible()
+        client.send("go")
+        expect(client.state).to_have_text("Reconnecting in 1 s (1st try)")
+        client.page.clock.run_for(500)
+        assert flaky.connections == 1
+        client.page.clock.run_for(600)
+        expect(client.state).to_have_text(re.compile("^Connected"))
+        assert flaky.connections == 2
+        client.send("go")
+        # It has lived for less than 10 s, so the pause is doubled.
+        expect(client.state).to_have_text("Reconnecting in 2 s (2nd try)")
+        client.page.get_by_role("button", name="Now").click()
+        expect(client.state).to_have_text(re.compile("^Connected"))
+        client.send("go")
+        expect(client.state).to_have_text(re.compile(r"^Reconnecting in [34] s \(3rd try\)$"))
+        client.page.get_by_role("button", name="Cancel").click()
+        client.page.clock.run_for(60_000)
+        expect(client.state).to_have_text("Not connected")
+        assert flaky.connections == 3
+
+
+def test_does_not_reconnect_after_disconnect(client: Client) -> None:
+    client.page.get_by_role("button", name="Options").click()
+    client.page.get_by_label("Reconnect when the connection ends").check()
+    client.connect()
+    client.disconnect_button.click()
+    expect(client.state).to_have_text("Closed 1000")
