@@ -1,5 +1,5 @@
 // Address, the one button, state and counts of the active connection.
-import { addressName, judgeAddress, readProtocols, withoutSecrets } from "../model/address.js";
+import { addressName, isOwnServer, judgeAddress, readProtocols, withoutSecrets } from "../model/address.js";
 import { duration, elapsed, integer } from "../model/format.js";
 import { openCloseDialog } from "./close-dialog.js";
 import { extensionsInWords } from "./connection.js";
@@ -48,9 +48,11 @@ export class ConnectionBar {
     this.more.addEventListener("click", () => openCloseDialog(this.#connection));
     this.now = element("button", { hidden: true, onclick: () => this.#connection.connect() }, "Now");
     this.short = element("button.quiet.bar-short.only-narrow", { onclick: () => this.#unfold() });
-    this.state = element("span.bar-state", { role: "status", "aria-live": "off" });
+    this.word = element("span.bar-word");
+    this.time = element("span");
     const actions = element("span.bar-actions", {}, this.main, this.more, this.now);
-    this.status = element("span.bar-status", {}, element("span.dot", { "aria-hidden": "true" }), this.state);
+    const state = element("span.bar-state", {}, this.word, this.time);
+    this.status = element("span.bar-status", {}, element("span.dot", { "aria-hidden": "true" }), state);
     this.line = element("div.bar-line", {}, this.short, this.url, this.addresses, actions, this.status);
     this.problem = element("p.bar-problem.error", { id: "url-problem", hidden: true });
   }
@@ -213,19 +215,26 @@ export class ConnectionBar {
     clearTimeout(this.#timer);
     const { state } = this.#connection;
     const passed = Math.max(0, now() - state.since);
-    setText(this.state, stateInWords(state, passed));
+    const [word, time] = stateInWords(state, passed);
+    setText(this.word, word);
+    setText(this.time, time);
     const isFast = state.name === "connecting";
     if (isFast || state.name === "waiting") this.#timer = setTimeout(() => this.#tick(), 100);
     else if (state.name === "connected") this.#timer = setTimeout(() => this.#tick(), 1000 - (passed % 1000) + 5);
   }
 
-  #drawFacts() {
-    const { state } = this.#connection;
+  async #drawFacts() {
+    const connection = this.#connection;
+    const { server, facts: info } = this.#context;
+    const seen = isOwnServer(connection.state.url, server.page) ? (await info)?.client?.[0] : "";
+    const { state } = connection;
+    if (connection !== this.#connection) return;
     const isOpen = ["connected", "closing"].includes(state.name);
     const facts = [
       state.protocol,
       state.extensions && extensionsInWords(state.extensions),
       `opened in ${duration(state.openedIn)}`,
+      seen && `seen as ${seen}`,
     ];
     setText(this.described, isOpen ? facts.filter(Boolean).join(" · ") : "");
   }
@@ -300,24 +309,26 @@ function labelled(id, label, hint, ...controls) {
 /**
  * @param {object} state of a connection
  * @param {number} passed ms since it began
- * @returns {string}
+ * @returns {[string, string]} a word, and a number that changes
  */
 function stateInWords({ name, close, retry }, passed) {
   switch (name) {
     case "connecting":
-      return `Connecting ${(passed / 1000).toFixed(1)} s`;
+      return ["Connecting ", `${(passed / 1000).toFixed(1)} s`];
     case "connected":
-      return `Connected ${elapsed(passed)}`;
+      return ["Connected ", elapsed(passed)];
     case "closing":
-      return "Closing";
+      return ["Closing", ""];
     case "closed":
-      return `Closed ${close.code}`;
+      return ["Closed ", String(close.code)];
     case "failed":
-      return "Failed";
-    case "waiting":
-      return `Reconnecting in ${Math.max(0, Math.ceil((retry.at - now()) / 1000))} s (${ordinal(retry.attempt)} try)`;
+      return ["Failed", ""];
+    case "waiting": {
+      const seconds = Math.max(0, Math.ceil((retry.at - now()) / 1000));
+      return ["Reconnecting ", `in ${seconds} s (${ordinal(retry.attempt)} try)`];
+    }
     default:
-      return "Not connected";
+      return ["Not connected", ""];
   }
 }
 

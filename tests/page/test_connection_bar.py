@@ -29,7 +29,7 @@ def test_one_button_connects_and_disconnects(client: Client) -> None:
     client.url.press("Enter")
     expect(client.state).to_have_text(re.compile(r"^Connected 0:0\d$"))
     expect(client.connect_button).to_have_count(0)
-    described = re.compile(r"^compressed \(deflate\) · opened in [\d.,]+ m?s$")
+    described = re.compile(r"^compressed \(deflate\) · opened in [\d.,]+ m?s · seen as 127.0.0.1$")
     expect(client.page.locator(".bar-described")).to_have_text(described)
     client.disconnect_button.click()
     expect(client.state).to_have_text("Closed 1000")
