@@ -1,11 +1,20 @@
 const TRIES = 5;
 const LONG = 50; // ms
+const DRIFT = 1000; // ms
+
+let origin = performance.timeOrigin;
 
 /**
- * @returns {number} ms since the epoch, with the finest step that the browser allows, never going back
+ * @returns {number} ms since the epoch, with the finest step that the browser allows
  */
 export function now() {
-  return performance.timeOrigin + performance.now();
+  return origin + performance.now();
+}
+
+/** Follow the clock of the system. The other one stands still while the machine sleeps. */
+export function synchronise() {
+  const drift = Date.now() - now();
+  if (Math.abs(drift) > DRIFT) origin += drift;
 }
 
 /**

@@ -4,7 +4,7 @@ import { Echoes } from "../model/echoes.js";
 import { Rates } from "../model/rates.js";
 import { utf8Size } from "../model/utf8.js";
 import { Alarm } from "./alarm.js";
-import { clockStep, now } from "./clock.js";
+import { clockStep, now, synchronise } from "./clock.js";
 import { Load, Trips } from "./load.js";
 import { Report } from "./report.js";
 
@@ -39,6 +39,7 @@ class Line {
 
   connect({ url, protocols, isRetry, willReconnect }) {
     this.drop();
+    synchronise();
     if (!isRetry) this.#reset();
     this.willReconnect = willReconnect;
     this.started = now();
@@ -264,6 +265,7 @@ class Line {
   }
 
   expire() {
+    if (!this.#isLoading) synchronise();
     if (this.echoes.waiting.size === 0) return;
     for (const key of this.echoes.expire(now())) this.#lost(key);
     this.report.changed(now());

@@ -1,13 +1,13 @@
 // Address, the one button, state and counts of the active connection.
 import { addressName, isOwnServer, judgeAddress, readProtocols, withoutSecrets } from "../model/address.js";
 import { duration, elapsed, integer } from "../model/format.js";
+import { now } from "../line/clock.js";
 import { openCloseDialog } from "./close-dialog.js";
 import { extensionsInWords } from "./connection.js";
 import { byId, element, icon, setText } from "./dom.js";
 
 const MOST_ADDRESSES = 20;
 const BUTTONS = { connecting: "Cancel", waiting: "Cancel", closing: "Cancel", connected: "Disconnect" };
-const now = () => performance.timeOrigin + performance.now();
 
 /** The connection bar. It follows the active connection, and keeps what is typed with it. */
 export class ConnectionBar {
@@ -26,9 +26,12 @@ export class ConnectionBar {
     const summary = element("div.bar-facts", {}, this.facts, this.counts);
     byId("bar").append(element("form.bar-form", { novalidate: true }, this.line, this.problem, summary, this.options));
     this.form = byId("bar").firstElementChild;
-    this.form.addEventListener("submit", (event) => {
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.main.addEventListener("click", () => this.#act(false));
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing || !event.target.matches("input") || hasCommand(event)) return;
       event.preventDefault();
-      this.#act(event.submitter !== this.main);
+      this.#act(true);
     });
     context.connections.on("active", () => this.#follow());
     this.#restore();
@@ -43,16 +46,17 @@ export class ConnectionBar {
       "aria-describedby": "url-problem",
     });
     this.url.addEventListener("input", () => this.#typed());
-    this.main = element("button.primary", { type: "submit" });
+    this.main = element("button.primary");
     this.more = element("button", { "aria-label": "Close with code…", title: "Close with code…" }, icon("down"));
     this.more.addEventListener("click", () => openCloseDialog(this.#connection));
     this.now = element("button", { hidden: true, onclick: () => this.#connection.connect() }, "Now");
     this.short = element("button.quiet.bar-short.only-narrow", { onclick: () => this.#unfold() });
     this.word = element("span.bar-word");
     this.time = element("span");
+    this.why = element("button.quiet", { hidden: true, onclick: () => this.#explain() }, "Why?");
     const actions = element("span.bar-actions", {}, this.main, this.more, this.now);
     const state = element("span.bar-state", {}, this.word, this.time);
-    this.status = element("span.bar-status", {}, element("span.dot", { "aria-hidden": "true" }), state);
+    this.status = element("span.bar-status", {}, element("span.dot", { "aria-hidden": "true" }), state, this.why);
     this.line = element("div.bar-line", {}, this.short, this.url, this.addresses, actions, this.status);
     this.problem = element("p.bar-problem.error", { id: "url-problem", hidden: true });
   }
@@ -173,6 +177,13 @@ export class ConnectionBar {
     this.#connection.connect();
   }
 
+  // The row of the failure has what was found out.
+  #explain() {
+    const { panels, log } = this.#context;
+    log.select(this.#connection.state.failure.row);
+    panels.show("message");
+  }
+
   #judge() {
     const { problem, offer } = judgeAddress(this.url.value, this.#context.server.page);
     this.#say(problem, offer);
@@ -203,6 +214,7 @@ export class ConnectionBar {
     setText(this.main, BUTTONS[name] ?? "Connect");
     this.more.hidden = name !== "connected";
     this.now.hidden = name !== "waiting";
+    this.why.hidden = !failure;
     const isBad = failure || (close && !close.clean);
     this.status.dataset.state = isBad && name === "closed" ? "failed" : name;
     this.#drawFacts();
@@ -295,6 +307,8 @@ export class ConnectionBar {
     this.addresses.replaceChildren(...addressesOf(this.#context.device).map((value) => element("option", { value })));
   }
 }
+
+const hasCommand = ({ ctrlKey, metaKey, altKey }) => ctrlKey || metaKey || altKey;
 
 function addressesOf(device) {
   const kept = device.get("addresses", []);

@@ -5,6 +5,7 @@ import { Histogram } from "../model/histogram.js";
 import { LogStore } from "../model/log-store.js";
 import { backOff } from "../model/pacing.js";
 import { Rates } from "../model/rates.js";
+import { now, synchronise } from "../line/clock.js";
 import { Emitter } from "./events.js";
 import { examine, FAILED } from "./failure.js";
 import { startWorker } from "./worker.js";
@@ -19,8 +20,6 @@ const MOST_AWAITED = 120_000; // more than rows in the log
 const MOST_POINTS = 36_000; // an hour
 const NO_COUNTS = { sent: 0, received: 0, sentBytes: 0, receivedBytes: 0, notKept: 0, lost: 0, differs: 0 };
 const OPEN = ["connected", "closing"];
-
-const now = () => performance.timeOrigin + performance.now();
 
 /**
  * The page's side of a line: its state, its log and its counts. The worker line/line.js has the socket.
@@ -192,8 +191,9 @@ export class Connection extends Emitter {
   // States
 
   #setState(name, values = {}) {
+    synchronise();
     const nothing = { url: "", protocol: "", extensions: "", openedIn: NaN, close: null, failure: null, retry: null };
-    this.state = { ...nothing, ...values, name, since: values.since ?? now() };
+    this.state = { ...nothing, ...values, name, since: now() };
     this.emit("state");
   }
 
@@ -204,7 +204,7 @@ export class Connection extends Emitter {
 
   #connected({ time, protocol, extensions, openedIn }) {
     this.openedAt = time;
-    this.#setState("connected", { url: this.state.url, protocol, extensions, openedIn, since: time });
+    this.#setState("connected", { url: this.state.url, protocol, extensions, openedIn });
     const facts = [protocol && `subprotocol ${protocol}`, extensions && extensionsInWords(extensions)].filter(Boolean);
     this.note("good", `Connected in ${duration(openedIn)}${facts.map((fact) => `, ${fact}`).join("")}`, { time });
     for (const message of this.#unsent.splice(0)) this.#tell("send", message);
@@ -216,7 +216,7 @@ export class Connection extends Emitter {
     if (close.openFor >= LONG_LIFE) this.#attempt = 0;
     this.note(closeTone(close), closeSentence(close), { time });
     this.#dropUnsent();
-    this.#setState("closed", { ...this.#kept(), close, since: time });
+    this.#setState("closed", { ...this.#kept(), close });
     if (!close.byPage) this.#retry();
   }
 
@@ -228,7 +228,7 @@ export class Connection extends Emitter {
     }
     if (this.#attempt > 0) {
       this.note("error", `Try ${integer(this.#attempt)} to reconnect has failed.`, { time });
-      this.#setState("failed", { url, since: time });
+      this.#setState("failed", { url });
     } else this.#examine(time, after);
     this.#retry();
   }
@@ -236,10 +236,10 @@ export class Connection extends Emitter {
   // What was found out is added to the event when it is known.
   #examine(time, after) {
     const { url, protocols, token } = this.options;
-    const failure = { checks: [], curl: "" };
     const event = this.note("error", FAILED, { time, details: [], command: "" });
+    const failure = { checks: [], curl: "", row: this.log.endId - 1 };
     this.#dropUnsent();
-    this.#setState("failed", { url: this.state.url, failure, since: time });
+    this.#setState("failed", { url: this.state.url, failure });
     const retry = () => opens(url, offered(protocols, token));
     examine({ url, protocols, token, after, page: this.#page, retry }).then((found) => {
       Object.assign(failure, found);
@@ -250,9 +250,10 @@ export class Connection extends Emitter {
   }
 
   #fail({ text, checks, curl }) {
-    this.note("error", text);
+    this.note("error", text, { details: checks, command: curl });
+    const row = this.log.endId - 1;
     this.#dropUnsent();
-    this.#setState("failed", { failure: { checks, curl } });
+    this.#setState("failed", { failure: { checks, curl, row } });
   }
 
   #broke(problem) {
