@@ -338,7 +338,7 @@ export class Connection extends Emitter {
  * @param {string} token
  * @returns {string[]} the subprotocols to offer, the token among them
  */
-export // Whether a connection can be opened within 5 s; it is closed at once.
+// Whether a connection can be opened within 5 s; it is closed at once.
 function opens(url, protocols) {
   return new Promise((done) => {
     const socket = new WebSocket(url, protocols);
@@ -351,7 +351,7 @@ function opens(url, protocols) {
   });
 }
 
-function offered(protocols, token) {
+export function offered(protocols, token) {
   if (!token) return protocols;
   return [...(protocols.length ? protocols : [SUBPROTOCOL]), TOKEN_SUBPROTOCOL + base64url(token)];
 }
