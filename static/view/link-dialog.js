@@ -33,6 +33,7 @@ export function openLinkDialog(context) {
         url,
         sub: subprotocols.box.checked ? protocols : [],
         panel: panel.box.checked ? panels.shown : "",
+        scenario: panel.box.checked && panels.shown === "scenarios" ? context.scenarios.shown : "",
         as: kind,
         send: message.box.checked ? text : "",
       },

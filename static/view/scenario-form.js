@@ -65,6 +65,11 @@ export class ScenarioForm {
     this.fill(catalogue.form(row.url));
   }
 
+  /** The URL of the form: path and query. */
+  get url() {
+    return url(this.#form);
+  }
+
   /** @param {import("../model/scenario.js").Form} form its values become those of the fields */
   fill(form) {
     this.#form = form;
@@ -91,7 +96,7 @@ export class ScenarioForm {
       this.#changed();
     });
     this.#inputs.set(input, argument);
-    return element("label.field", {}, element("span", {}, label), input, note);
+    return element("label.argument", {}, element("span", {}, label), input, note);
   }
 
   #address() {

@@ -52,6 +52,11 @@ export class ScenarioPanel {
     context.panels.register({ id: "scenarios", title: "Scenarios", element: this.element, onShow: () => this.#load() });
   }
 
+  /** The URL of the opened scenario, path and query; empty if none is opened. */
+  get shown() {
+    return this.#items.get(this.#opened)?.form?.url ?? "";
+  }
+
   /**
    * Show a scenario with its form. Nothing is run.
    * @param {string} url path and query; its row is the one that has the same steps
