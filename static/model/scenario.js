@@ -30,8 +30,8 @@ export class Catalogue {
     this.words = new Map(list(content.words).map((word) => [text(object(word).name), readWord(object(word))]));
     const options = list(content.options).map((each) => ({ ...readArgument(each), optional: true }));
     this.options = new Map(options.map((each) => [each.name, each]));
-    this.words.set("times", structure("times", [{ ...readArgument({ name: "count", type: "count" }), least: 1 }]));
-    this.words.set("next", structure("next", []));
+    this.words.set("times", structure("{count} connections get what follows.", [{ ...readArgument({ name: "count", type: "count" }), least: 1 }]));
+    this.words.set("next", structure("Later connections get what follows.", []));
     const owned = list(content.words).flatMap((word) => list(object(word).rows).map((row) => readRow(row, word)));
     const several = { name: "several connections", group: "E", client: "Connects again.", server: "" };
     this.rows = [...owned, ...list(content.sequences).map((row) => readRow(row, several))]
@@ -56,6 +56,18 @@ export class Catalogue {
     }
     const pairs = query.split("&").filter(Boolean).map((pair) => pair.split(/=(.*)/s));
     return { steps, options: new Map(pairs.map(([name, value = ""]) => [fromQuery(name), fromQuery(value)])) };
+  }
+
+  /**
+   * @param {Form} form
+   * @returns {string[]} what the server does in each step, with the values of its arguments
+   */
+  sentences(form) {
+    return form.steps.map(({ name, values }) => {
+      const word = this.words.get(name);
+      const named = new Map(word.arguments.map((each, index) => [each.name, values[index] ?? each.default]));
+      return word.server.replace(/\{([a-z-]+)\}/g, (braces, key) => named.get(key) ?? braces);
+    });
   }
 
   /**
@@ -107,12 +119,13 @@ export class Catalogue {
 function readWord(word) {
   const known = object(word);
   return {
+    server: text(known.server),
     arguments: list(known.arguments).map(readArgument),
     options: list(known.options).map(text),
   };
 }
 
-const structure = (name, words) => ({ name, arguments: words, options: [] });
+const structure = (server, words) => ({ server, arguments: words, options: [] });
 
 function readArgument(value) {
   const argument = object(value);

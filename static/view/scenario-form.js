@@ -80,7 +80,8 @@ export class ScenarioForm {
     const rest = shown(false);
     this.more.lastChild.replaceChildren(...rest);
     this.more.hidden = rest.length === 0;
-    this.#changed();
+    this.#show();
+    setText(this.does, this.#catalogue.sentences(form).join(" Then: ") || this.#row.server);
   }
 
   #field({ id, label, step, argument, value }) {
@@ -103,7 +104,7 @@ export class ScenarioForm {
     return this.#context.server.socket(url(this.#form).slice(1));
   }
 
-  #changed() {
+  #show() {
     setText(this.address, this.#address());
     const problems = [...this.#inputs].map(([input, argument]) => {
       const found = problem(argument, input.value);
@@ -112,11 +113,16 @@ export class ScenarioForm {
       return found && `${argument.name} ${found}`;
     });
     setText(this.problem, problems.find(Boolean) ?? "");
+  }
+
+  #changed() {
+    this.#show();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#explain(), PATIENCE);
   }
 
-  // The server says of each URL what it does, or what is wrong with it.
+  // The server says of each URL what it does, or what is wrong with it. The catalogue's own rows need no such request,
+  // which browsers write to their console because it is answered with 426.
   async #explain() {
     const asked = url(this.#form);
     if (!this.element.isConnected || this.problem.textContent) return;

@@ -160,7 +160,8 @@ export class ScenarioPanel {
     if (known) return known;
     const mark = element("span.verdict");
     const title = element("code", {}, row.url.replace(/^\/ws\/?(?=.)/, ""));
-    const words = element("span.muted.small", {}, row.server);
+    const sentences = this.#catalogue.sentences(this.#catalogue.form(row.url));
+    const words = element("span.muted.small", {}, sentences.join(" Then: ") || row.server);
     const button = element("button.quiet", { "aria-expanded": "false" }, element("span.names", {}, title, words), mark);
     const item = element("li", {}, button);
     const entry = { item, button, mark, form: null };

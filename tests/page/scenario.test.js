@@ -68,6 +68,16 @@ test("a form has a field for each argument of each step and for the options", ()
   );
 });
 
+test("sentences have the values of the arguments", () => {
+  const told = new Catalogue({ words: [word("close", { arguments: [code], server: "Closes with {code}, {nothing}." })] });
+  assert.deepEqual(told.sentences(told.form("/ws/times/2/close/4000/next/close")), [
+    "2 connections get what follows.",
+    "Closes with 4000, {nothing}.",
+    "Later connections get what follows.",
+    "Closes with 1000, {nothing}.",
+  ]);
+});
+
 test("an option may be left out, whatever its default is", () => {
   const form = new Catalogue({ options: [{ name: "rate", type: "size", accepts: "a size", optional: false, default: null }] });
   const [{ argument }] = form.fields(form.form("/ws"));

@@ -6,6 +6,7 @@ Modules: `scenario-panel`, `scenario-form`, `trials`; the worker `line/trial.js`
 import json
 import re
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -58,8 +59,10 @@ class Panel:
 
 
 @pytest.fixture
-def panel(open_page: OpenPage) -> Panel:
-    return Panel(open_page(permissions=["clipboard-read", "clipboard-write"]))
+def panel(open_page: OpenPage) -> Iterator[Panel]:
+    panel = Panel(open_page(permissions=["clipboard-read", "clipboard-write"]))
+    yield panel
+    assert complaints(panel.client) == []
 
 
 def complaints(client: Client) -> list[str]:
@@ -89,7 +92,6 @@ def test_a_row_has_a_form_a_live_url_and_a_verdict(panel: Panel, server: Running
     expect(panel.opened.locator(".badge").first).to_have_text(re.compile("As expected"))
     assert panel.compared()["Close code"] == ["4001", "4001", "✓as expected"]
     assert panel.compared()["Clean"][:2] == ["yes", "yes"]
-    assert complaints(panel.client) == []
 
 
 def test_what_the_server_refuses_is_said_before_and_after_a_run(panel: Panel) -> None:
@@ -141,7 +143,6 @@ def test_every_row_has_a_verdict_and_the_results_can_be_copied(panel: Panel) -> 
     assert {len(row) for row in cells} == {4}
     assert len(cells) == len(verdicts) + 2
     expect(panel.summary).to_have_text(results["summary"])
-    assert complaints(panel.client) == []
 
 
 def test_a_run_of_all_can_be_stopped(panel: Panel) -> None:
