@@ -4,6 +4,7 @@ import { integer } from "../model/format.js";
 const SIZE = 12;
 const MARGIN = { left: 52, right: 10, top: 10, bottom: 22 };
 const RETARDED = 1000;
+const GAP = 6;
 const TOKENS = ["text", "muted", "hairline", "accent", "received", "warning", "error", "surface"];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -105,7 +106,7 @@ export function drawScatter({ context, width, height, colours }, points, { from,
     context.globalAlpha = 0.45;
     context.fillRect(columnX, y(high), 1, Math.max(1, y(low) - y(high)));
     context.globalAlpha = 1;
-    context.fillRect(columnX - 0.5, y(median) - 1, 2, 2);
+    context.fillRect(columnX - 1, y(median) - 1, 3, 3);
   }
   for (const { time, text } of marks.filter((each) => each.time >= from && each.time <= to)) {
     line(context, colours.error, x(time), area.top, x(time), area.bottom, [4, 3]);
@@ -138,31 +139,39 @@ export function drawHistogram({ context, width, height, colours }, buckets, mark
   const lowest = Math.max(0.001, Math.min(buckets[0].from || buckets[0].to, ...marks.map(({ value }) => value)) / 1.2);
   const highest = Math.max(buckets.at(-1).to, lowest * 10) * 1.2;
   const x = (value) => area.left + logarithmic(value, lowest, highest) * area.width;
-  // The bars are as wide as a pixel at least: buckets that share one are added.
+  // A few values in many narrow buckets look like noise: the fewer there are, the wider are the bars.
+  const values = buckets.reduce((sum, { count }) => sum + count, 0);
+  const wide = Math.max(2, Math.round(area.width / Math.min(150, 8 * Math.sqrt(values))));
   const bars = new Map();
   for (const { from, to, count } of buckets) {
-    const left = Math.round(x(from) / 2) * 2;
-    const bar = bars.get(left) ?? { count: 0, right: left + 2 };
-    bars.set(left, { count: bar.count + count, right: Math.max(bar.right, Math.round(x(to))) });
+    const left = Math.floor(x((from + to) / 2) / wide) * wide;
+    bars.set(left, (bars.get(left) ?? 0) + count);
   }
-  const most = Math.max(...[...bars.values()].map(({ count }) => count));
+  const most = Math.max(...bars.values());
   const y = (count) => area.bottom - (count / most) * area.height;
   grid(context, colours, area, steps(most).filter(Number.isInteger), y, integer);
   context.fillStyle = colours.accent;
-  for (const [left, { count, right }] of bars) {
-    context.fillRect(left, y(count), Math.max(1, right - left), area.bottom - y(count));
-  }
+  for (const [left, count] of bars) context.fillRect(left, y(count), wide - 1, area.bottom - y(count));
   for (const decade of decades(lowest, highest)) {
     line(context, colours.muted, x(decade), area.bottom, x(decade), area.bottom + 4);
     write(context, colours.muted, `${milliseconds(decade)} ms`, x(decade), height - 5, "center");
   }
-  let free = -Infinity;
-  for (const { value, label } of marks.filter((each) => Number.isFinite(each.value))) {
-    line(context, colours.text, x(value), area.top, x(value), area.bottom, [3, 3]);
-    const place = Math.min(Math.max(x(value), free), width - context.measureText(label).width);
-    write(context, colours.text, label, place, MARGIN.top, "left");
-    free = place + context.measureText(label).width + 6;
+  const shown = marks.filter(({ value }) => Number.isFinite(value));
+  for (const { value } of shown) line(context, colours.text, x(value), area.top, x(value), area.bottom, [3, 3]);
+  const widths = shown.map(({ label }) => context.measureText(label).width + GAP);
+  const places = apart(shown.map(({ value }) => x(value)), widths, width);
+  shown.forEach(({ label }, index) => write(context, colours.text, label, places[index], MARGIN.top, "left"));
+}
+
+/** Places beside each other, as near as possible to those that are wanted, which rise; none is beyond `end`. */
+function apart(wanted, widths, end) {
+  const places = [];
+  wanted.forEach((place, index) => places.push(Math.max(place, index ? places[index - 1] + widths[index - 1] : place)));
+  for (let [index, free] = [places.length - 1, end]; index >= 0; index -= 1) {
+    places[index] = Math.min(places[index], free - widths[index]);
+    free = places[index];
   }
+  return places;
 }
 
 /**

@@ -236,7 +236,8 @@ export class MeasurePanel {
     this.ask.disabled = true;
     const steps = Array.from({ length: PINGS }, (_, index) => `ping/${index}/delay/100ms`).join("/");
     const plan = { act: WAIT, listed: null, reads: Infinity, ends: true, within: 10 };
-    const run = await this.#trials.run(`/ws/${steps}/close/1000?pings=off`, plan);
+    const url = `/ws/${steps}/close/1000?pings=off`;
+    const run = await this.#trials.run(url, plan);
     try {
       const response = await this.#trials.fetch(`seen?key=${run.key}`);
       this.#serverPing = pingTimes(await response.json());
@@ -245,7 +246,7 @@ export class MeasurePanel {
     }
     this.ask.disabled = false;
     if (this.#serverPing.length) this.#show();
-    else setText(this.note, run?.refusal || "The server does not say: its scenarios are off, or it does not answer.");
+    else setText(this.note, (await this.#trials.refusal(url)) || "The server does not say: its scenarios are off, or it does not answer.");
   }
 
   #markdown() {

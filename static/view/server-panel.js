@@ -117,7 +117,9 @@ const rate = (value) => (value > 0 && value < 9.95 && !Number.isInteger(value) ?
 function newTile({ title, metric }) {
   const [value, detail] = [element("p.value"), element("p.muted.small")];
   const chart = new Chart(element("canvas"), 32);
-  const parts = [element("h2", {}, title), value, detail, chart.canvas, element("code.small.muted", {}, metric)];
+  // A long name breaks between its words.
+  const name = element("code.small.muted", {}, ...metric.split(/(?<=_)/).flatMap((word) => [word, element("wbr")]));
+  const parts = [element("h2", {}, title), value, detail, chart.canvas, name];
   return { value, detail, chart, element: element("section.tile", {}, ...parts) };
 }
 

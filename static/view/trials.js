@@ -48,17 +48,21 @@ export class Trials {
     if (row.needs.includes("tls") && location.protocol !== "https:") return none("This row needs TLS.");
     const run = await this.run(url, planned);
     if (!run) return none("Stopped.");
-    if (run.refusal) return none(`The server does not perform it: ${run.refusal}`);
     // With a token, a subprotocol is offered and selected that the row knows nothing of.
     const demanded = this.token && expected ? { ...expected, subprotocol: null } : expected;
-    return { ...judge(demanded, run), run, reason: "" };
+    const judged = judge(demanded, run);
+    // The handshake was refused, and should not have been.
+    if (run.connections.some(({ opened }) => !opened) && judged.verdict !== "expected") {
+      const refusal = await this.refusal(url);
+      if (refusal) return none(`The server does not perform it: ${refusal}`);
+    }
+    return { ...judged, run, reason: "" };
   }
 
   /**
    * @param {string} url path and query of a scenario
    * @param {import("../model/act.js").Plan} plan
-   * @returns {Promise<object|null>} what line/trial.js reports, with `key` and, if the server refuses it, `refusal`;
-   *   null if it was stopped
+   * @returns {Promise<object|null>} what line/trial.js reports, with the `key`; null if it was stopped
    */
   async run(url, plan) {
     const generation = this.#generation;
@@ -67,8 +71,7 @@ export class Trials {
     const keyed = given ? url : `${url}${url.includes("?") ? "&" : "?"}key=${key}`;
     const run = await this.#perform(this.#context.server.socket(keyed.slice(1)), plan);
     if (!run || generation !== this.#generation) return null;
-    const isRefused = run.connections.some(({ opened }) => !opened);
-    return { ...run, key, refusal: isRefused ? await this.#refusal(url) : "" };
+    return { ...run, key };
   }
 
   #perform(url, plan) {
@@ -90,8 +93,12 @@ export class Trials {
     });
   }
 
-  // Why the server does not perform a scenario, which a browser does not tell: a plain GET says it.
-  async #refusal(url) {
+  /**
+   * Why the server does not perform a scenario, which a browser does not say: a plain GET does.
+   * @param {string} url path and query
+   * @returns {Promise<string>} empty if it performs it, or does not answer
+   */
+  async refusal(url) {
     try {
       const response = await this.fetch(url.slice(1), { Accept: "application/json" });
       if (response.status === 426) return "";

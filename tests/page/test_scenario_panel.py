@@ -15,12 +15,21 @@ from playwright.sync_api import Locator, Route, expect
 from tests.conftest import Serve
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
-from tests.shared.server import RunningServer
+from tests.shared.server import ROOT, RunningServer
 
 # Run all takes half a minute, and longer on a busy machine.
 RUN_ALL = 300_000
 # What a browser writes to its console about connections that do not open or that end badly, as many scenarios want.
 _EXPECTED_COMPLAINT = re.compile(r"WebSocket connection to |Failed to load resource|Set-Cookie")
+
+
+# What this browser does otherwise than the rows expect, as far as a page sees it: the compatibility table has found the
+# same with a client of its own.
+KNOWN = {
+    line.split("|")[1].strip()
+    for line in (ROOT / "docs/compatibility.md").read_text().splitlines()
+    if re.match(r"\| [\d.]+ \| .*Chromium.* \| (code \d+|it does not open) \|$", line)
+}
 
 
 class Panel:
@@ -133,8 +142,8 @@ def test_every_row_has_a_verdict_and_the_results_can_be_copied(panel: Panel) -> 
     results = json.loads(panel.copied("JSON"))
     verdicts = {row["number"]: row["verdict"] for row in results["rows"]}
     assert len(verdicts) == len(results["rows"]) > 150
-    different = {row["url"]: row["compared"] for row in results["rows"] if row["verdict"] == "different"}
-    assert different == {}
+    different = {row["number"]: row["compared"] for row in results["rows"] if row["verdict"] == "different"}
+    assert different.keys() == KNOWN, different
     not_run = [row["url"] for row in results["rows"] if row["verdict"] == "open"]
     assert not [url for url in not_run if not re.search(r"freeze|mute|keep|forever|cut|downgrade", url)]
     lines = panel.copied("Markdown").splitlines()
