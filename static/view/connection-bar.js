@@ -56,8 +56,8 @@ export class ConnectionBar {
     this.why = element("button.quiet", { hidden: true, onclick: () => this.#explain() }, "Why?");
     const actions = element("span.bar-actions", {}, this.main, this.more, this.now);
     const state = element("span.bar-state", {}, this.word, this.time);
-    this.status = element("span.bar-status", {}, element("span.dot", { "aria-hidden": "true" }), state, this.why);
-    this.line = element("div.bar-line", {}, this.short, this.url, this.addresses, actions, this.status);
+    this.status = element("span.bar-status", {}, element("span.dot", { "aria-hidden": "true" }), state);
+    this.line = element("div.bar-line", {}, this.short, this.url, this.addresses, actions, this.status, this.why);
     this.problem = element("p.bar-problem.error", { id: "url-problem", hidden: true });
   }
 
