@@ -333,11 +333,6 @@ export class Connection extends Emitter {
   }
 }
 
-/**
- * @param {string[]} protocols
- * @param {string} token
- * @returns {string[]} the subprotocols to offer, the token among them
- */
 // Whether a connection can be opened within 5 s; it is closed at once.
 function opens(url, protocols) {
   return new Promise((done) => {
@@ -351,6 +346,11 @@ function opens(url, protocols) {
   });
 }
 
+/**
+ * @param {string[]} protocols
+ * @param {string} token
+ * @returns {string[]} the subprotocols to offer, the token among them
+ */
 export function offered(protocols, token) {
   if (!token) return protocols;
   return [...(protocols.length ? protocols : [SUBPROTOCOL]), TOKEN_SUBPROTOCOL + base64url(token)];
