@@ -7,7 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * Create an element. `element("button.primary", { type: "button", onclick: send }, "Send")`.
  * @param {string} kind tag name, followed by classes: `span.tag.muted`
  * @param {Object<string, any>} attributes `on…` adds a listener, `style` takes an object, `value` and `checked` set
- *   the property; true sets an empty attribute; false, null and undefined set nothing
+ *   the property; true sets an empty attribute; false, null and undefined set nothing; `aria-…` takes both
  * @param {...(Node|string|number|null|undefined|false)} children text is inserted as text
  * @returns {HTMLElement}
  */
@@ -22,8 +22,9 @@ export function element(kind, attributes = {}, ...children) {
 }
 
 function setAttribute(created, name, value) {
-  if (value === false || value === null || value === undefined) return;
-  if (name.startsWith("on")) created.addEventListener(name.slice(2), value);
+  if (name.startsWith("aria-") && typeof value === "boolean") created.setAttribute(name, value);
+  else if (value === false || value === null || value === undefined) return;
+  else if (name.startsWith("on")) created.addEventListener(name.slice(2), value);
   else if (name === "style") Object.assign(created.style, value);
   else if (name === "value" || name === "checked") created[name] = value;
   else created.setAttribute(name, value === true ? "" : value);

@@ -83,9 +83,11 @@ export class RowList extends Emitter {
     this.#focusRow();
   }
 
+  // Below the last row is as much space as lets the first row in view be a whole one at the end of the list.
   #view() {
     const { scrollTop: top, clientHeight: height } = this.element;
-    return { top, height, row: this.height, total: this.#source.count * this.height };
+    const rows = this.#source.count * this.height;
+    return { top, height, row: this.height, total: rows > height ? rows + (height % this.height) : rows };
   }
 
   #scrolled() {

@@ -56,8 +56,8 @@ def failure(client: Client) -> None:
 
 
 def close(client: Client) -> None:
-    url = client.url.input_value()
-    client.connect(url + "/close/4001")
+    client.url.fill(client.url.input_value() + "/close/4001/session%20expired")
+    client.url.press("Enter")
     expect(client.row("4001")).to_be_visible()
     client.row("4001").click()
 
@@ -95,6 +95,7 @@ def code(client: Client) -> None:
 
 def settings(client: Client) -> None:
     client.context("""() => document.querySelector("#tools > button:nth-last-child(2)").click()""")
+    expect(client.page.get_by_role("dialog")).to_be_visible()
 
 
 STATES: dict[str, Callable[[Client], None]] = {
