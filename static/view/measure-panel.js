@@ -14,6 +14,7 @@ const PERIOD = 250;
 const SHOWN = 60_000;
 const MODES = { interval: "At an interval", inflight: "In flight", burst: "Burst" };
 const PINGS = 5;
+const SILENT = "The server does not say: its scenarios are off, or it does not answer.";
 
 /** The Measure panel. */
 export class MeasurePanel {
@@ -246,7 +247,7 @@ export class MeasurePanel {
     }
     this.ask.disabled = false;
     if (this.#serverPing.length) this.#show();
-    else setText(this.note, (await this.#trials.refusal(url)) || "The server does not say: its scenarios are off, or it does not answer.");
+    else setText(this.note, (await this.#trials.refusal(url)) || SILENT);
   }
 
   #markdown() {

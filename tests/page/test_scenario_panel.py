@@ -30,6 +30,8 @@ KNOWN = {
     for line in (ROOT / "docs/compatibility.md").read_text().splitlines()
     if re.match(r"\| [\d.]+ \| .*Chromium.* \| (code \d+|it does not open) \|$", line)
 }
+# This browser has no limit for inflated messages. It depends on the machine whether the time for the row is enough.
+BOMB = "30.1.1"
 
 
 class Panel:
@@ -108,7 +110,7 @@ def test_what_the_server_refuses_is_said_before_and_after_a_run(panel: Panel) ->
     panel.opened.get_by_label("message: data").fill("hex:0")
     expect(panel.opened.get_by_role("alert")).to_contain_text("pairs of hexadecimal digits")
     panel.opened.get_by_label("message: data").fill("other")
-    expect(panel.opened.get_by_role("alert")).to_be_empty()
+    expect(panel.opened.get_by_role("alert")).to_have_count(0)
     panel.run.click()
     expect(panel.opened).to_contain_text("Seen, not judged")
     assert panel.compared()["Messages"][:2] == ["any", "1"]
@@ -143,7 +145,7 @@ def test_every_row_has_a_verdict_and_the_results_can_be_copied(panel: Panel) -> 
     verdicts = {row["number"]: row["verdict"] for row in results["rows"]}
     assert len(verdicts) == len(results["rows"]) > 150
     different = {row["number"]: row["compared"] for row in results["rows"] if row["verdict"] == "different"}
-    assert different.keys() == KNOWN, different
+    assert KNOWN <= different.keys() <= KNOWN | {BOMB}, different
     not_run = [row["url"] for row in results["rows"] if row["verdict"] == "open"]
     assert not [url for url in not_run if not re.search(r"freeze|mute|keep|forever|cut|downgrade", url)]
     lines = panel.copied("Markdown").splitlines()
