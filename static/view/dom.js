@@ -25,9 +25,16 @@ function setAttribute(created, name, value) {
   if (name.startsWith("aria-") && typeof value === "boolean") created.setAttribute(name, value);
   else if (value === false || value === null || value === undefined) return;
   else if (name.startsWith("on")) created.addEventListener(name.slice(2), value);
-  else if (name === "style") Object.assign(created.style, value);
+  else if (name === "style") setStyle(created.style, value);
   else if (name === "value" || name === "checked") created[name] = value;
   else created.setAttribute(name, value === true ? "" : value);
+}
+
+function setStyle(style, properties) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-")) style.setProperty(name, value);
+    else style[name] = value;
+  }
 }
 
 /**
