@@ -86,7 +86,7 @@ export class ServerPanel {
       if (!samples.has("websocket_active_connections")) {
         return this.#nothing("The server answers with something else than metrics.");
       }
-      this.#history.push(performance.now(), samples);
+      this.#history.push(timeOf(response.url), samples);
       this.#show();
       return ready.status === 503 ? "The server is draining: it accepts no new connections." : "";
     } catch {
@@ -113,6 +113,13 @@ export class ServerPanel {
 
 // Rates below ten have a digit behind the point: a server that gets one message in 2 s is not idle.
 const rate = (value) => (value > 0 && value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : integer(value));
+
+// When the server answered, as the network saw it: the page itself may have been busy since.
+function timeOf(url) {
+  const entry = performance.getEntriesByName(url).at(-1);
+  performance.clearResourceTimings();
+  return entry?.responseStart || performance.now();
+}
 
 function newTile({ title, metric }) {
   const [value, detail] = [element("p.value"), element("p.muted.small")];

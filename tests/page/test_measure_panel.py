@@ -63,7 +63,9 @@ def test_latency_of_a_scenario_is_what_is_measured(panel: Panel, server: Running
     panel.client.context("({ connections }, url) => { connections.active.options.url = url; }", url)
     panel.every(50, 3)
     expect(panel.sentence).to_contain_text("came back, in order, unchanged.")
-    assert 50 <= float(panel.figure("p50").removesuffix(" ms")) <= 60
+    # On a busy machine, the least is what the others would be on an idle one.
+    assert 50 <= float(panel.figure("min").removesuffix(" ms")) <= 56
+    assert float(panel.figure("p50").removesuffix(" ms")) >= 50
 
 
 def test_a_load_can_be_stopped_by_its_button_and_by_esc(panel: Panel) -> None:
