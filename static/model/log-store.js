@@ -57,7 +57,7 @@ export class LogStore {
   }
 
   /**
-   * Append a row. The round trip of an echo is noted at the row that was sent, too.
+   * Append a row. What an echo shows is noted at the row that was sent, too.
    * @param {Object} row without an id
    * @returns {number} its id
    */
@@ -76,7 +76,10 @@ export class LogStore {
     this.#weigh(this.#payloads[at], 1);
     const id = this.#base + at;
     this.setEcho(id, echo);
-    if (echo?.of >= this.#base) columns.roundTrip[echo.of - this.#base] = roundTrip;
+    if (direction === "received" && echo?.of >= this.#base) {
+      columns.roundTrip[echo.of - this.#base] = roundTrip;
+      this.setEcho(echo.of, { state: echo.state, at: echo.at });
+    }
     while (this.#isHeavy() && this.#length > 1) this.#drop();
     return id;
   }

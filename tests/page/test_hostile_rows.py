@@ -49,6 +49,7 @@ def expect_contained(client: Client) -> None:
       return rows.filter((row) => {
         const box = row.getBoundingClientRect();
         const isOutside = (cell) => {
+          if (!cell.checkVisibility()) return false;
           const { top, bottom, left, right } = cell.getBoundingClientRect();
           return top < box.top - 1 || bottom > box.bottom + 1 || left < box.left - 1 || right > box.right + 1;
         };
