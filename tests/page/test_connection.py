@@ -32,13 +32,12 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("code", "words"), WORDS.items())
-def test_a_close_is_told_in_words(client: Client, server: RunningServer, code: int, words: str) -> None:
-    client.url.fill(f"{server.ws_url}/ws/close/{code}?reason=a%20reason")
-    client.connect_button.click()
-    expect(client.state).to_have_text(f"Closed {code}")
-    row = client.row(f'Closed by the server: {code}, {words}, "a reason". Open for 0.')
-    expect(row).to_be_visible()
+def test_closes_are_told_in_words(client: Client, server: RunningServer) -> None:
+    for code, words in WORDS.items():
+        client.url.fill(f"{server.ws_url}/ws/close/{code}?reason=a%20reason")
+        client.connect_button.click()
+        expect(client.state).to_have_text(f"Closed {code}")
+        expect(client.row(f'Closed by the server: {code}, {words}, "a reason". Open for 0.')).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -109,31 +108,36 @@ def test_what_could_not_be_sent_is_told(client: Client) -> None:
 SIZES = [0, 1, 125, 126, 65_535, 65_536, 1 << 20, 64 << 20]
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", ["text", "binary", "file"])
-def test_payloads_come_back_byte_exact(client: Client, kind: str, size: int) -> None:
+def test_payloads_come_back_byte_exact(client: Client, kind: str) -> None:
     client.connect()
-    same = client.context(
-        """async ({ connections: { active } }, [kind, size]) => {
-          const bytes = new Uint8Array(size).map((_, index) => 97 + (index * 7 + (index >> 8)) % 26);
-          const text = kind === "text" ? new TextDecoder().decode(bytes) : "";
-          const data = { text, binary: bytes, file: new Blob([bytes]) }[kind];
-          active.send({ kind: kind === "text" ? "text" : "binary", data });
-          const received = await new Promise((done) => active.on("rows", () => {
-            const row = active.log.get(active.log.endId - 1);
-            if (row?.direction === "received") done(row);
-          }));
-          const { payload } = received;
-          const back = typeof payload === "string" ? payload
-            : new Uint8Array(payload instanceof Blob ? await payload.arrayBuffer() : payload);
-          const isSame = typeof back === "string" ? back === text
-            : back.length === size && back.every((byte, index) => byte === bytes[index]);
-          return [isSame, received.size, received.echo.state, active.log.get(received.echo.of).kind];
+    came_back = client.context(
+        """async ({ connections: { active } }, [kind, sizes]) => {
+          const echo = () => new Promise((done) => {
+            const off = active.on("rows", () => {
+              const row = active.log.get(active.log.endId - 1);
+              if (row?.direction === "received") done((off(), row));
+            });
+          });
+          const found = [];
+          for (const size of sizes) {
+            const bytes = new Uint8Array(size).map((_, index) => 97 + ((index * 7 + (index >> 8)) % 26));
+            const text = kind === "text" ? new TextDecoder().decode(bytes) : "";
+            const data = { text, binary: bytes, file: new Blob([bytes]) }[kind];
+            const received = echo();
+            active.send({ kind: kind === "text" ? "text" : "binary", data });
+            const { payload, size: back, echo: { state, of } } = await received;
+            const whole = new Uint8Array(await new Blob([payload]).arrayBuffer());
+            const isSame = whole.length === size && whole.every((byte, index) => byte === bytes[index]);
+            const isText = typeof payload === "string" || payload.type === "text/plain";
+            found.push([isSame, isText, back, state, active.log.get(of).kind]);
+          }
+          return found;
         }""",
-        [kind, size],
+        [kind, SIZES],
     )
-    shown = "file" if kind == "file" and size else "empty" if size == 0 else kind
-    assert same == [True, size, "same", "file" if kind == "file" else shown]
+    kinds = ["file" if kind == "file" else kind if size else "empty" for size in SIZES]
+    assert came_back == [[True, kind == "text", size, "same", row] for size, row in zip(SIZES, kinds, strict=True)]
 
 
 def test_messages_keep_their_order_behind_a_file(client: Client) -> None:

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from tests.conftest import Serve
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
-from tests.page.peers import closed_port, silent_listener
+from tests.page.peers import closed_port
 from tests.shared.server import RunningServer
 
 FAILED = "Could not connect. Browsers do not tell pages why; this is what can be found out."
@@ -106,15 +106,20 @@ def test_the_server_is_shutting_down(open_page: OpenPage, serve: Serve) -> None:
         assert ("error", "This server answers that it is draining.") in checks(client)
 
 
-def test_a_handshake_that_takes_long(client: Client) -> None:
-    with silent_listener() as url:
-        client.page.clock.install()
-        client.url.fill(url)
-        client.connect_button.click()
-        client.page.clock.run_for(5000)
-        expect(client.state).to_have_text("Connecting 5.0 s")
-        client.page.get_by_role("button", name="Cancel").click()
-    client.take_problems()
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [(12, "after 12.0 ms: at once"), (2000, "after 2.0 s."), (30_000, "after 30.0 s: late, as when a firewall")],
+)
+def test_the_time_until_the_failure_is_told(client: Client, after: int, words: str) -> None:
+    found = client.page.evaluate(
+        """async (after) => {
+          const { examine } = await import(new URL("static/view/failure.js", document.baseURI));
+          const page = new URL(document.baseURI);
+          return examine({ url: "ws://elsewhere.example/", protocols: [], token: "", after, page });
+        }""",
+        after,
+    )
+    assert words in " ".join(check["text"] for check in found["checks"])
 
 
 def test_the_checks_stand_in_the_panel_of_the_row(client: Client) -> None:
