@@ -289,6 +289,7 @@ export class Connection extends Emitter {
   #take({ rows, updates, counts, rates, measurement }) {
     for (const row of rows) this.#append(row);
     for (const { key, echo } of updates) this.#setEcho(key, echo);
+    for (const { echo } of rows) if (echo?.of) this.#ids.delete(echo.of);
     this.counts = counts;
     if (rates) this.rates = Rates.from(rates);
     if (measurement) this.#setMeasurement(measurement);
@@ -307,7 +308,6 @@ export class Connection extends Emitter {
     }
     const of = row.direction === "received" && echo.of !== null ? (this.#ids.get(echo.of) ?? null) : null;
     const id = this.log.append({ ...row, echo: { state: echo.state, at: echo.at, of } });
-    if (of !== null) this.#ids.delete(echo.of);
     if (row.direction === "sent") this.#await(key, id);
   }
 

@@ -27,6 +27,8 @@ MEASURE = """async ({ connections: { active } }, plan) => {
   return { ...found, percentiles, trips: histogram.count, pointCount: points.length, counts: active.counts };
 }"""
 RECEIVED = "websocket_messages_received_total"
+# An echo that takes longer, in ms, says that other work keeps the processors busy.
+TOO_BUSY = 2
 NUMBERED = {"size": 64, "filling": "random", "seed": 3}
 # The page is kept busy for 12 of each 16 ms.
 BUSY = """() => {
@@ -67,15 +69,33 @@ def test_a_load_that_comes_back_whole(client: Client, mode: str, payload: dict[s
     assert found["counts"]["lost"] == found["counts"]["differs"] == 0
 
 
+def median(client: Client, url: str, **plan: Any) -> float:
+    """Return the median round trip in ms of messages sent one after the other on a new connection."""
+    client.context("({ connections: { active } }) => active.disconnect()")
+    expect(client.connect_button).to_be_visible()
+    client.url.fill(url)
+    found = measure(client, **{"mode": "inflight", "inFlight": 1, "seconds": 2} | plan)
+    assert found["clockStep"] > 0
+    return float(found["percentiles"][0])
+
+
 @pytest.mark.parametrize("is_busy", [False, True], ids=["idle", "busy"])
 def test_a_known_latency_is_measured_without_the_page(client: Client, server: RunningServer, is_busy: bool) -> None:
-    client.url.fill(f"{server.ws_url}/ws?latency=50ms")
     if is_busy:
         client.page.evaluate(BUSY)
-    found = measure(client, mode="interval", interval=40, seconds=4)
+    for _ in range(4):
+        plain = median(client, f"{server.ws_url}/ws")
+        found = [
+            median(client, f"{server.ws_url}/ws?latency=50ms"),
+            median(client, f"{server.ws_url}/ws?latency=50ms", mode="interval", interval=60, seconds=3),
+        ]
+        print(f"echo: {plain:.2f} ms; with 50 ms latency: {found}")
+        if plain < TOO_BUSY:
+            break
+    else:
+        pytest.skip(f"the machine is too busy: an echo takes {plain:.1f} ms")
     client.page.evaluate("window.isIdle = true")
-    assert found["percentiles"][0] == pytest.approx(53, abs=3)
-    assert found["clockStep"] > 0
+    assert all(50 <= trip <= 56 for trip in found)
 
 
 def test_losses_are_counted_exactly(client: Client, server: RunningServer) -> None:
