@@ -166,6 +166,7 @@ export class Composer {
       this.#drawFacts();
     });
     this.#field.addEventListener("keydown", (event) => this.#keyed(event));
+    this.#field.addEventListener("paste", (event) => this.#pasted(event));
     this.#picker.addEventListener("change", () => {
       const [file] = this.#picker.files;
       if (file) this.fillFile(file);
@@ -177,6 +178,14 @@ export class Composer {
       this.send();
     });
     this.#takeDrops(byId("main"));
+  }
+
+  // A field with many lines makes a browser slow.
+  #pasted(event) {
+    const text = event.clipboardData.getData("text/plain");
+    if (text.length <= LONGEST_KEPT || this.#field.value || this.#draft.kind !== "text") return;
+    event.preventDefault();
+    this.fillFile(new File([text], "pasted text"), { asText: true });
   }
 
   #takeDrops(area) {

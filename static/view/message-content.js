@@ -21,7 +21,8 @@ export class MessageContent {
     if (!(payload instanceof Blob)) return new MessageContent(payload, typeof payload === "string", true);
     const isWhole = all || payload.size <= HEAD;
     const buffer = await (isWhole ? payload : payload.slice(0, HEAD)).arrayBuffer();
-    return new MessageContent(new Uint8Array(buffer), kind === "text" || kind === "json", isWhole);
+    const isText = payload.type === "text/plain" || kind === "text" || kind === "json"; // line/report.js sets the type
+    return new MessageContent(new Uint8Array(buffer), isText, isWhole);
   }
 
   constructor(payload, isText, isWhole) {

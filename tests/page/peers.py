@@ -4,8 +4,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Queue
 
 from websockets.sync.server import ServerConnection, serve
+
+Message = str | bytes
 
 
 @contextmanager
@@ -32,3 +35,16 @@ def closed_port() -> Iterator[str]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield "ws://{}:{}/".format(*bound.getsockname())
+
+
+@contextmanager
+def recorder() -> Iterator[tuple[str, "Queue[Message]"]]:
+    """A server that does not answer; yields its URL, and a queue of what arrives."""
+    received: Queue[Message] = Queue()
+
+    def record(connection: ServerConnection) -> None:
+        for message in connection:
+            received.put(message)
+
+    with peer(record) as url:
+        yield url, received
