@@ -177,7 +177,7 @@ export class Composer {
       event.preventDefault();
       this.send();
     });
-    this.#takeDrops(byId("main"));
+    this.#takeDrops(byId("left"));
   }
 
   // A field with many lines makes a browser slow.

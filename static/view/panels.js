@@ -17,7 +17,7 @@ export class Panels extends Emitter {
     this.shown = null;
     this.#app.dataset.view = "log";
     this.#tabs.addEventListener("keydown", (event) => this.#move(event));
-    this.#addTab("log", "Log", "main").classList.add("only-narrow");
+    this.#addTab("log", "Log", "left").classList.add("only-narrow");
     new ResizeObserver(() => this.#mark()).observe(this.#app);
   }
 

@@ -34,7 +34,7 @@ def conversation(client: Client) -> None:
 
 
 def failure(client: Client) -> None:
-    client.url.fill("ws://127.0.0.1:9/ws")
+    client.url.fill("ws://127.0.0.1:9999/ws")
     client.url.press("Enter")
     expect(client.page.locator(".line.error").first).to_be_visible()
     client.take_problems()
