@@ -5,6 +5,10 @@ Modules: `line`, `load`, `report`, `alarm`, `clock`, `worker`.
 
 import random
 import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -27,8 +31,6 @@ MEASURE = """async ({ connections: { active } }, plan) => {
   return { ...found, percentiles, trips: histogram.count, pointCount: points.length, counts: active.counts };
 }"""
 RECEIVED = "websocket_messages_received_total"
-# An echo that takes longer, in ms, says that other work keeps the processors busy.
-TOO_BUSY = 2
 NUMBERED = {"size": 64, "filling": "random", "seed": 3}
 # The page is kept busy for 12 of each 16 ms.
 BUSY = """() => {
@@ -83,19 +85,11 @@ def median(client: Client, url: str, **plan: Any) -> float:
 def test_a_known_latency_is_measured_without_the_page(client: Client, server: RunningServer, is_busy: bool) -> None:
     if is_busy:
         client.page.evaluate(BUSY)
-    for _ in range(4):
-        plain = median(client, f"{server.ws_url}/ws")
-        found = [
-            median(client, f"{server.ws_url}/ws?latency=50ms"),
-            median(client, f"{server.ws_url}/ws?latency=50ms", mode="interval", interval=60, seconds=3),
-        ]
-        print(f"echo: {plain:.2f} ms; with 50 ms latency: {found}")
-        if plain < TOO_BUSY:
-            break
-    else:
-        pytest.skip(f"the machine is too busy: an echo takes {plain:.1f} ms")
-    client.page.evaluate("window.isIdle = true")
-    assert all(50 <= trip <= 56 for trip in found)
+    url = f"{server.ws_url}/ws?latency=50ms"
+    with calm_machine() as demand:
+        found = [median(client, url), median(client, url, mode="interval", interval=60, seconds=3)]
+        print(f"with 50 ms latency: {found}")
+        demand(all(50 <= trip <= 56 for trip in found))
 
 
 def test_losses_are_counted_exactly(client: Client, server: RunningServer) -> None:
@@ -105,6 +99,35 @@ def test_losses_are_counted_exactly(client: Client, server: RunningServer) -> No
     assert outcome(found) == exact(sent=500, received=500 - lost, lost=lost)
     assert found["counts"]["lost"] == lost
     assert found["sentence"] == f"{500 - lost} of 500 came back: {lost} lost."
+
+
+@contextmanager
+def calm_machine() -> Iterator[Callable[[bool], None]]:
+    """Yields an assertion about speed. Where it fails, the test is skipped if other work has kept a thread that only
+    sleeps from waking for more than 30 ms.
+    """
+    longest = 0.0
+    is_over = threading.Event()
+
+    def sleep() -> None:
+        nonlocal longest
+        before = monotonic()
+        while not is_over.wait(0.005):
+            longest, before = max(longest, monotonic() - before - 0.005), monotonic()
+
+    def demand(is_met: bool) -> None:
+        print(f"a thread that only sleeps was late by up to {longest * 1000:.0f} ms")
+        if not is_met and longest > 0.030:
+            pytest.skip(f"the machine is too busy: a thread that only sleeps was late by {longest * 1000:.0f} ms")
+        assert is_met
+
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    try:
+        yield demand
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def lying(connection: ServerConnection) -> None:
@@ -259,19 +282,18 @@ def empty_frames(client: Client, seconds: float = 2) -> dict[str, float]:
     found: dict[str, float] = page.evaluate("stopWatching()")
     page.close()
     client.page.bring_to_front()
-    if found["longest"] > 30:
-        pytest.skip(f"the machine is too busy: an empty page has a task of {found['longest']:.0f} ms")
     return found
 
 
 def test_a_flood_is_counted_exactly_and_leaves_the_page_its_frames(client: Client, server: RunningServer) -> None:
     empty = empty_frames(client)
-    client.page.evaluate(WATCH)
-    client.url.fill(f"{server.ws_url}/ws/flood/200000/20")
-    client.connect_button.click()
-    counts = client.context(UNTIL_RECEIVED, 200_000)
-    seen = client.page.evaluate("stopWatching()")
-    print(f"flood: {seen}; empty page: {empty}")
+    with calm_machine() as demand:
+        client.page.evaluate(WATCH)
+        client.url.fill(f"{server.ws_url}/ws/flood/200000/20")
+        client.connect_button.click()
+        counts = client.context(UNTIL_RECEIVED, 200_000)
+        seen = client.page.evaluate("stopWatching()")
+        print(f"flood: {seen}; empty page: {empty}")
     assert (counts["received"], counts["receivedBytes"]) == (200_000, 4_000_000)
     kept = client.context("""({ connections: { active: { log, counts } } }) => {
       let received = 0;
@@ -279,21 +301,21 @@ def test_a_flood_is_counted_exactly_and_leaves_the_page_its_frames(client: Clien
       return received + log.dropped + counts.notKept;
     }""")
     assert kept >= 200_000
-    assert seen["rate"] >= min(30, empty["rate"] / 2)
     assert client.page.evaluate("document.querySelectorAll('*').length") < 2000
+    demand(seen["rate"] >= 30)
 
 
 def test_five_thousand_a_second_without_a_long_task(client: Client) -> None:
-    empty_frames(client)
     client.connect()
-    client.page.evaluate(WATCH)
-    found = measure(client, mode="interval", interval=0.2, seconds=10, payload={"size": 20, "filling": "counter"})
-    seen = client.page.evaluate("stopWatching()")
+    with calm_machine() as demand:
+        client.page.evaluate(WATCH)
+        found = measure(client, mode="interval", interval=0.2, seconds=10, payload={"size": 20, "filling": "counter"})
+        seen = client.page.evaluate("stopWatching()")
     print(f"5,000/s: {found['sent']} sent, {seen}, percentiles {found['percentiles']}")
     assert outcome(found) == exact(sent=found["sent"], received=found["sent"])
     assert found["sent"] + found["skipped"] == 50_000
     assert found["counts"]["received"] == found["sent"]
-    assert seen["longest"] < 100
+    demand(seen["longest"] < 100)
 
 
 def test_a_million_messages_fit_into_memory(client: Client, server: RunningServer) -> None:
