@@ -36,7 +36,8 @@ const announcer = new Announcer(byId("announcer"));
 /** What every view is constructed with. */
 export const context = {
   server,
-  facts: fetch(server.http("info"))
+  // With credentials, a browser would ask its user for a name and a password as soon as the page opens.
+  facts: fetch(server.http("info"), { credentials: "omit" })
     .then((response) => (response.ok ? response.json() : null))
     .catch(() => null),
   device, // kept on this device: get(name, fallback), set(name, value)

@@ -26,11 +26,14 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Client:
-    """The page. What the browser complains about is collected in `problems`, what it asks for in `requests`."""
+    """The page. What the browser complains about is collected in `problems`, what it asks for in `requests`. Complaints
+    that match one of the regular expressions in `allowed` are expected.
+    """
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.problems: list[str] = []
+        self.allowed: list[str] = []
         self.requests: list[str] = []
         self.url = page.get_by_label("URL", exact=True)
         self.connect_button = page.get_by_role("button", name="Connect", exact=True)
@@ -55,6 +58,10 @@ class Client:
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         self.page.context.on("request", lambda request: self.requests.append(request.url))
+
+    def unexpected_problems(self) -> list[str]:
+        """Return what the browser complained about and was not expected."""
+        return [text for text in self.problems if not any(re.search(pattern, text) for pattern in self.allowed)]
 
     def take_problems(self) -> list[str]:
         """Return what the browser complained about, and forget it."""

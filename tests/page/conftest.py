@@ -41,7 +41,7 @@ def open_page(chromium: Browser, server: RunningServer) -> Iterator[OpenPage]:
     yield open_page
     for client in opened:
         client.page.context.close()
-        assert client.problems == []
+        assert client.unexpected_problems() == []
         assert client.foreign_requests() == []
 
 
