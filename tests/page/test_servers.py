@@ -52,9 +52,9 @@ def test_a_visit_loads_the_graph_of_modules_and_nothing_else(client: Client) -> 
 
 
 def test_the_first_view_states_what_the_server_is(open_page: OpenPage, serve: Serve) -> None:
-    server = serve("--max-message-size", "1KiB", "--no-deflate", "--no-scenarios")
+    server = serve("--max-message-size", "2MiB", "--no-deflate", "--no-scenarios")
     facts = open_page(f"{server.http_url}/").panel.locator(".facts")
-    expect(facts).to_contain_text("1 KiB")
+    expect(facts).to_contain_text("2 MiB")
     expect(facts).to_contain_text(re.compile(r"Compression\s*off"))
     expect(facts).to_contain_text(re.compile(r"Scenarios\s*off"))
 
@@ -109,6 +109,8 @@ def test_a_proxy_that_adds_no_slash_is_helped(open_page: OpenPage, server: Runni
     client.page.goto("http://localhost:9/echo")
     expect(client.url).to_have_value("ws://localhost:9/echo/ws")
     assert client.page.url == "http://localhost:9/echo/"
+    expect(client.log).to_be_visible()
+    client.page.unroute_all(behavior="ignoreErrors")
     client.take_problems()
     client.requests.clear()
 
@@ -167,14 +169,15 @@ def test_with_a_token_everything_works(open_page: OpenPage, serve: Serve) -> Non
     client.connect()
     expect_echo(client)
     expect_scenarios(client)
-    client.panel.get_by_label("Search scenarios").fill("/ws/close/1000")
-    client.panel.get_by_text("/ws/close/1000").first.click()
+    client.panel.get_by_label("Search scenarios").fill("20.1.1 ")
+    client.panel.get_by_text("close/1000", exact=True).click()
     client.panel.get_by_role("button", name="Run", exact=True).first.click()
     expect(client.panel.get_by_text("As expected", exact=True).first).to_be_visible()
 
 
-def test_from_another_machine_over_plain_http_the_page_works(open_page: OpenPage, server: RunningServer) -> None:
+def test_from_another_machine_over_plain_http_the_page_works(open_page: OpenPage, serve: Serve) -> None:
     """Such a page is no secure context: it has no clipboard and no precise clock."""
+    server = serve("--allow-origin", "http://wsecho.test")
 
     def forward(route: Route) -> None:
         parts = urlsplit(route.request.url)
@@ -188,4 +191,5 @@ def test_from_another_machine_over_plain_http_the_page_works(open_page: OpenPage
     assert client.page.evaluate("[isSecureContext, crossOriginIsolated]") == [False, False]
     client.connect(f"{server.ws_url}/ws")
     expect_echo(client)
+    client.page.unroute_all(behavior="ignoreErrors")
     client.requests[:] = [url for url in client.requests if "wsecho.test" not in url]
