@@ -10,7 +10,10 @@ from playwright.sync_api import Locator, Page, expect
 from tests.shared.server import PATIENCE
 
 CHROMIUM = Path("/usr/bin/chromium")
+# A host name that leads to this machine, but that browsers trust as little as any other without TLS.
+ELSEWHERE = "wsecho.test"
 CHROMIUM_ARGS = [
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
