@@ -3,7 +3,9 @@ import { utf8Size } from "./utf8.js";
 
 /** @typedef {{url: string, protocols: string[], token: boolean, data: string | Uint8Array}} Conversation */
 
-const LONGEST = 4096; // bytes of a message that is written into a snippet; a longer one is read from a file
+// Bytes of a message that is written into a snippet. A longer one is read from a file.
+const LONGEST_TEXT = 2048;
+const LONGEST_BINARY = 256;
 
 /** The languages, in the order of the menu. */
 export const LANGUAGES = {
@@ -77,7 +79,7 @@ export function javascriptBytes(bytes) {
 }
 
 function isLong(data) {
-  return (typeof data === "string" ? utf8Size(data) : data.length) > LONGEST;
+  return typeof data === "string" ? utf8Size(data) > LONGEST_TEXT : data.length > LONGEST_BINARY;
 }
 
 function fileOf(data) {

@@ -7,6 +7,11 @@ const HIDDEN = /\p{M}{5,}|[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{DI}\p{Bidi_C}\ufff9-\ufffb
 const EMOJI_BEFORE = /(?:\p{ExtPict}|\p{Emoji_Modifier}|\ufe0f|[#*\d])$/u;
 const EMOJI_AFTER = /^\p{ExtPict}/u;
 
+// Names from ASCII. Control pictures such as U+2400 are boxes in many fonts.
+const CONTROLS = (
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+).split(" ");
+
 const NAMES = new Map(
   Object.entries({
     "\u00ad": "soft hyphen", "\u034f": "grapheme joiner", "\u061c": "Arabic letter mark", "\u200b": "zero-width space",
@@ -70,8 +75,8 @@ function marksChip(marks) {
 function characterChip(hidden) {
   const code = hidden.codePointAt(0);
   const number = numberOf(hidden);
-  if (code < 0x20) return { chip: String.fromCharCode(0x2400 + code), title: `control character ${number}` };
-  if (code === 0x7f) return { chip: "\u2421", title: `control character ${number}` };
+  if (code < 0x20) return { chip: CONTROLS[code], title: `control character ${number}` };
+  if (code === 0x7f) return { chip: "DEL", title: `control character ${number}` };
   const name = NAMES.get(hidden) ?? (code >= 0xe0000 && code < 0xe0080 ? "tag" : "");
   return { chip: number, title: name ? `${name}, ${number}` : number };
 }

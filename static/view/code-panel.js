@@ -22,7 +22,7 @@ export class CodePanel {
     }
     const copy = element("button", { onclick: () => this.#copy() }, "Copy");
     const save = element("button", { onclick: () => this.#download() }, "Download");
-    const tools = element("div.toolbar", {}, this.#choices, element("span.spacer"), copy, save);
+    const tools = element("div.toolbar", {}, this.#choices, element("span.line-break"), copy, save);
     context.panels.register({
       id: "code",
       title: "Code",
@@ -56,7 +56,7 @@ export class CodePanel {
     const { data, isLong } = this.#message();
     setText(this.#code, snippet(this.#language, { url, protocols, token: Boolean(token), data }));
     const about = this.#language === "curl" ? "The handshake, so that a refusal becomes visible." : "";
-    const large = isLong ? "The message is too long for code: an empty one stands in its place." : "";
+    const large = isLong ? "Files and messages above 1 MiB are not part of the code; an empty message is." : "";
     const secret = token ? "The token is a variable: export TOKEN first." : "";
     setText(this.#note, [about, large, secret].filter(Boolean).join(" "));
     this.#note.hidden = !this.#note.textContent;

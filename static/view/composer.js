@@ -3,6 +3,7 @@ import { utf8Of } from "../model/hex.js";
 import { formatted, readJson } from "../model/json-text.js";
 import { converted, filled, generate, readPayload } from "../model/payload.js";
 import { utf8Size } from "../model/utf8.js";
+import { visibleRuns } from "../model/visible-text.js";
 import { byId, element, setText } from "./dom.js";
 import { menu } from "./menu.js";
 import { SavedMessages } from "./saved-messages.js";
@@ -24,6 +25,7 @@ export class Composer {
   #sent = 0; // messages of this page, for {{n}}
   #history;
   #kinds = element("div.segmented", { role: "group", "aria-label": "Kind of message" });
+  #kind; // text of the button that has the kinds on a narrow page
   #size = element("span.muted.composer-size", { id: "composer-size" });
   #problem = element("p.composer-problem.small", { id: "composer-problem" });
   #field = element("textarea", {
@@ -50,7 +52,16 @@ export class Composer {
       this.#kinds.append(element("button", { "data-kind": kind, onclick: () => this.#choose(kind) }, label));
     }
     const more = menu("", () => this.#actions(), { "aria-label": "More to do with the message", class: "primary" });
-    const head = [this.#kinds, element("span.spacer"), this.#fillsLabel, this.saved.element, this.#size];
+    this.#kinds.classList.add("only-wide");
+    const kinds = () => Object.entries(KINDS).map(([kind, label]) => ({
+      label,
+      checked: kind === this.#draft.kind,
+      action: () => this.#choose(kind),
+    }));
+    const kindMenu = menu("Text", kinds);
+    kindMenu.classList.add("only-narrow");
+    this.#kind = kindMenu.querySelector("button").firstChild;
+    const head = [this.#kinds, kindMenu, element("span.spacer"), this.#fillsLabel, this.saved.element, this.#size];
     byId("composer").append(
       this.#notice,
       element("div.toolbar.composer-head", {}, ...head),
@@ -261,6 +272,7 @@ export class Composer {
   #draw() {
     const { kind, text } = this.#draft;
     for (const button of this.#kinds.children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
+    setText(this.#kind, KINDS[kind]);
     const isWritten = kind !== "file" && kind !== "generate";
     this.#field.hidden = !isWritten;
     this.#other.hidden = isWritten;
@@ -326,7 +338,7 @@ export class Composer {
     const { size, problem } = kind === "text" ? { size: utf8Size(text), problem: null } : readPayload(kind, text);
     this.#drawSize(size);
     const isEmptyJson = kind === "json" && !text.trim();
-    if (!problem || isEmptyJson) this.#say("");
+    if (!problem || isEmptyJson) this.#say(hiddenIn(text));
     else if (kind === "json") this.#say(`${problem.message}. It can be sent as it is.`, "warning");
     else this.#say(problem.message, "error");
     return undefined;
@@ -352,6 +364,15 @@ export class Composer {
     const { name } = this.#connection.state;
     setText(this.#send, name === "connected" || name === "connecting" ? "Send" : "Connect and send");
   }
+}
+
+// A field shows text as fonts do. What it hides is named below it.
+function hiddenIn(text) {
+  const chips = visibleRuns(text.slice(0, LONGEST_CHECKED), { breaks: false }).filter(({ chip }) => chip);
+  const titles = [...new Set(chips.map(({ title }) => title))];
+  if (!titles.length) return "";
+  const more = titles.length > 3 ? ` and ${titles.length - 3} more` : "";
+  return `Hidden in this text: ${titles.slice(0, 3).join("; ")}${more}.`;
 }
 
 function compact({ text, kinds, starts, ends }) {

@@ -9,6 +9,7 @@ import { visibleNodes } from "./text-view.js";
 
 const HEIGHT = 24; // px; the buttons that fold need it
 const DEEPEST = 24; // levels that are indented
+const BUTTON = 12; // columns that "Open JSON" takes behind a string
 const OPEN = 2000; // lines up to which a document is shown unfolded
 
 /** JSON, re-indented from its own tokens; objects and arrays fold, and strings that hold JSON open in place. */
@@ -50,12 +51,12 @@ export class JsonView {
   #breakLine({ state, line, depth }, index, columns) {
     const width = Math.max(20, columns - 3 - 2 * Math.min(depth, DEEPEST));
     const length = lineLength(state.document, line);
-    if (state.isPlain && length < width - 10) {
+    if (state.isPlain && length < width - BUTTON) {
       this.#starts.push([index, 0, Infinity]);
       return;
     }
     const text = lineText(state.document, line);
-    const starts = rowStarts(text, width);
+    const starts = rowStarts(text, /"\s*[{[]/.test(text) ? Math.max(20, width - BUTTON) : width);
     starts.forEach((from, part) => this.#starts.push([index, from, starts[part + 1] ?? Infinity]));
   }
 

@@ -179,6 +179,7 @@ export class MessagePanel {
       element("span.spacer"),
       json && this.#shownMode() === "formatted" ? menu("Fold", () => levels) : "",
       menu("Copy", () => items),
+      element("span.line-break"),
       element("button", { onclick: () => this.#download() }, "Download"),
       element("button", { onclick: () => this.#sendAgain() }, "Send again"),
       element("button", { onclick: () => this.#edit() }, "Edit and send"),

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.client import Client
+from tests.page.conftest import OpenPage
 from tests.page.peers import Message, recorder
 from tests.shared.server import PATIENCE
 
@@ -181,6 +182,19 @@ def test_errors_name_line_and_column(recorded: Recorded, kind: str, text: str, p
         recorded.choose("Text")
         recorded.client.message.fill("after")
         assert recorded.send() == "after"
+
+
+def test_what_a_field_hides_is_named_below_it(client: Client) -> None:
+    client.message.fill("invoice-\u202egpj.exe")
+    expect(client.composer).to_contain_text("Hidden in this text: right-to-left override, U+202E.")
+
+
+def test_a_narrow_page_has_the_kinds_in_a_menu(open_page: OpenPage) -> None:
+    client = open_page(viewport={"width": 390, "height": 844})
+    client.composer.get_by_role("button", name="Text", exact=True).click()
+    client.composer.get_by_role("button", name="Hex", exact=True).click()
+    client.message.fill("00 ff")
+    expect(client.page.locator("#composer-size")).to_have_text("2 B")
 
 
 def test_another_kind_says_the_same_message(client: Client) -> None:

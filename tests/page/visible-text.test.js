@@ -9,8 +9,8 @@ test("what a reader could not see becomes a chip", () => {
   const table = [
     ["hello", "hello"],
     ["", ""],
-    ["a\u0000b\u001b[31m\u007f", "a[␀]b[␛][31m[␡]"],
-    ["a\nb\tc\r", "a[␊]b[␉]c[␍]"],
+    ["a\u0000b\u001b[31m\u007f", "a[NUL]b[ESC][31m[DEL]"],
+    ["a\nb\tc\r", "a[LF]b[TAB]c[CR]"],
     ["\u0085\u009f", "[U+0085][U+009F]"],
     ["invoice-\u202egpj.exe", "invoice-[U+202E]gpj.exe"],
     ["a\u200bb\u2060\ufeff\u00ad", "a[U+200B]b[U+2060][U+FEFF][U+00AD]"],
@@ -29,7 +29,7 @@ test("what a reader could not see becomes a chip", () => {
 });
 
 test("line breaks and tabs stay in texts of several lines", () => {
-  assert.equal(shown("a\r\nb\tc\rd\n", { breaks: false }), "a\r\nb\tc[␍]d\n");
+  assert.equal(shown("a\r\nb\tc\rd\n", { breaks: false }), "a\r\nb\tc[CR]d\n");
 });
 
 test("chips say what they stand for", () => {
