@@ -93,7 +93,7 @@ export function drawScatter({ context, width, height, colours }, points, { from,
   const position = (value) => (isLog ? logarithmic(value, least, most) : value / most);
   const x = (time) => area.left + ((time - from) / Math.max(1, to - from)) * area.width;
   const y = (value) => area.bottom - position(value) * area.height;
-  grid(context, colours, area, isLog ? decades(least, most) : steps(most), y, milliseconds);
+  grid(context, colours, area, isLog ? ticks(least, most) : steps(most), y, milliseconds);
   const span = (to - from) / 1000;
   for (const part of [0, 0.5, 1]) {
     const ago = Math.round(span * (1 - part) * 10) / 10;
@@ -152,7 +152,7 @@ export function drawHistogram({ context, width, height, colours }, buckets, mark
   grid(context, colours, area, steps(most).filter(Number.isInteger), y, integer);
   context.fillStyle = colours.accent;
   for (const [left, count] of bars) context.fillRect(left, y(count), wide - 1, area.bottom - y(count));
-  for (const decade of decades(lowest, highest)) {
+  for (const decade of ticks(lowest, highest)) {
     line(context, colours.muted, x(decade), area.bottom, x(decade), area.bottom + 4);
     write(context, colours.muted, `${milliseconds(decade)} ms`, x(decade), height - 5, "center");
   }
@@ -235,6 +235,14 @@ function steps(most) {
   const decade = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((each) => each * decade >= raw) * decade;
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, index) => index * step);
+}
+
+/** Decades; where there are few, 2 and 5 times them too. */
+function ticks(least, most) {
+  const wide = decades(least, most);
+  if (wide.length > 2) return wide;
+  const narrow = decades(least / 10, most).flatMap((each) => [each, 2 * each, 5 * each]);
+  return narrow.filter((value) => value >= least && value <= most);
 }
 
 function decades(least, most) {

@@ -17,6 +17,7 @@ export class ScenarioPanel {
   #context;
   #trials;
   #catalogue = null;
+  #loading = null;
   #results = new Map(); // by row: {verdict, rows, run, reason}
   #items = new Map(); // by row: {item, button, mark, form}
   #groups = [];
@@ -64,7 +65,7 @@ export class ScenarioPanel {
   async open(url) {
     this.#context.panels.show("scenarios");
     await this.#load();
-    if (!this.#catalogue) return;
+    if (!this.#groups.length) return;
     const form = this.#catalogue.form(url.startsWith("/ws") ? url : `/ws/${url}`);
     const names = (each) => each.steps.map(({ name }) => name).join(" ");
     const rows = this.#catalogue.rows;
@@ -79,8 +80,15 @@ export class ScenarioPanel {
     this.#items.get(row).item.scrollIntoView({ block: "start" });
   }
 
-  async #load() {
-    if (this.#catalogue) return;
+  // Once; after a failure again, when it is asked for.
+  #load() {
+    this.#loading ??= this.#loadOnce().finally(() => {
+      if (!this.#groups.length) this.#loading = null;
+    });
+    return this.#loading;
+  }
+
+  async #loadOnce() {
     setText(this.summary, "Reading the catalogue");
     const problem = await this.#read();
     if (problem) return setText(this.summary, problem);
@@ -204,10 +212,11 @@ export class ScenarioPanel {
   }
 
   async #runAll() {
+    await this.#load();
     const isJudged = (row) =>
       row.browser?.visible !== false && plan(row, row.browser) && (this.slow.checked || row.slow < SLOW);
     const rows = this.#catalogue?.rows.filter(isJudged) ?? [];
-    if (!rows.length) return;
+    if (!rows.length || this.#isRunning) return;
     this.#isRunning = true;
     setText(this.runAll, "Stop");
     Object.assign(this.progress, { hidden: false, max: rows.length, value: 0 });

@@ -169,6 +169,19 @@ def test_a_run_of_all_can_be_stopped(panel: Panel) -> None:
     expect(panel.element.locator("li")).to_have_count(verdicts.count("expected"))
 
 
+def test_all_can_be_run_before_the_catalogue_is_there(open_page: OpenPage, server: RunningServer) -> None:
+    client = open_page()
+    held: list[Route] = []
+    client.page.route("**/scenarios.json", held.append)
+    client.tab("Scenarios").click()
+    client.panel.get_by_role("button", name="Run all").click()
+    expect(client.panel.get_by_role("status")).to_have_text("Reading the catalogue")
+    held[0].continue_()
+    client.panel.get_by_role("button", name="Stop").click()
+    expect(client.panel.get_by_role("button", name="Run all")).to_be_visible()
+    assert complaints(client) == []
+
+
 def test_a_wrong_row_of_the_catalogue_becomes_different(open_page: OpenPage, server: RunningServer) -> None:
     client = open_page()
 
