@@ -69,6 +69,28 @@ def panel(name: str) -> Callable[[Client], None]:
     return show
 
 
+def verdict(client: Client) -> None:
+    panel("Scenarios")(client)
+    client.page.get_by_label("Search scenarios").fill("on/bye")
+    client.page.locator(".scenarios li button").first.click()
+    client.page.locator(".scenario").get_by_role("button", name="Run", exact=True).click()
+    expect(client.page.locator(".verdicts")).to_be_visible()
+    client.page.locator(".scenario summary").filter(has_text="More options").click()
+    client.page.locator(".scenario summary").filter(has_text="Transcript").click()
+
+
+def load(client: Client) -> None:
+    panel("Measure")(client)
+    client.page.get_by_label("Mode").select_option("burst")
+    client.page.locator(".measure-panel").get_by_role("button", name="Run", exact=True).click()
+    expect(client.page.locator(".measure-panel .result")).to_contain_text("All 1,000 came back")
+
+
+def tiles(client: Client) -> None:
+    panel("Server")(client)
+    expect(client.page.locator(".tile")).to_have_count(6)
+
+
 STATES = {
     "first view": first_view,
     "conversation": conversation,
@@ -78,7 +100,9 @@ STATES = {
     "keys": tool("Keys"),
     "measure": panel("Measure"),
     "scenarios": panel("Scenarios"),
-    "server": panel("Server"),
+    "verdict": verdict,
+    "load": load,
+    "server": tiles,
     "code": panel("Code"),
 }
 
@@ -146,7 +170,7 @@ def test_a_tour_with_the_keyboard(client: Client) -> None:
     expect(client.page.get_by_role("separator")).not_to_have_attribute("aria-valuenow", before or "")
 
 
-@pytest.mark.parametrize("state", ["first view", "conversation", "measure", "scenarios", "server", "settings"])
+@pytest.mark.parametrize("state", ["first view", "conversation", "load", "scenarios", "verdict", "server", "settings"])
 def test_nothing_scrolls_sideways_at_320_px(open_page: OpenPage, state: str) -> None:
     client = open_page(viewport={"width": 320, "height": 256})
     STATES[state](client)

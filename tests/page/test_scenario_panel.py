@@ -172,7 +172,7 @@ def test_a_run_of_all_can_be_stopped(panel: Panel) -> None:
 def test_all_can_be_run_before_the_catalogue_is_there(open_page: OpenPage, server: RunningServer) -> None:
     client = open_page()
     held: list[Route] = []
-    client.page.route("**/scenarios.json", held.append)
+    client.page.route("**/scenarios.json", lambda route: held.append(route))
     client.tab("Scenarios").click()
     client.panel.get_by_role("button", name="Run all").click()
     expect(client.panel.get_by_role("status")).to_have_text("Reading the catalogue")
