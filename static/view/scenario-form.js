@@ -245,7 +245,7 @@ function seenConnection({ title, facts, events }) {
   return element(
     "div.stack",
     {},
-    element("h3", {}, title),
+    element("h2", {}, title),
     element("table", {}, element("tbody", {}, ...lines)),
     element("ol.plain.transcript.wire", {}, ...events.map((each) => element("li", {}, each))),
   );

@@ -77,6 +77,8 @@ def verdict(client: Client) -> None:
     expect(client.page.locator(".verdicts")).to_be_visible()
     client.page.locator(".scenario summary").filter(has_text="More options").click()
     client.page.locator(".scenario summary").filter(has_text="Transcript").click()
+    client.page.locator(".scenario summary").filter(has_text="What the server saw").click()
+    expect(client.page.get_by_role("heading", name="Connection 1")).to_be_visible()
 
 
 def load(client: Client) -> None:
