@@ -24,7 +24,7 @@ export function judgeAddress(typed, page) {
   const text = typed.trim();
   if (text === "") return problem("Enter a URL, such as ws://host:port/path.", socketUrl("ws", page));
   const withoutScheme = schemeless(text, page);
-  if (withoutScheme) return problem("The URL has no scheme. Did you mean the one below?", withoutScheme);
+  if (withoutScheme) return problem("The URL has no scheme. It probably means this:", withoutScheme);
   let url;
   try {
     url = new URL(text);
