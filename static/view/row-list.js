@@ -2,7 +2,7 @@ import { Following, reveal, visibleRows } from "../model/viewport.js";
 import { element } from "./dom.js";
 import { Emitter } from "./events.js";
 
-const EXTRA = 8; // rows drawn above and below the view
+const EXTRA = 4; // rows drawn above and below the view
 const SETTLED = 200; // ms without drawing, after which the elements are put in order
 
 /**

@@ -32,35 +32,42 @@ def longest_task(page: Page, kind: str, frames: int = 120) -> float:
     return page.evaluate(SCROLL, [kind, frames])  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-def idle_page(client: Client) -> Client:
-    """The page, if the machine leaves it alone."""
-    calm = client.page.evaluate("""async () => {
+def expect_calm(client: Client) -> None:
+    """Skip the test if an empty page has long tasks in the same browser."""
+    page = client.page.context.new_page()
+    longest = page.evaluate("""async () => {
       let longest = 0;
-      for (let count = 0, last = performance.now(); count < 60; count += 1) {
+      for (let count = 0, last = performance.now(); count < 300; count += 1) {
         await new Promise((done) => setTimeout(done, 0));
         longest = Math.max(longest, performance.now() - last);
         last = performance.now();
       }
       return longest;
     }""")
-    if calm > BUSY:
-        pytest.skip(f"the machine is too busy: an empty page has a task of {calm:.0f} ms")
+    page.close()
+    if longest > BUSY:
+        pytest.skip(f"the machine is too busy: an empty page has a task of {longest:.0f} ms")
+
+
+@pytest.fixture
+def filled(client: Client) -> Client:
+    """The page with many rows, if the machine leaves it alone."""
+    expect_calm(client)
+    client.fill_log(ROWS)
+    expect(client.row("message number 99999")).to_be_visible()
     return client
 
 
 @pytest.mark.parametrize("kind", ["scroll", "wheel"])
-def test_scrolling_through_many_rows_has_no_long_task(idle_page: Client, kind: str) -> None:
-    idle_page.fill_log(ROWS)
-    expect(idle_page.row("message number 99999")).to_be_visible()
-    longest_task(idle_page.page, kind, 10)
-    assert longest_task(idle_page.page, kind) <= LONGEST_TASK
+def test_scrolling_through_many_rows_has_no_long_task(filled: Client, kind: str) -> None:
+    longest_task(filled.page, kind, 10)
+    longest = longest_task(filled.page, kind)
+    expect_calm(filled)
+    assert longest <= LONGEST_TASK
 
 
-def test_filtering_many_rows_is_quick_and_has_no_long_task(idle_page: Client) -> None:
-    idle_page.fill_log(ROWS)
-    expect(idle_page.row("message number 99999")).to_be_visible()
-    took, longest = idle_page.page.evaluate("""async () => {
+def test_filtering_many_rows_is_quick_and_has_no_long_task(filled: Client) -> None:
+    took, longest = filled.page.evaluate("""async () => {
       const tasks = [];
       const add = (list) => tasks.push(...list.map(({ duration }) => duration));
       const observer = new PerformanceObserver((list) => add(list.getEntries()));
@@ -76,5 +83,6 @@ def test_filtering_many_rows_is_quick_and_has_no_long_task(idle_page: Client) ->
       add(observer.takeRecords());
       return [took, Math.max(0, ...tasks)];
     }""")
+    expect_calm(filled)
     assert longest <= LONGEST_TASK
     assert took <= LONGEST_FILTER
