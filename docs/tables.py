@@ -27,6 +27,7 @@ from wsecho.scenarios.language.word import Word  # noqa: E402
 from wsecho.telemetry.metrics import HISTOGRAMS, LABEL_VALUES, METRICS, Histogram, Metric  # noqa: E402
 
 README = ROOT / "README.md"
+OPTIONS_PAGE = ROOT / "docs" / "options.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 SCENARIOS = ROOT / "docs" / "scenarios.md"
@@ -184,7 +185,8 @@ def with_tables(text: str, tables: dict[str, str]) -> str:
 def main() -> int:
     """Write or check the tables, and return the exit code."""
     pages = {
-        README: {"options": options_tables(), "metrics": metrics_table(), "measured": measured_table()},
+        README: {"metrics": metrics_table(), "measured": measured_table()},
+        OPTIONS_PAGE: {"options": options_tables()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},
         OPERATIONS: {"public": public_table()},
         SCENARIOS: {"words": words_tables(), "options": scenario_options_table(), "limits": limits_table()},

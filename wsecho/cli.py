@@ -97,7 +97,7 @@ def _source(option: Option, context: click.Context) -> str:
 
 
 class _Command(click.Command):
-    """A click command whose help shows the options in groups, in the order of the README."""
+    """A click command whose help shows the options in groups, in the order of docs/options.md."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         heading = ""

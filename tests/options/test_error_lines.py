@@ -11,7 +11,7 @@ import structlog
 from aiofastnet import utils
 from aiofastnet.openssl_compat import OpenSSLDynLibs
 
-from docs.tables import README
+from docs.tables import OPTIONS_PAGE
 from tests.shared.commands import run
 from wsecho.cli import command, configured
 from wsecho.options.config import OPTIONS, Config
@@ -147,10 +147,10 @@ def test_a_value_that_is_missing_or_too_much_is_told_in_our_words(
     assert complaint(argument) == told
 
 
-def test_the_help_has_the_sections_of_the_readme_in_its_order() -> None:
+def test_the_help_has_the_sections_of_the_documentation_in_its_order() -> None:
     shown = [line for line in run("-m", "wsecho", "--help").stdout.splitlines() if line]
     headings = [line.removesuffix(":") for line in shown if not line.startswith(" ") and line.endswith(":")]
-    page = README.read_text().partition("<!-- options -->")[2].partition("<!-- /options -->")[0].splitlines()
+    page = OPTIONS_PAGE.read_text().partition("<!-- options -->")[2].partition("<!-- /options -->")[0].splitlines()
     assert headings == [line.strip("*") for line in page if line.startswith("**")] + ["Help"]
     flags = [word for line in shown if (word := line.split()[0]).startswith("--") and line.startswith("  -")]
     assert flags[: len(OPTIONS)] == [line.split("`")[1].split()[0] for line in page if line.startswith("| `")]

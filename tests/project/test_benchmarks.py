@@ -197,10 +197,10 @@ def test_a_multiple_that_is_no_quotient_of_the_figures_beside_it_is_explained() 
     slow_at_times = Series("ping-20", "wsecho", echoes(2.2, 2.2, 4.4, 4.4, 3.0))
     explained = summary(results(Series("ping-20", "floor", echoes(2.0, 2.0, 4.0, 4.0, 2.0)), slow_at_times), "name")
     assert rows(explained)["ping-pong, 20 B"] == ["2.00 µs", "3.00 µs (1.10x)"]
-    assert "for 3.00 µs and 2.00 µs it is 1.10x, not 1.50x." in " ".join(explained.splitlines())
+    assert "For 3.00 µs and 2.00 µs it is 1.10x, not 1.50x." in " ".join(explained.splitlines())
     steady = Series("ping-20", "wsecho", echoes(2.2))
     plain = summary(results(Series("ping-20", "floor", echoes(2.0)), steady), "name")
-    assert plain.partition("\n\n")[0].endswith("median of these multiples.")
+    assert plain.partition("\n\n")[0].endswith("those within each round.")
     assert "quotient" in report(results(steady))
 
 
