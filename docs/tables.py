@@ -161,7 +161,7 @@ def scenario_options_table() -> str:
 def limits_table() -> str:
     """Return one row for each limit of scenarios."""
     rows = ["| limit | without `--public` | with it |", "|---|---|---|"]
-    names = LOCAL.__dataclass_fields__
+    names = LOCAL._fields
     rows += [f"| {name} | {getattr(LOCAL, name)} | {getattr(PUBLIC_LIMITS, name)} |" for name in names]
     return "\n".join(rows)
 

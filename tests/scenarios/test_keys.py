@@ -7,7 +7,6 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 
 import pytest
 
@@ -83,7 +82,7 @@ def test_memory_that_was_written_without_the_lock_is_read_to_an_end() -> None:
 
 
 def test_limits_of_a_public_server_are_smaller() -> None:
-    keys = Keys(replace(LOCAL, events=256), workers=1)
+    keys = Keys(LOCAL._replace(events=256), workers=1)
     assert (keys.most_events, keys.most_connections) == (256, 32)
 
 

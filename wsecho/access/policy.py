@@ -6,7 +6,7 @@ This module does not know what a valid credential looks like. It asks a `Verifie
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wsecho.access.origins import Origins
 from wsecho.http import credentials
@@ -19,8 +19,7 @@ _NO_CREDENTIALS = "credentials are needed here"
 _WRONG_CREDENTIALS = "these credentials are not accepted"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A verifier's decision about a credential.
 
     `pending`: the verifier cannot decide yet, because a key is being fetched. `reason` is sent to the client and says
@@ -63,8 +62,7 @@ class Secrets:
         return ACCEPTED if found else REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The response to a request that is refused. `label` is the reason in the metrics of handshakes."""
 
     status: int
@@ -121,7 +119,7 @@ class Authentication:
         return Refusal(401, line, "credentials", tuple(challenges))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AccessPolicy:
     """The authentication that each part of the server requires; None: no credentials are needed.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wsecho.tcp import transports
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Codec:
     """The classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
 

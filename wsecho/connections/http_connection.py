@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -49,7 +49,7 @@ class Routes(Protocol):
         """Return whether connections stay open for another request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HttpContext:
     """What the HTTP connections of one port share.
 
@@ -73,8 +73,7 @@ class HttpContext:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """A connection whose handshake a scenario answers. It must release `client`, and count the request.
 
     `route` is the route of the request. `began` and `answered` are when its head was complete and when its answer was

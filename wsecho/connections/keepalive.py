@@ -14,7 +14,7 @@ _CHECKS_PER_INTERVAL = 4
 _BURST_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Limits:
     """Time limits in seconds, rate limits in frames and bytes a second. 0 means no limit.
 

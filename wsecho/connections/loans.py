@@ -56,7 +56,7 @@ class Borrower(Protocol):
         """End the connection: another client needs the memory, and the peer uses its loan too little or too slowly."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Loan:
     room: int
     message: int

@@ -38,7 +38,7 @@ class Connection(Protocol):
         """Close the connection at once, without a Close frame."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Watch:
     limit: float
     deadline: float

@@ -31,7 +31,7 @@ _MAX_OVERHEAD = 256 << 10
 _CLOSE_REASONS = {"idle": b"no message for too long", "lifetime": b"connection has reached its maximum age"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WebSocketContext:
     """What the WebSocket connections of a worker share.
 

@@ -4,8 +4,8 @@ import contextlib
 import os
 import resource
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -15,8 +15,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _USER, _SYSTEM, _CHILDRENS_USER, _CHILDRENS_SYSTEM = 11, 12, 13, 14
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Sums over processes: CPU time in seconds, memory in bytes. `max_descriptors` is the limit of a single process."""
 
     cpu_seconds: float

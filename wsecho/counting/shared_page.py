@@ -7,9 +7,9 @@ import mmap
 import os
 import time
 from array import array
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import NamedTuple
 
 from wsecho.counting.process_usage import Usage, usage
 from wsecho.counting.row import Row
@@ -24,8 +24,7 @@ _ENDS = ("connection_ends", "connection_nanoseconds")
 _ENDS_OF_ECHOES = ("messages_sent", "payload_bytes_sent", "wire_bytes_sent")
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """The sums over all workers at one moment.
 
     `workers` has the state of each worker. `started` is when counting began, in seconds of Unix time. Every connection

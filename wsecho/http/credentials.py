@@ -4,7 +4,8 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from wsecho.http.request import Request
@@ -29,8 +30,7 @@ _REDACTED = "[redacted]"
 _SECRET_FIELDS = frozenset({"authorization", "proxy-authorization"})
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A token, or `user:password`. The value is empty if it could not be decoded; no accepted secret is empty."""
 
     scheme: str

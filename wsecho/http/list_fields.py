@@ -1,13 +1,12 @@
 """Limits the header fields that are read as lists (RFC 9110 section 5.6.1)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsecho.http.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """How long a list may be, in elements, including empty ones, and in bytes; all fields of its name together."""
 
     elements: int = 32

@@ -1,12 +1,12 @@
 """A request as the routes see it, independent of the HTTP version."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from wsecho.http.addresses import Address
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFacts:
+class TlsFacts(NamedTuple):
     """What client and server negotiated. `protocol` is from ALPN and `server_name` from SNI, None if not sent.
 
     `client_subject` is the subject of the client's verified certificate, None if none was requested.

@@ -1,16 +1,14 @@
 """A response as the routes make it, independent of the HTTP version."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """A complete response. Header values come from the server or are validated: no byte of a peer gets in unchecked.
 
     `close` says that the connection must end after it. `refusal` is the reason why a handshake was refused, as a label
@@ -29,8 +27,7 @@ class Response:
         return self.body.decode().rstrip("\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(NamedTuple):
     """An answer that takes some milliseconds to make. Other connections are served meanwhile.
 
     It becomes a `Response` or, for a handshake, what else can answer one (`wsecho.websocket.upgrade`).

@@ -5,8 +5,7 @@ https://cloud.google.com/logging/docs/structured-logging
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from wsecho.http.request import Request
 
@@ -16,8 +15,7 @@ _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([
 _CLOUD_TRACE = re.compile(r"([0-9A-Fa-f]{32})/(\d{1,20})(?:;o=([01]))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class CloudRun:
+class CloudRun(NamedTuple):
     """The Cloud Run service that this server is. `project` owns its traces; it is empty if the environment lacks it.
 
     The metadata server of Google Cloud knows the project too, but it is not asked: a server should not need the network

@@ -6,7 +6,7 @@ MAX_LINES = 10
 SECONDS = 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Kind:
     """One kind of line: the lines admitted since `started`, and the lines suppressed since `suppressed_since`."""
 

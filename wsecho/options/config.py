@@ -34,7 +34,7 @@ DEFAULT_ADMIN_HOST = "127.0.0.1"
 _FLAG = re.compile(r"--[a-z][a-z-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Config:
     """The server's options. Sizes are bytes, times are seconds."""
 

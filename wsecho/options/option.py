@@ -1,8 +1,8 @@
 """One option of the server: its names, accepted values and meaning, and the functions that declare it in `config`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+from typing import Any, NamedTuple
 
 from wsecho.options.values import SIZE_UNITS, parse_size, parse_switch, parse_time
 
@@ -46,8 +46,7 @@ def list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning
     return field(default=value, metadata=row | {"at_least": 0, "at_most": 0, "or_zero": False, "repeats": True})
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option: its names, the values that it accepts, and its meaning."""
 
     name: str

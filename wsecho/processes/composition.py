@@ -6,10 +6,10 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsecho.connections.capacity import Capacity
 from wsecho.connections.connection_starter import ConnectionStarter
@@ -52,8 +52,7 @@ _REQUEST_BUFFER_SIZE = 16 * 1024
 _ADMIN_CONNECTIONS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The parts of a worker that its start and its graceful shutdown use."""
 
     transports: TcpTransports

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from wsecho.tls.server import Tls
 
 
-@dataclass(frozen=True, slots=True)
-class Prefork:
+class Prefork(NamedTuple):
     """What is made before any worker starts, and is the same in all of them. `keys` is None without scenarios.
 
     Each worker calls all `reloads` on SIGHUP; so does the supervisor, from which later workers inherit. A reload that

@@ -15,7 +15,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import NoReturn, Self
@@ -327,7 +326,7 @@ class _Supervisor:
         try:
             pid = os.fork()
             if pid == 0:
-                self._run_child(task, replace(self._inherited, log=log), parent, mask)
+                self._run_child(task, self._inherited._replace(log=log), parent, mask)
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

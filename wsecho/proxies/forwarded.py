@@ -7,8 +7,8 @@ mark that was opened before the last proxy appended its element.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from wsecho.http.addresses import Address, parse_ip
 from wsecho.http.request import Request
@@ -28,8 +28,7 @@ _MAX_SIZE = 4 * 1024
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """What one proxy reports: the client that connected to it and the scheme, `http` or `https`. Each may be None."""
 
     client: Address | None

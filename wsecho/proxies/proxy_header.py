@@ -4,7 +4,7 @@ https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsecho.http.addresses import Address, parse_ip
 
@@ -41,8 +41,7 @@ class ProxyHeaderError(ValueError):
     """A connection does not begin with a valid PROXY header. The text says what is wrong, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyHeader:
+class ProxyHeader(NamedTuple):
     """A parsed header. `size` is its length in bytes.
 
     `source` is the client that connected to the proxy, None if the header names none, as where the proxy connects for

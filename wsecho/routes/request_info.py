@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from wsecho.http.credentials import redacted
@@ -46,5 +45,5 @@ def as_received(request: Request) -> dict[str, Any]:
         },
         "protocol": f"HTTP/{request.version}",
         "scheme": request.scheme,
-        "tls": request.tls and asdict(request.tls),
+        "tls": request.tls and request.tls._asdict(),
     }

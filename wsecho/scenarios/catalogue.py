@@ -70,7 +70,7 @@ def as_json(limits: Limits) -> dict[str, Any]:
         "words": [_word(word, limits) for word in WORDS],
         "sequences": [_row(row) for row in SEQUENCES],
         "options": [_argument(option, limits) for option in OPTIONS],
-        "limits": {name: getattr(limits, name) for name in limits.__dataclass_fields__},
+        "limits": limits._asdict(),
     }
 
 

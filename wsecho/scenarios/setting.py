@@ -1,7 +1,7 @@
 """What the scenarios of a worker use."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsecho.connections.websocket_connection import WebSocketContext
 from wsecho.counting.connection_counters import ConnectionCounters
@@ -11,8 +11,7 @@ from wsecho.scenarios.seen.open_scenarios import WorkerScenarios
 from wsecho.websocket.upgrade import Upgrade
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """`keys` are shared by all workers. `open_scenarios` are those of this one, and `most_connections` is the limit of
     all its connections.
 

@@ -6,8 +6,8 @@ can make sure of that.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _NAME = "permessage-deflate"
 _LARGEST_WINDOW = 15
@@ -27,8 +27,7 @@ _WINDOW_BITS = re.compile(r"[89]|1[0-5]", re.ASCII)
 Parameters = list[tuple[str, str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(NamedTuple):
     """The parameters of both directions of a connection. `header` is the Sec-WebSocket-Extensions value of the answer.
 
     `window_bits` is the window that the client reads with. A client that must write with a smaller window, and

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wsecho.http.response import Headers
 from wsecho.websocket.deflate import Agreement
@@ -11,7 +11,7 @@ from wsecho.websocket.deflate import Agreement
 _BEGINNING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Upgrade:
     """An accepted opening handshake, which is answered with status 101 (RFC 9110 section 15.2.2).
 
@@ -39,8 +39,7 @@ class Upgrade:
         return f"{head}\r\n".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Takeover:
+class Takeover(NamedTuple):
     """A valid opening handshake that a scenario answers, in its own way. `start` takes over the connection.
 
     Its argument is a `wsecho.connections.http_connection.Handover`.

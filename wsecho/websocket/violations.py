@@ -1,10 +1,9 @@
 """The rules that a peer can break on an open WebSocket, and the close code and reason that answer each violation."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """A broken rule. `reason` is its label in the metrics; `code` and `text` go into the Close frame for it."""
 
     reason: str

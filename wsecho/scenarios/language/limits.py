@@ -1,10 +1,9 @@
 """What a scenario may ask for, on a server for its own machine and on a public one."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits. Sizes are bytes, times are seconds. `share` is the part of all connections that scenarios may have.
 
     `seconds`, `bytes_out` and `frames_out` hold for what one connection gets. `per_address` is a number of connections,

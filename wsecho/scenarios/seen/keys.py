@@ -1,6 +1,6 @@
 """All keys, what is kept under them, and open scenarios: bounded memory that is made before the fork."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsecho.scenarios.language.limits import Limits
 from wsecho.scenarios.seen.blocks import Block, Blocks
@@ -14,8 +14,7 @@ _BLOCKS = 32 << 10
 _EVENTS_PER_CONNECTION = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A copy of what is kept under a key. `attempts` are all connections; the newest block comes first."""
 
     attempts: int
