@@ -18,7 +18,7 @@ _NOT_AVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _ATTEMPTS = 20
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sockets:
     """The listening sockets of one worker: one for each address of the public host, and of the admin host."""
 

@@ -17,7 +17,7 @@ _ADMIN = "admin"
 _FAMILIES = {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class HandedOver:
     """The sockets that were handed over: those named `admin` are for the admin port, all others for the public port."""
 
