@@ -1,6 +1,7 @@
 // A worker that performs one scenario: it connects, does what the act says, and reports what it saw. It never touches
 // the log of the page.
 import { listedMessage } from "../model/act.js";
+import { toHex } from "../model/hex.js";
 
 const MOST_NOTES = 200;
 const MOST_CHARACTERS = 200;
@@ -99,7 +100,7 @@ function isListed(listed, number, data) {
   return listed === `hex:${hexOf(data)}`;
 }
 
-const hexOf = (data) => Array.from(new Uint8Array(data), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const hexOf = (data) => toHex(new Uint8Array(data));
 
 function noteMessage(direction, payload) {
   const isText = typeof payload === "string";

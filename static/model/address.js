@@ -1,3 +1,5 @@
+import { isSecretName } from "./secrets.js";
+
 // Ports that browsers refuse (Fetch standard, "bad port").
 const BLOCKED_PORTS = new Set([
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
@@ -5,7 +7,6 @@ const BLOCKED_PORTS = new Set([
   532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060,
   5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
-const SECRET = /token|key|secret|password|passwd|signature|credential|auth|jwt|^sig$/i;
 const SOCKET_SCHEMES = { "http:": "ws:", "https:": "wss:" };
 
 /** What is said when an HTTPS page asks for `ws:`. */
@@ -150,7 +151,7 @@ export function withoutSecrets(text) {
   }
   url.username = "";
   url.password = "";
-  const names = [...url.searchParams.keys()].filter((name) => SECRET.test(name));
+  const names = [...url.searchParams.keys()].filter(isSecretName);
   for (const name of names) url.searchParams.set(name, "");
   return url.href;
 }

@@ -80,11 +80,12 @@ export function quoted(text) {
 const hexadecimal = (value) => value.toString(16).toUpperCase().padStart(4, "0");
 
 /**
- * A duration in a sentence: "0.4 s", "42 s", "3 min 5 s", "2 h 4 min".
+ * A duration in a sentence: "17 ms", "0.4 s", "42 s", "3 min 5 s", "2 h 4 min".
  * @param {number} ms
  * @returns {string}
  */
 export function durationInWords(ms) {
+  if (ms < 100) return `${Math.floor(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 10) return `${(Math.floor(seconds * 10) / 10).toFixed(1)} s`;
   const whole = Math.floor(seconds);

@@ -1,4 +1,5 @@
 import { characterAt, position } from "./position.js";
+import { utf8Of } from "./utf8.js";
 
 const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 const PIECE = 8192;
@@ -117,16 +118,4 @@ function floatOf(bytes, littleEndian) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length === 4) return view.getFloat32(0, littleEndian);
   return bytes.length === 8 ? view.getFloat64(0, littleEndian) : undefined;
-}
-
-/**
- * The text of bytes that are valid UTF-8 (RFC 3629), with a byte order mark kept; else null.
- * @param {Uint8Array} bytes
- */
-export function utf8Of(bytes) {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }

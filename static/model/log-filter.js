@@ -1,3 +1,5 @@
+import { toHex } from "./hex.js";
+
 const encoder = new TextEncoder();
 
 /** What "show" can be limited to, with its words. */
@@ -60,7 +62,7 @@ export function searchedText({ payload, event }) {
   if (event) return event.text;
   if (typeof payload === "string") return payload;
   if (!(payload instanceof Uint8Array)) return "";
-  return Array.from(payload.subarray(0, 65536), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return toHex(payload.subarray(0, 65536), " ");
 }
 
 function showTest(show) {

@@ -1,7 +1,7 @@
 import { parseBase64, toBase64 } from "./base64.js";
-import { parseHex, toHex, utf8Of } from "./hex.js";
+import { parseHex, toHex } from "./hex.js";
 import { readJson } from "./json-text.js";
-import { utf8Size } from "./utf8.js";
+import { utf8Of, utf8Size } from "./utf8.js";
 
 /** @typedef {{kind: "text" | "binary", data: string | Uint8Array, size: number, problem: Problem | null}} Payload */
 /** @typedef {{index: number, line: number, column: number, message: string}} Problem */

@@ -1,10 +1,9 @@
+import { isSecretName } from "./secrets.js";
+
 const KINDS = ["text", "json", "hex", "base64"];
 const PANELS = ["log", "message", "measure", "scenarios", "server", "code"];
 const LONGEST = 8192; // characters of a fragment with the message
 const LONGEST_FIELD = 65536;
-const NAMES = "token|secret|password|passwd|pwd|signature|sig|apikey|auth|authorization|credentials?|jwt";
-const SECRET = new RegExp(`^(?:.*[-_.])?(?:${NAMES})$`, "i");
-const KEY = /^(?:.*[-_.])?key$/i;
 
 /** @typedef {{url?: string, sub?: string[], as?: string, send?: string, panel?: string, scenario?: string}} Filled */
 
@@ -50,7 +49,7 @@ function sharedUrl(text, page) {
   url.password = "";
   const kept = url.search.slice(1).split("&").filter((pair) => {
     const [[name] = [""]] = new URLSearchParams(pair);
-    return !SECRET.test(name) && (isOwn || !KEY.test(name)); // scenarios of this server have a parameter "key"
+    return (isOwn && name === "key") || !isSecretName(name); // scenarios of this server have a parameter "key"
   });
   hadSecrets ||= kept.length < url.search.split("&").length;
   url.search = kept.join("&");

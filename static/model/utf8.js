@@ -25,3 +25,15 @@ function isPair(text, index, unit) {
   const next = text.charCodeAt(index + 1);
   return next >= 0xdc00 && next <= 0xdfff;
 }
+
+/**
+ * The text of bytes that are valid UTF-8 (RFC 3629), with a byte order mark kept; else null.
+ * @param {Uint8Array} bytes
+ */
+export function utf8Of(bytes) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,8 +1,7 @@
 import { bytes, integer } from "../model/format.js";
-import { utf8Of } from "../model/hex.js";
 import { formatted, readJson } from "../model/json-text.js";
 import { converted, filled, generate, readPayload } from "../model/payload.js";
-import { utf8Size } from "../model/utf8.js";
+import { utf8Of, utf8Size } from "../model/utf8.js";
 import { visibleRuns } from "../model/visible-text.js";
 import { byId, element, setText } from "./dom.js";
 import { menu } from "./menu.js";

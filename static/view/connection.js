@@ -1,4 +1,5 @@
 import { addressName, judgeAddress, withoutSecrets } from "../model/address.js";
+import { toBase64Url } from "../model/base64.js";
 import { closeSentence, closeTone } from "../model/close-codes.js";
 import { duration, integer } from "../model/format.js";
 import { Histogram } from "../model/histogram.js";
@@ -353,12 +354,7 @@ function opens(url, protocols) {
  */
 export function offered(protocols, token) {
   if (!token) return protocols;
-  return [...(protocols.length ? protocols : [SUBPROTOCOL]), TOKEN_SUBPROTOCOL + base64url(token)];
-}
-
-function base64url(text) {
-  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-  return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return [...(protocols.length ? protocols : [SUBPROTOCOL]), TOKEN_SUBPROTOCOL + toBase64Url(new TextEncoder().encode(token))];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { bytes } from "../model/format.js";
-import { element } from "./dom.js";
+import { element, setText } from "./dom.js";
 
 /**
  * What the Message panel shows while no message is selected: what to try first, and what this server is.
@@ -9,6 +9,13 @@ import { element } from "./dom.js";
 export function firstView(context) {
   const hello = () => context.connections.active.send({ kind: "text", data: "hello" });
   const show = (id) => () => context.panels.show(id);
+  const greeting = offer("", "One message, and its echo with the round trip.", hello);
+  const name = () => {
+    const isOpen = context.connections.active.state.name === "connected";
+    setText(greeting.firstChild, isOpen ? "Send “hello”" : "Connect and send “hello”");
+  };
+  for (const event of ["state", "active"]) context.connections.on(event, name);
+  name();
   const facts = element("dl.facts");
   context.facts.then((info) => info?.server && facts.append(...factsOf(info.server).flatMap(pair)));
   return element(
@@ -16,7 +23,7 @@ export function firstView(context) {
     {},
     element("h2", {}, "What comes back, to the byte"),
     element("p.muted", {}, "Select a message to see all of it here. To begin:"),
-    offer("Connect and send “hello”", "One message, and its echo with the round trip.", hello),
+    greeting,
     offer("Measure the round trip", "Many messages: percentiles, histogram, lost or altered echoes.", show("measure")),
     offer("Try a scenario", "Delays, closes, faults and limits, each by a URL.", show("scenarios")),
     facts,

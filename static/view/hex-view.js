@@ -1,4 +1,4 @@
-import { hexRow, readings } from "../model/hex.js";
+import { hexRow, readings, toHex } from "../model/hex.js";
 import { element } from "./dom.js";
 import { Rows, columnsOf } from "./rows.js";
 import { visibleNodes } from "./text-view.js";
@@ -113,8 +113,8 @@ export class DifferenceView {
 
   /** @returns {string} both versions; what "Copy as shown" copies */
   get shown() {
-    const dump = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    return `sent      ${dump(this.#versions[0])}\nreceived  ${dump(this.#versions[1])}`;
+    const [sent, received] = this.#versions.map((bytes) => toHex(bytes, " "));
+    return `sent      ${sent}\nreceived  ${received}`;
   }
 
   #draw(row) {

@@ -1,4 +1,5 @@
 import { bytes, clock, milliseconds, offset } from "../model/format.js";
+import { toHex } from "../model/hex.js";
 import { rowRuns } from "../model/visible-text.js";
 import { element, setText } from "./dom.js";
 
@@ -91,8 +92,7 @@ async function readStart(blob, isText) {
 }
 
 function hex(payload) {
-  const pairs = Array.from(payload.subarray(0, BYTES), (byte) => byte.toString(16).padStart(2, "0"));
-  return pairs.join(" ") + (payload.length > BYTES ? " …" : "");
+  return toHex(payload.subarray(0, BYTES), " ") + (payload.length > BYTES ? " …" : "");
 }
 
 function runNodes({ text, chip, title }, needle) {

@@ -1,4 +1,5 @@
 import { duration, integer } from "../model/format.js";
+import { toHex } from "../model/hex.js";
 import { copyText } from "./clipboard.js";
 import { byId, element, setText } from "./dom.js";
 import { Emitter } from "./events.js";
@@ -325,5 +326,5 @@ export class LogView extends Emitter {
 
 async function hex(payload) {
   const bytes = payload instanceof Blob ? new Uint8Array(await payload.arrayBuffer()) : payload;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return toHex(bytes, " ");
 }

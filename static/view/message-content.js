@@ -1,4 +1,4 @@
-import { utf8Of } from "../model/hex.js";
+import { utf8Of } from "../model/utf8.js";
 import { looksLikeJson, readJson } from "../model/json-text.js";
 
 const HEAD = 2 ** 20; // bytes that are read without being asked

@@ -1,5 +1,6 @@
 // Scenarios that run in workers of their own, at most four at a time.
 import { plan } from "../model/act.js";
+import { toHex } from "../model/hex.js";
 import { judge } from "../model/verdict.js";
 import { offered } from "./connection.js";
 import { startWorker } from "./worker.js";
@@ -136,6 +137,5 @@ export class Trials {
 }
 
 function randomKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return toHex(crypto.getRandomValues(new Uint8Array(12)));
 }

@@ -69,7 +69,10 @@ test("a hostile reason cannot deceive", () => {
 });
 
 test("durations", () => {
-  const cases = [[0, "0.0 s"], [9990, "9.9 s"], [59_999, "59 s"], [60_000, "1 min"], [7_440_000, "2 h 4 min"]];
+  const cases = [
+    [0, "0 ms"], [17.9, "17 ms"], [400, "0.4 s"], [9990, "9.9 s"], [59_999, "59 s"], [60_000, "1 min"],
+    [7_440_000, "2 h 4 min"],
+  ];
   for (const [ms, words] of cases) assert.equal(durationInWords(ms), words);
 });
 

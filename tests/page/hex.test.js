@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { hexRow, parseHex, readings, toHex, utf8Of } from "../../static/model/hex.js";
+import { hexRow, parseHex, readings, toHex } from "../../static/model/hex.js";
 
 const bytes = (...values) => Uint8Array.from(values);
 
@@ -65,11 +65,4 @@ test("a range is read as numbers of both byte orders and as text", () => {
   assert.equal(read(0xff, 0xfe)["signed, little-endian"], "-257");
   assert.equal(read(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)["unsigned, big-endian"], "18446744073709551615");
   assert.deepEqual(read(...new Array(9).fill(0xff)), {});
-});
-
-test("UTF-8 is judged strictly, and a byte order mark is kept", () => {
-  assert.equal(utf8Of(bytes(0xef, 0xbb, 0xbf, 0x61)), "\ufeffa");
-  for (const invalid of [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
-    assert.equal(utf8Of(bytes(...invalid)), null);
-  }
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { utf8Size } from "../../static/model/utf8.js";
+import { utf8Of, utf8Size } from "../../static/model/utf8.js";
 
 const encoder = new TextEncoder();
 
@@ -22,4 +22,11 @@ test("random code units, lone surrogates among them", () => {
 
 test("the size of a beginning", () => {
   assert.equal(utf8Size("é€a", 2), 5);
+});
+
+test("UTF-8 is judged strictly, and a byte order mark is kept", () => {
+  assert.equal(utf8Of(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)), "\ufeffa");
+  for (const invalid of [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
+    assert.equal(utf8Of(Uint8Array.of(...invalid)), null);
+  }
 });
