@@ -30,8 +30,8 @@ KNOWN = {
     for line in (ROOT / "docs/compatibility.md").read_text().splitlines()
     if re.match(r"\| [\d.]+ \| .*Chromium.* \| (code \d+|it does not open) \|$", line)
 }
-# This browser has no limit for inflated messages. It depends on the machine whether the time for the row is enough.
-BOMB = "30.1.1"
+# This browser has no limit for inflated messages. Playwright's driver gets a copy of each, and runs out of memory.
+BOMB = "malformed/deflate-bomb"
 
 
 class Panel:
@@ -138,14 +138,21 @@ def test_the_url_of_a_scenario_can_be_used_above(panel: Panel, server: RunningSe
     assert panel.client.context("({ connections }) => connections.active.state.name") == "idle"
 
 
-def test_every_row_has_a_verdict_and_the_results_can_be_copied(panel: Panel) -> None:
+def test_every_row_has_a_verdict_and_the_results_can_be_copied(open_page: OpenPage, server: RunningServer) -> None:
+    client = open_page(permissions=["clipboard-read", "clipboard-write"])
+
+    def leave_out_bomb(catalogue: Any) -> None:
+        catalogue["words"] = [word for word in catalogue["words"] if word["name"] != BOMB]
+
+    changed_catalogue(client, server, leave_out_bomb)
+    panel = Panel(client)
     panel.run_all.click()
     expect(panel.run_all).to_be_visible(timeout=RUN_ALL)
     results = json.loads(panel.copied("JSON"))
     verdicts = {row["number"]: row["verdict"] for row in results["rows"]}
     assert len(verdicts) == len(results["rows"]) > 150
     different = {row["number"]: row["compared"] for row in results["rows"] if row["verdict"] == "different"}
-    assert KNOWN <= different.keys() <= KNOWN | {BOMB}, different
+    assert different.keys() == KNOWN, different
     not_run = [row["url"] for row in results["rows"] if row["verdict"] == "open"]
     assert not [url for url in not_run if not re.search(r"freeze|mute|keep|forever|cut|downgrade", url)]
     lines = panel.copied("Markdown").splitlines()
@@ -154,6 +161,7 @@ def test_every_row_has_a_verdict_and_the_results_can_be_copied(panel: Panel) -> 
     assert {len(row) for row in cells} == {4}
     assert len(cells) == len(verdicts) + 2
     expect(panel.summary).to_have_text(results["summary"])
+    assert complaints(client) == []
 
 
 def test_a_run_of_all_can_be_stopped(panel: Panel) -> None:
