@@ -38,15 +38,6 @@ export class Histogram {
     if (value > this.max) this.max = value;
   }
 
-  /** @param {Histogram} other its counts are added to this one's */
-  merge(other) {
-    for (let index = 0; index < BUCKETS; index += 1) this.counts[index] += other.counts[index];
-    this.count += other.count;
-    this.sum += other.sum;
-    this.min = Math.min(this.min, other.min);
-    this.max = Math.max(this.max, other.max);
-  }
-
   /** The arithmetic mean in ms; NaN without values. */
   get mean() {
     return this.sum / this.count;

@@ -60,11 +60,12 @@ export class Composer {
     const kindMenu = menu("Text", kinds);
     kindMenu.classList.add("only-narrow");
     this.#kind = kindMenu.querySelector("button").firstChild;
-    const head = [this.#kinds, kindMenu, element("span.spacer"), this.#fillsLabel, this.saved.element, this.#size];
+    const head = [this.#kinds, kindMenu, element("span.spacer"), this.saved.element, this.#size];
     byId("composer").append(
       this.#notice,
       element("div.toolbar.composer-head", {}, ...head),
       element("div.composer-line", {}, this.#field, this.#other, element("span.split", {}, this.#send, more)),
+      this.#fillsLabel,
       this.#problem,
       this.#picker,
     );

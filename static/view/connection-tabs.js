@@ -39,6 +39,7 @@ export class ConnectionTabs {
       this.#draw(connection, item);
     });
     byId("app").dataset.connections = list.length;
+    this.#items.get(active).element.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.#add.hidden = this.#connections.isFull;
   }
 

@@ -41,13 +41,6 @@ test("buckets are contiguous", () => {
   for (let index = 1; index < edges.length; index += 1) assert.equal(edges[index].from, edges[index - 1].to);
 });
 
-test("merging counts both", () => {
-  const one = filled([1, 2, 3]);
-  one.merge(filled([0.5, 10]));
-  assert.deepEqual([one.count, one.min, one.max, one.mean], [5, 0.5, 10, 3.3]);
-  assert.equal(one.buckets().reduce((sum, { count }) => sum + count, 0), 5);
-});
-
 test("it survives a structured clone", () => {
   const histogram = filled([1, 2, 3]);
   assert.deepEqual(Histogram.from(structuredClone(histogram)), histogram);
