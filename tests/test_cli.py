@@ -29,7 +29,7 @@ from wsecho.options.option import Option
 
 def assert_serves(server: RunningServer) -> None:
     assert server.get("/")[0] == 200
-    assert server.get("/static/client.js")[0] == 200
+    assert server.get("/static/view/page.js")[0] == 200
     with RawConnection(server.port).open() as connection:
         connection.send(client_frame(TEXT, b"hi"))
         assert connection.receive(4) == server_frame(TEXT, b"hi")

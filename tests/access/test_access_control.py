@@ -211,7 +211,7 @@ def test_nothing_of_a_frame_that_came_too_early_is_echoed(guarded: RunningServer
 
 
 def test_pages_want_credentials_but_for_those_that_say_nothing(guarded: RunningServer) -> None:
-    for path in ("/", "/static/client.js", "/health", "/healthz", "/livez", "/ready", "/readyz"):
+    for path in ("/", "/static/view/page.js", "/static/page.css", "/health", "/healthz", "/livez", "/ready", "/readyz"):
         assert guarded.get(path)[0] == 200
     for path in ("/metrics", "/info"):
         status, headers, body = guarded.get(path)

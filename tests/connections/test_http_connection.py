@@ -165,7 +165,7 @@ def test_a_client_that_reads_no_answers_is_counted_as_stalled_not_idle(serve: Se
     server = serve("--stall-timeout", "1s", "--keep-alive-timeout", "1h")
     with RawConnection(server.port, receive_buffer=4096) as connection:
         # More than the buffers of the kernel take.
-        connection.send(b"GET /static/client.js HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
+        connection.send(b"GET /static/page.css HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
         wait_until(lambda: timeouts(server) == {"stall": 1})
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -20,7 +19,7 @@ from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.free_port import free_port
 from tests.shared.processes import children, client_ports, wait_until
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.shared.server import PATIENCE, ROOT, started
+from tests.shared.server import PATIENCE, started
 from wsecho.processes import socket_activation
 
 # A program that hands file descriptors over, as 3, 4, ..., and then becomes the server.
@@ -296,17 +295,3 @@ def is_listened_on(port: int) -> bool:
     return any(
         row.split()[1:4:2] == [f"0100007F:{port:04X}", "0A"] for row in Path("/proc/net/tcp").read_text().splitlines()
     )
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_has_nothing_to_say_about_the_documented_units(tmp_path: Path) -> None:
-    text = (ROOT / "docs/operations.md").read_text()
-    units = re.findall(r"^`/etc/systemd/system/(\S+)`:\n\n```ini\n(.+?)^```", text, re.DOTALL | re.MULTILINE)
-    assert len(units) == 3
-    for name, content in units:
-        # The server need not be installed on this machine.
-        (tmp_path / name).write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", content))
-    files = [str(tmp_path / name) for name, _ in units]
-    command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")

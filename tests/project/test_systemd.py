@@ -33,7 +33,9 @@ def analyze(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @needs_systemd
 def test_systemd_understands_every_unit(installed: Path) -> None:
-    verified = analyze("verify", *(f"./{unit.name}" for unit in UNITS), folder=installed)
+    verified = analyze(
+        "verify", "--man=no", "--recursive-errors=no", *(f"./{unit.name}" for unit in UNITS), folder=installed
+    )
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
 
 

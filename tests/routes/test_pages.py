@@ -62,5 +62,5 @@ def test_a_slash_at_the_end_changes_neither_the_answer_nor_its_route(routes: Por
             assert (
                 routes.public.route_of(get(f"{path}/"), with_slash) == routes.public.route_of(get(path), without) != ""
             )
-    for path in ("/metrics//", "/static/client.js/", "//"):
+    for path in ("/metrics//", "/static/page.css/", "//"):
         assert status_of(routes, get(path)) == 404
