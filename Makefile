@@ -29,7 +29,7 @@ CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/bi
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
 .PHONY: run test test-core test-others coverage build lint debian conformance compatibility fuzz fuzz-bytes corpus asan bench \
-	bench-quick soak memory instructions docs screenshots clean always
+	bench-page bench-quick soak memory instructions docs screenshots clean always
 .DELETE_ON_ERROR:
 
 run: build
@@ -132,6 +132,10 @@ instructions: build
 docs: build
 	$(BIN)/python docs/tables.py
 	$(BIN)/python deploy/grafana/dashboard.py
+
+# Judges the speed of the page in Chromium; needs a machine that does nothing else.
+bench-page: build debian $(VENV)/.dev
+	WSECHO_JUDGE_SPEED=1 $(BIN)/python -m pytest --quiet -rP tests/page/test_line.py tests/page/test_speed_of_log.py
 
 # Takes pictures of the page in all its states, for a person to look at, and the one that README.md shows.
 screenshots: build debian $(VENV)/.dev

@@ -5,10 +5,6 @@ Modules: `line`, `load`, `report`, `alarm`, `clock`, `worker`.
 
 import random
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,6 +15,7 @@ from tests.conftest import Serve
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
 from tests.page.peers import peer
+from tests.page.speed import IS_JUDGED, demand
 from tests.shared.server import RunningServer
 
 # Runs a plan to its end, and returns what was measured without its long lists.
@@ -86,10 +83,9 @@ def test_a_known_latency_is_measured_without_the_page(client: Client, server: Ru
     if is_busy:
         client.page.evaluate(BUSY)
     url = f"{server.ws_url}/ws?latency=50ms"
-    with calm_machine() as demand:
-        found = [median(client, url), median(client, url, mode="interval", interval=60, seconds=3)]
-        print(f"with 50 ms latency: {found}")
-        demand(all(50 <= trip <= 56 for trip in found))
+    found = [median(client, url), median(client, url, mode="interval", interval=60, seconds=3)]
+    assert all(trip >= 50 for trip in found)
+    demand(all(trip <= 56 for trip in found), f"with 50 ms latency: {found}")
 
 
 def test_losses_are_counted_exactly(client: Client, server: RunningServer) -> None:
@@ -99,35 +95,6 @@ def test_losses_are_counted_exactly(client: Client, server: RunningServer) -> No
     assert outcome(found) == exact(sent=500, received=500 - lost, lost=lost)
     assert found["counts"]["lost"] == lost
     assert found["sentence"] == f"{500 - lost} of 500 came back: {lost} lost."
-
-
-@contextmanager
-def calm_machine() -> Iterator[Callable[[bool], None]]:
-    """Yields an assertion about speed. Where it fails, the test is skipped if other work has kept a thread that only
-    sleeps from waking for more than 30 ms.
-    """
-    longest = 0.0
-    is_over = threading.Event()
-
-    def sleep() -> None:
-        nonlocal longest
-        before = monotonic()
-        while not is_over.wait(0.005):
-            longest, before = max(longest, monotonic() - before - 0.005), monotonic()
-
-    def demand(is_met: bool) -> None:
-        print(f"a thread that only sleeps was late by up to {longest * 1000:.0f} ms")
-        if not is_met and longest > 0.030:
-            pytest.skip(f"the machine is too busy: a thread that only sleeps was late by {longest * 1000:.0f} ms")
-        assert is_met
-
-    thread = threading.Thread(target=sleep)
-    thread.start()
-    try:
-        yield demand
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def lying(connection: ServerConnection) -> None:
@@ -221,11 +188,12 @@ def test_a_load_goes_on_after_a_reconnect(client: Client, server: RunningServer)
 
 
 def test_rates_are_those_of_a_known_load(client: Client) -> None:
-    measure(client, mode="interval", interval=5, seconds=5)
+    found = measure(client, mode="interval", interval=5, seconds=5)
     series = client.context("""({ connections: { active: { rates } } }) =>
       rates.series(performance.timeOrigin + performance.now()).map(({ received }) => received)""")
-    whole = sorted(series)[-3:]
-    assert whole[1] == pytest.approx(200, rel=0.05)
+    assert 0 < sum(series) <= found["received"]
+    second_highest = sorted(series)[-2]
+    demand(second_highest == pytest.approx(200, rel=0.05), f"rates of 200 a second: {series}")
 
 
 def test_counts_equal_those_of_the_server(open_page: OpenPage, serve: Serve) -> None:
@@ -287,13 +255,11 @@ def empty_frames(client: Client, seconds: float = 2) -> dict[str, float]:
 
 def test_a_flood_is_counted_exactly_and_leaves_the_page_its_frames(client: Client, server: RunningServer) -> None:
     empty = empty_frames(client)
-    with calm_machine() as demand:
-        client.page.evaluate(WATCH)
-        client.url.fill(f"{server.ws_url}/ws/flood/200000/20")
-        client.connect_button.click()
-        counts = client.context(UNTIL_RECEIVED, 200_000)
-        seen = client.page.evaluate("stopWatching()")
-        print(f"flood: {seen}; empty page: {empty}")
+    client.page.evaluate(WATCH)
+    client.url.fill(f"{server.ws_url}/ws/flood/200000/20")
+    client.connect_button.click()
+    counts = client.context(UNTIL_RECEIVED, 200_000)
+    seen = client.page.evaluate("stopWatching()")
     assert (counts["received"], counts["receivedBytes"]) == (200_000, 4_000_000)
     kept = client.context("""({ connections: { active: { log, counts } } }) => {
       let received = 0;
@@ -302,30 +268,39 @@ def test_a_flood_is_counted_exactly_and_leaves_the_page_its_frames(client: Clien
     }""")
     assert kept >= 200_000
     assert client.page.evaluate("document.querySelectorAll('*').length") < 2000
-    demand(seen["rate"] >= 30)
+    demand(seen["rate"] >= 30, f"flood: {seen}; empty page: {empty}")
 
 
 def test_five_thousand_a_second_without_a_long_task(client: Client) -> None:
+    empty = empty_frames(client)
     client.connect()
-    with calm_machine() as demand:
-        client.page.evaluate(WATCH)
-        found = measure(client, mode="interval", interval=0.2, seconds=10, payload={"size": 20, "filling": "counter"})
-        seen = client.page.evaluate("stopWatching()")
-    print(f"5,000/s: {found['sent']} sent, {seen}, percentiles {found['percentiles']}")
+    client.page.evaluate(WATCH)
+    found = measure(client, mode="interval", interval=0.2, seconds=10, payload={"size": 20, "filling": "counter"})
+    seen = client.page.evaluate("stopWatching()")
     assert outcome(found) == exact(sent=found["sent"], received=found["sent"])
     assert found["sent"] + found["skipped"] == 50_000
     assert found["counts"]["received"] == found["sent"]
-    demand(seen["longest"] < 100)
+    figures = f"5,000/s: {found['sent']} sent, {seen}, percentiles {found['percentiles']}; empty page: {empty}"
+    demand(seen["longest"] < 100, figures)
 
 
-def test_a_million_messages_fit_into_memory(client: Client, server: RunningServer) -> None:
-    client.url.fill(f"{server.ws_url}/ws/flood/1000000/20")
+def test_very_many_messages_fit_into_memory(client: Client, server: RunningServer) -> None:
+    # A million takes minutes on a busy machine.
+    count = 1_000_000 if IS_JUDGED else 150_000
+    client.url.fill(f"{server.ws_url}/ws/flood/{count}/20")
     client.connect_button.click()
-    counts = client.context(UNTIL_RECEIVED, 1_000_000)
-    assert counts["received"] == 1_000_000
+    counts = client.context(UNTIL_RECEIVED, count)
+    assert counts["received"] == count
     session = client.page.context.new_cdp_session(client.page)
     session.send("HeapProfiler.collectGarbage")
     used = client.page.evaluate("performance.memory.usedJSHeapSize")
-    print(f"heap after 1,000,000 messages: {used / 2**20:.1f} MiB")
+    print(f"heap after {count:,} messages: {used / 2**20:.1f} MiB")
     assert used < 150 * 2**20
     assert client.page.evaluate("document.querySelectorAll('*').length") < 2000
+
+
+def test_the_first_paint_comes_early(open_page: OpenPage) -> None:
+    client = open_page()
+    paint = client.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    assert paint is not None
+    demand(paint < 300, f"first paint after {paint:.0f} ms")
