@@ -37,7 +37,7 @@ def test_closes_are_told_in_words(client: Client, server: RunningServer) -> None
         client.url.fill(f"{server.ws_url}/ws/close/{code}?reason=a%20reason")
         client.connect_button.click()
         expect(client.state).to_have_text(f"Closed {code}")
-        expect(client.row(f'Closed by the server: {code}, {words}, "a reason". Open for 0.')).to_be_visible()
+        expect(client.row(f'Closed by the server: {code}, {words}, "a reason". Open for ')).to_be_visible()
 
 
 @pytest.mark.parametrize(
