@@ -4,10 +4,12 @@ Modules: `failure`.
 """
 
 import signal
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.conftest import Serve
@@ -90,9 +92,13 @@ def test_the_origin_is_not_allowed(open_page: OpenPage, serve: Serve) -> None:
 
 
 def test_the_server_is_full(open_page: OpenPage, serve: Serve) -> None:
-    server = serve("--max-connections", "1")
+    server = serve("--max-connections", "20")
     client = open_page(server.http_url + "/")
-    with connect(f"{server.ws_url}/ws"):
+    with ExitStack() as others:
+        # The connections of the page itself count too.
+        with pytest.raises(InvalidStatus):
+            for _ in range(21):
+                others.enter_context(connect(f"{server.ws_url}/ws"))
         found = checks(client)
     assert ("error", "The server is full: it has as many connections as it may have.") in found
 
