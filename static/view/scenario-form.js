@@ -39,7 +39,7 @@ export class ScenarioForm {
     this.does = element("span", {}, row.server);
     this.fields = element("div.fields");
     this.more = element("details", {}, element("summary", {}, "More options"), element("div.fields"));
-    this.address = element("code.wire.address", { tabindex: 0, "aria-label": "URL" });
+    this.address = element("code.wire.address", { tabindex: 0, "aria-label": "URL of the scenario" });
     this.problem = element("p.error", { role: "alert" });
     this.run = element("button.primary", {}, "Run");
     this.result = element("div.stack");

@@ -91,7 +91,7 @@ def changed_catalogue(client: Client, server: RunningServer, change: Any) -> Non
 
 def test_a_row_has_a_form_a_live_url_and_a_verdict(panel: Panel, server: RunningServer) -> None:
     panel.open("close/1000")
-    address = panel.opened.get_by_label("URL", exact=True)
+    address = panel.opened.get_by_label("URL of the scenario")
     expect(address).to_have_text(f"{server.ws_url}/ws/close/1000")
     code = panel.opened.get_by_label("close: code")
     code.fill("999")

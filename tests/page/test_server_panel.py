@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 from tests.conftest import Serve
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
+from tests.page.speed import demand
 from tests.shared.server import RunningServer
 
 PERIOD = 2000  # ms between two reads
@@ -47,10 +48,12 @@ def test_rates_are_within_five_percent_of_a_known_load(open_page: OpenPage) -> N
         "(element) => new MutationObserver(() => (window.rates ??= []).push(element.textContent))"
         ".observe(element, { childList: true, characterData: true, subtree: true })"
     )
-    # On a busy machine the load itself comes in gusts: on average it is as it is meant.
     client.page.wait_for_function(f"() => window.rates?.length >= {READS}")
     rates = [float(text.removeprefix("↓ ")) for text in client.page.evaluate("window.rates")]
-    assert sum(rates) / len(rates) == pytest.approx(1000 / INTERVAL, rel=0.05), rates
+    assert min(rates) > 0
+    # On a busy machine the load itself comes in gusts.
+    average = sum(rates) / len(rates)
+    demand(average == pytest.approx(1000 / INTERVAL, rel=0.05), f"a load of {1000 / INTERVAL:g} a second: {rates}")
     expect(tile(panel, "Payload a second").locator(".value")).to_have_text(re.compile(r"↓ [\d,.]+ (B|KiB)"))
     client.context("({ connections }) => connections.active.stop()")
 

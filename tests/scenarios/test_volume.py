@@ -76,9 +76,8 @@ def test_memory_does_not_grow_with_the_number_of_bursts(serve: Serve, codec_name
 
 
 LITTLE_MEMORY = """
-from dataclasses import replace
 from wsecho.processes import prefork
-prefork.LOCAL = replace(prefork.LOCAL, memory=3 << 20)
+prefork.LOCAL = prefork.LOCAL._replace(memory=3 << 20)
 """
 
 
