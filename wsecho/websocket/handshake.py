@@ -94,8 +94,6 @@ def _refusal_of_subprotocols(offers: list[str]) -> Response | None:
 
 def chosen_subprotocol(offers: list[str], policy: str) -> str | None:
     """Return the subprotocol of the answer, or None. `offers` may have one that carries a token."""
-    if not offers:
-        return None
     names = [offer for offer in offers if not carries_token(offer)]
     # A client that sends a token in a subprotocol is a browser, and browsers fail the connection if the answer names no
     # subprotocol.
