@@ -11,9 +11,9 @@ import pytest
 from tests.conftest import Serve
 from tests.faults.bystander import take_out
 from tests.faults.patched import patched
+from tests.shared.clients import is_served
 from tests.shared.processes import wait_until
-from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.shared.server import RunningServer
+from tests.shared.raw import RawConnection
 
 
 def failing_to_accept(number: int) -> list[str]:
@@ -40,15 +40,6 @@ def test_an_error_of_one_waiting_connection_is_not_that_of_the_next(serve: Serve
     server = serve(command=failing_to_accept(number))
     with RawConnection(server.port).open():
         assert server.metrics()['websocket_refused_connections_total{reason="descriptors"}'] == 0
-
-
-def is_served(server: RunningServer) -> bool:
-    try:
-        with RawConnection(server.port) as client:
-            client.send(HANDSHAKE)
-            return client.receive(len(SWITCHED)) == SWITCHED
-    except ConnectionError:
-        return False
 
 
 @pytest.mark.parametrize("number", [errno.ENOBUFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE], ids=errno.errorcode.get)

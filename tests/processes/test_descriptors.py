@@ -11,8 +11,9 @@ import pytest
 from tests.conftest import Serve
 from tests.faults.bystander import take_out, undisturbed
 from tests.faults.patched import counting_accepts
-from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.shared.server import PATIENCE, ROOT, RunningServer
+from tests.shared.clients import is_served
+from tests.shared.raw import RawConnection
+from tests.shared.server import PATIENCE, ROOT
 from wsecho.options.option import OptionError
 from wsecho.processes import descriptors
 
@@ -32,16 +33,6 @@ def test_too_few_descriptors_to_serve_anybody_are_one_line_and_exit_code_1(worke
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "wsecho: the limit of open files (ulimit -n) is 12, but the server needs at least 32\n"
-
-
-def served(server: RunningServer) -> bool:
-    """Return whether a new client gets its WebSocket. A client that is refused must learn so within a moment."""
-    try:
-        with RawConnection(server.port) as client:
-            client.send(HANDSHAKE)
-            return client.receive(len(SWITCHED)) == SWITCHED
-    except ConnectionError:
-        return False
 
 
 @pytest.mark.parametrize("behind_its_back", [False, True])
@@ -64,7 +55,7 @@ def test_a_crowd_beyond_the_descriptors_costs_nothing_and_hurts_nobody(
         for connection in crowd:
             connection.socket.close()
         deadline = time.monotonic() + PATIENCE
-        while not served(server):
+        while not is_served(server):
             assert time.monotonic() < deadline
     seen = server.wait_for_metrics(websocket_active_connections=0)
     turned_away = seen['websocket_refused_connections_total{reason="descriptors"}']

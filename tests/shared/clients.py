@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from tests.shared.frames import TEXT, client_frame, server_frame
-from tests.shared.raw import HANDSHAKE, RawConnection
+from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
 from tests.shared.server import RunningServer
 
 
@@ -19,6 +19,16 @@ BAD_HANDSHAKE = HANDSHAKE.replace(b"Version: 13", b"Version: 12")
 def address_of(connection: RawConnection) -> str:
     host, port = connection.socket.getsockname()
     return f"{host}:{port}"
+
+
+def is_served(server: RunningServer) -> bool:
+    """Return whether a new client gets its WebSocket. A client that is refused must learn so within a moment."""
+    try:
+        with RawConnection(server.port) as client:
+            client.send(HANDSHAKE)
+            return client.receive(len(SWITCHED)) == SWITCHED
+    except ConnectionError:
+        return False
 
 
 def refused(server: RunningServer, request: bytes = BAD_HANDSHAKE) -> str:
