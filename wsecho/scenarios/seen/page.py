@@ -43,8 +43,15 @@ def page(keys: Keys, key: str, name: str, turn: asyncio.Lock) -> Deferred:
 async def _made(keys: Keys, key: str, name: str, turn: asyncio.Lock) -> Response:
     # Thousands of frames take tens of milliseconds, in which other connections are served: hence a thread. The threads
     # of several pages would take most of the interpreter's time.
-    async with turn:
-        return Response(200, _FIELDS, await asyncio.to_thread(_encoded, keys.kept(name, monotonic()), key))
+    await turn.acquire()
+    making = asyncio.create_task(_encoded_in_thread(keys, key, name))
+    # A client that leaves does not stop the thread, so it does not end the turn either.
+    making.add_done_callback(lambda _: turn.release())
+    return Response(200, _FIELDS, await asyncio.shield(making))
+
+
+async def _encoded_in_thread(keys: Keys, key: str, name: str) -> bytes:
+    return await asyncio.to_thread(_encoded, keys.kept(name, monotonic()), key)
 
 
 def _encoded(kept: Kept, key: str) -> bytes:
