@@ -29,7 +29,7 @@ CORE := $(addprefix websocket/,echo echo_differential inflater) cli processes/bi
 TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 
 .PHONY: run test test-core test-others coverage build lint debian conformance compatibility fuzz fuzz-bytes corpus asan bench \
-	bench-page bench-quick soak memory instructions docs screenshots clean always
+	bench-page bench-quick soak memory instructions docs screenshots dist clean always
 .DELETE_ON_ERROR:
 
 run: build
@@ -142,6 +142,11 @@ bench-page: build debian $(VENV)/.dev
 screenshots: build debian $(VENV)/.dev
 	WSECHO_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest --quiet tests/page/test_screenshots.py
 	cp build/screenshots/3-json-wide-light.png docs/images/page.png
+
+# Builds what a release contains: the source distribution and, from that, a wheel for this Python and this system.
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/uv build --quiet --python $(BIN)/python --out-dir dist
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

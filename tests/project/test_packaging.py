@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Serve
-from tests.shared.frames import TEXT, client_frame, server_frame
-from tests.shared.raw import RawConnection
 from tests.shared.server import ROOT
+from wsecho import __version__
 
 # What a build in place, a test run and an editor leave in a working folder.
 LEFT_BEHIND = (
@@ -85,33 +85,77 @@ def test_the_source_distribution_is_the_repository(tmp_path: Path) -> None:
     assert names - made == set(repository())
 
 
-@pytest.mark.parametrize("codec", ["compiled", "python"])
-def test_what_is_built_from_the_source_distribution_serves(serve: Serve, tmp_path: Path, codec: str) -> None:
-    """Run it in an environment that contains the dependencies but not this folder."""
-    source = clone(tmp_path / "source")
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A wheel for each codec, built from the source distribution: with a compiler, and without one."""
+    folder = tmp_path_factory.mktemp("wheels")
+    source = clone(folder / "source")
     for name in IN_SUBFOLDERS:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(name)
     made = source_distribution(source)
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    environment = {"WSECHO_REQUIRE_NATIVE": "1"} if codec == "compiled" else {"CC": "no-such-compiler"}
-    succeed([*wheel, "--wheel-dir", str(tmp_path), str(made)], tmp_path, **environment)
+    return {codec: wheel(made, folder / codec, **BUILDING[codec]) for codec in BUILDING}
+
+
+BUILDING = {"compiled": {"WSECHO_REQUIRE_NATIVE": "1"}, "python": {"CC": "no-such-compiler"}}
+
+
+def wheel(archive: Path, into: Path, **environment: str) -> Path:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    succeed([*command, "--wheel-dir", str(into), str(archive)], archive.parent, **environment)
+    (built,) = into.glob(f"wsecho-{__version__}-*.whl")
+    return built
+
+
+@pytest.mark.parametrize("codec", BUILDING)
+def test_what_is_built_from_the_source_distribution_serves(
+    serve: Serve, wheels: dict[str, Path], tmp_path: Path, codec: str
+) -> None:
+    """Run it in an environment that contains the dependencies but not this folder."""
     site = tmp_path / "site"
     venv.create(site, with_pip=False)
-    (built,) = tmp_path.glob("wsecho-*.whl")
     install = [sys.executable, "-m", "pip", "--python", str(site / "bin" / "python"), "install", "--quiet", "--no-deps"]
-    succeed([*install, str(built)], tmp_path)
+    succeed([*install, "--no-index", str(wheels[codec])], tmp_path)
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     server = serve(command=[str(site / "bin" / "wsecho")], environment={"PYTHONPATH": packages}, cwd=tmp_path)
     assert server.listening["codec"] == codec
-    assert server.get("/")[0] == 200
-    pages = [name for name in (*repository(), *IN_SUBFOLDERS) if name.startswith("static/")]
-    for name in pages:
+    for name in (name for name in (*repository(), *IN_SUBFOLDERS) if name.startswith("static/")):
         path = name.removeprefix("static/index.html")
-        assert server.get(f"/{path}")[2] == (source / name).read_bytes()
-    with RawConnection(server.port).open() as connection:
-        connection.send(client_frame(TEXT, b"hi"))
-        assert connection.receive(4) == server_frame(TEXT, b"hi")
+        content = name.encode() if name in IN_SUBFOLDERS else (ROOT / name).read_bytes()
+        assert server.get(f"/{path}")[2] == content
+    assert f"with the {codec} codec" in succeed([*INSTALLED, "--codec", codec, "--url", server.http_url], tmp_path)
+
+
+# What checks the wheels and the images of a release.
+INSTALLED = [sys.executable, "-P", str(ROOT / "tests/installed.py")]
+
+
+def test_a_tool_runner_installs_and_runs_it_without_privileges_and_again_offline(wheels: dict[str, Path]) -> None:
+    """`uvx` downloads the dependencies into an environment of its own, which needs no compiler."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for file in (wheels["compiled"], *(Path(sys.executable).with_name(name) for name in ("uv", "uvx"))):
+            shutil.copy2(file, home)
+        user, interpreter = unprivileged(home)
+        runner = [str(home / "uvx"), f"--python={interpreter}", "--quiet"]
+        settings = {"HOME": folder, "UV_CACHE_DIR": str(home / "cache"), "PATH": "/usr/bin:/bin", "CC": "/bin/false"}
+        for more in ([], ["--offline"]):
+            start = [*user, *runner, *more, "--from", str(home / wheels["compiled"].name), "wsecho"]
+            said = succeed([*INSTALLED, "--codec", "compiled", "--", *start], home, **settings)
+            assert said == f"wsecho {__version__} works, with the compiled codec.\n"
+
+
+def unprivileged(home: Path) -> tuple[list[str], str]:
+    """Return the start of a command that gives up root's privileges, and an interpreter that others may run."""
+    version = "python{}.{}".format(*sys.version_info)
+    public = shutil.which(version, path="/usr/local/bin:/usr/bin")
+    if os.geteuid() != 0 or public is None:
+        return [], sys.executable
+    os.chown(home, NOBODY, NOBODY)
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"], public
+
+
+NOBODY = 65534
 
 
 BUILD = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import rotel
+import pytest
 from oteltap.oteltap_http_protobuf_receiver import OtelTapHttpProtobufReceiver
 from oteltap.oteltap_http_protobuf_receiver_settings import OtelTapHttpProtobufReceiverSettings
 
@@ -242,11 +242,12 @@ class Rotel:
     """The rotel agent: a collector in Rust that prints what it receives. It speaks HTTP and gRPC."""
 
     def __init__(self, folder: Path) -> None:
+        agent = pytest.importorskip("rotel", reason="rotel is not installed: it has no wheel for this Python")
         http, grpc = free_port(), free_port()
         self.endpoint = f"http://127.0.0.1:{http}"
         self.grpc_endpoint = f"http://127.0.0.1:{grpc}"
         self._command = [
-            str(Path(rotel.__file__).with_name("rotel-agent")),
+            str(Path(str(agent.__file__)).with_name("rotel-agent")),
             "start",
             "--exporter=blackhole",
             *("--debug-log=metrics", "--debug-log=traces", "--debug-log=logs", "--debug-log-verbosity=detailed"),
