@@ -239,9 +239,11 @@ def _attributes(pairs: Iterable[Any]) -> Attributes:
 
 
 class Rotel:
-    """The rotel agent: a collector in Rust that prints what it receives. It speaks HTTP and gRPC."""
+    """The rotel agent: a collector in Rust that prints what it receives by HTTP and gRPC. It passes everything on to
+    `exports_to`, the endpoint of another collector, by HTTP with gzip, which oteltap does not understand.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, exports_to: str | None = None) -> None:
         agent = pytest.importorskip("rotel", reason="rotel is not installed: it has no wheel for this Python")
         http, grpc = free_port(), free_port()
         self.endpoint = f"http://127.0.0.1:{http}"
@@ -249,7 +251,7 @@ class Rotel:
         self._command = [
             str(Path(str(agent.__file__)).with_name("rotel-agent")),
             "start",
-            "--exporter=blackhole",
+            *(_export_by_http(exports_to) if exports_to else ["--exporter=blackhole"]),
             *("--debug-log=metrics", "--debug-log=traces", "--debug-log=logs", "--debug-log-verbosity=detailed"),
             "--disable-batching",
             f"--otlp-http-endpoint=127.0.0.1:{http}",
@@ -345,6 +347,10 @@ class Rotel:
             end = next((number for number, line in enumerate(item) if re.match(until, line)), len(item))
             items.append(item[:end])
         return items
+
+
+def _export_by_http(endpoint: str) -> list[str]:
+    return ["--exporter=otlp", f"--otlp-exporter-endpoint={endpoint}", "--otlp-exporter-protocol=http"]
 
 
 def _split(lines: list[str], heading: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one server."""
+"""A real Prometheus, and the configuration with which it scrapes one server."""
 
 import json
 import math
@@ -19,29 +19,33 @@ from tests.shared.server import PATIENCE
 Sample = tuple[dict[str, str], float]
 
 
-class RunningPrometheus:
-    """Scrapes and evaluates `rules` once in each `interval`. `wait_for_value` queries it with PromQL."""
+def scraping(folder: Path, target_port: int, *, interval: str = "1s", rules: Sequence[Path] = ()) -> Path:
+    """Write a configuration that scrapes one server and evaluates `rules`, both once in each `interval`."""
+    scrape = {"job_name": "wsecho", "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}]}
+    settings = {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+        "rule_files": [str(file) for file in rules],
+        "scrape_configs": [scrape],
+    }
+    config = folder / "prometheus.yml"
+    # JSON is valid YAML.
+    config.write_text(json.dumps(settings))
+    return config
 
-    def __init__(
-        self, program: str, folder: Path, target_port: int, *, interval: str = "1s", rules: Sequence[Path] = ()
-    ) -> None:
-        config = folder / "prometheus.yml"
-        scrape = {"job_name": "wsecho", "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}]}
-        settings = {
-            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
-            "rule_files": [str(file) for file in rules],
-            "scrape_configs": [scrape],
-        }
-        # JSON is valid YAML.
-        config.write_text(json.dumps(settings))
-        self._port = free_port()
-        self._log = (folder / "prometheus.log").open("w")
+
+class RunningPrometheus:
+    """Runs with a configuration file, in whose folder it keeps its data. `wait_for_value` queries it with PromQL."""
+
+    def __init__(self, program: str, config: Path) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = config.with_suffix(".log").open("w")
         self._process = subprocess.Popen(
             [
                 program,
                 f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{self._port}",
+                f"--storage.tsdb.path={config.with_name('data')}",
+                f"--web.listen-address=127.0.0.1:{port}",
             ],
             stdout=self._log,
             stderr=self._log,
@@ -69,6 +73,10 @@ class RunningPrometheus:
         """Return every rule with its health and its last error, once all of them have been evaluated."""
         return _until(self._judged_rules, "rules were not judged")
 
+    def label_values(self, label: str, selector: str) -> list[str]:
+        """Return the values of a label in the series that a selector selects."""
+        return self._get(f"label/{label}/values", **{"match[]": selector})
+
     def _samples(self, expression: str) -> list[Sample]:
         result = self._get("query", query=expression)["result"]
         samples = [(sample["metric"], float(sample["value"][1])) for sample in result]
@@ -79,7 +87,7 @@ class RunningPrometheus:
         return [] if any(rule["health"] == "unknown" for rule in rules) else rules
 
     def _get(self, what: str, **parameters: str) -> Any:
-        address = f"http://127.0.0.1:{self._port}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
+        address = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(address, timeout=5) as response:
             return json.load(response)["data"]
 

@@ -82,9 +82,9 @@ def test_a_real_prometheus_scrapes_every_metric(server: RunningServer, tmp_path:
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         pytest.skip("prometheus is not installed (Debian package: prometheus)")
-    from tests.shared.prometheus import RunningPrometheus
+    from tests.shared.prometheus import RunningPrometheus, scraping
 
-    with RunningPrometheus(prometheus, tmp_path, server.port) as running:
+    with RunningPrometheus(prometheus, scraping(tmp_path, server.port)) as running:
         assert running.wait_for_value("up") == 1
         for name in COUNTERS | {"websocket_active_connections"} | {f"{name}_count" for name in HISTOGRAMS}:
             assert running.wait_for_value(name) == server.metrics()[name]

@@ -18,7 +18,7 @@ import yaml
 from websockets.sync.client import connect
 
 from tests.shared.frames import BINARY, CONTINUATION, PING, TEXT, client_frame
-from tests.shared.prometheus import RunningPrometheus
+from tests.shared.prometheus import RunningPrometheus, scraping
 from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import PATIENCE, ROOT, RunningServer
 from wsecho.options.config import OPTIONS
@@ -210,8 +210,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningP
         pytest.skip("prometheus is not installed (Debian package: prometheus)")
     server = RunningServer("--workers", "2", "--ping-interval", "500ms")
     rules = [FOLDER / "rules.yml", FOLDER / "alerts.yml"]
-    folder = tmp_path_factory.mktemp("prometheus")
-    with RunningPrometheus(program, folder, server.port, interval="300ms", rules=rules) as prometheus:
+    config = scraping(tmp_path_factory.mktemp("prometheus"), server.port, interval="300ms", rules=rules)
+    with RunningPrometheus(program, config) as prometheus:
         # A rate needs an earlier value of the metric.
         prometheus.wait_for_value("websocket_connections_total")
         # A silent client, to which the server sends pings.
