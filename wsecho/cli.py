@@ -180,19 +180,28 @@ def command(context: click.Context, /, **options: Any) -> int:
     if context.args:
         raise OptionError(_unexpected_argument(context.args[0]))
     config = configured(context, options)
-    # Imported here, so that --help and a wrong option are answered without importing OpenTelemetry and an event loop.
-    from wsecho.processes import supervisor, worker
-
-    workers = config.workers or supervisor.cores()
+    workers = config.workers or _cores()
     try:
+        # Imported here, so that --help and a wrong option are answered without importing an event loop.
         if workers > 1:
+            from wsecho.processes import supervisor
+
             return supervisor.run(config, workers)
+        from wsecho.processes import worker
+
         worker.run(config)
     except (OptionError, OSError, RuntimeError) as error:
         # Some values turn out to be wrong only when they are used.
         error_type = OptionError if isinstance(error, OptionError) else RuntimeError
         raise error_type(config.with_sources(str(error))) from error
     return 0
+
+
+def _cores() -> int:
+    """Return how many processor cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _unexpected_argument(argument: str) -> str:

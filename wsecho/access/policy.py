@@ -3,9 +3,7 @@
 This module does not know what a valid credential looks like. It asks a `Verifier` for each authentication scheme.
 """
 
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from wsecho.access.origins import Origins
@@ -55,6 +53,8 @@ class Secrets:
 
     def verify(self, value: bytes) -> Verdict:
         """Compare with every secret, even after one has matched."""
+        import hmac  # imported only when needed, because this import is slow
+
         given = digest(value)
         found = False
         for known in self.digests:
@@ -119,8 +119,7 @@ class Authentication:
         return Refusal(401, line, "credentials", tuple(challenges))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AccessPolicy:
+class AccessPolicy(NamedTuple):
     """The authentication that each part of the server requires; None: no credentials are needed.
 
     `clients` is for WebSockets and for the request info on the public port, `metrics` for the metrics on the public

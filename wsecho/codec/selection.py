@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsecho.codec import wire
 from wsecho.counting import cells
@@ -14,11 +12,12 @@ from wsecho.http.request import Request
 from wsecho.websocket import echo, handshake, inflater, message_counters, receive_buffer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wsecho.tcp import transports
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Codec:
+class Codec(NamedTuple):
     """The classes of a codec. Both codecs have the same interface; type annotations name the Python classes.
 
     `read_plain_request` returns the request whose head is exactly the given bytes, or None if `RequestReader` has to
@@ -63,8 +62,9 @@ def hidden_installation() -> Path | None:
 
     `python -m wsecho` in a checkout, for example, runs the checkout instead of the installed package.
     """
-    # Imported only when needed, because this import is slow.
+    # Imported only when needed, because these imports are slow.
     from importlib import metadata
+    from pathlib import Path
 
     here = Path(__file__).parents[1]
     for distribution in metadata.distributions(name="wsecho"):

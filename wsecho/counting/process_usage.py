@@ -4,10 +4,9 @@ import contextlib
 import os
 import resource
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
-_PROC = Path("/proc")
+_PROC = "/proc"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Indexes of fields of /proc/PID/stat, counted from the field behind the name (proc_pid_stat(5)). The name can contain
@@ -29,11 +28,10 @@ def usage(root: int, others: Iterable[int]) -> Usage | None:
     pids = {root, *others}
     memory, descriptors = 0, 0
     for pid in pids:
-        folder = _PROC / str(pid)
         # The process may have just ended, or the system has no /proc.
         with contextlib.suppress(OSError):
-            memory += int((folder / "statm").read_text().split()[1]) * _PAGE
-            descriptors += _descriptors(folder / "fd")
+            memory += int(_read(pid, "statm").split()[1]) * _PAGE
+            descriptors += _descriptors(f"{_PROC}/{pid}/fd")
     if not memory:
         return None
     return Usage(_cpu_seconds(root, pids), memory, descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -57,12 +55,17 @@ def _cpu_seconds(root: int, pids: Iterable[int]) -> float:
 def _ticks(pid: int, user: int, system: int) -> int:
     """Return the sum of two CPU times of a process; 0 if the process no longer exists."""
     try:
-        times = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        times = _read(pid, "stat").rpartition(")")[2].split()
     except OSError:
         return 0
     return int(times[user]) + int(times[system])
 
 
-def _descriptors(folder: Path) -> int:
+def _descriptors(folder: str) -> int:
     """Return the number of open file descriptors. Linux 6.2 and later give it as the size of the folder."""
-    return folder.stat().st_size or len(os.listdir(folder))
+    return os.stat(folder).st_size or len(os.listdir(folder))
+
+
+def _read(pid: int, name: str) -> str:
+    with open(f"{_PROC}/{pid}/{name}") as file:
+        return file.read()

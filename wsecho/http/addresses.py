@@ -3,6 +3,8 @@
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from wsecho.http.pattern import pattern
+
 # As in Python's sockets: the host, then the port if it is known.
 Address = tuple[str | int, ...]
 Network = IPv4Network | IPv6Network
@@ -13,7 +15,7 @@ _MAPPED = "::ffff:"
 ALL = "::"
 ALL_OF_IPV4 = "0.0.0.0"
 
-_AUTHORITY = re.compile(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d{0,5}))?", re.ASCII)
+_AUTHORITY = pattern(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d{0,5}))?", re.ASCII)
 
 # The prefix length, in bits, of the smallest IPv6 network that a provider assigns to a customer (RFC 6177). A client
 # that has one address of such a network has all of them.

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 
 IDENTITY = "identity"
 
 # An element of the list: a coding, perhaps with a weight (RFC 9110 section 12.4.2).
-_ELEMENT = re.compile(r"([^\s;,]+)(?:[ \t]*;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.ASCII | re.IGNORECASE)
+_ELEMENT = pattern(r"([^\s;,]+)(?:[ \t]*;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.ASCII | re.IGNORECASE)
 # Names that mean the same as others (RFC 9110 section 8.4.1.3).
 _ALIASES = {"x-gzip": "gzip"}
 # The weight of a response without a coding that the client does not name: it prefers every coding that it names.

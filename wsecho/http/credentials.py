@@ -2,25 +2,24 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import replace
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 
 BEARER = "bearer"
 BASIC = "basic"
 
 # RFC 6750 section 2.1: b64token.
-_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
+_TOKEN = pattern(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
 # RFC 6750 section 2.3: the query parameter.
 _PARAMETER = "access_token"
 # The name in a query, where each character may be written as %XX. Matching is linear in the length of the query.
 _NAME = "".join(f"(?:{character}|(?i:%{ord(character):02x}))" for character in _PARAMETER)
-_IN_QUERY = re.compile(rf"(?:^|&){_NAME}(?:=([^&]*))?(?![^&])", re.ASCII)
-_IN_TEXT = re.compile(rf"((?:^|[?&]){_NAME}=)[^?&]*", re.ASCII)
+_IN_QUERY = pattern(rf"(?:^|&){_NAME}(?:=([^&]*))?(?![^&])", re.ASCII)
+_IN_TEXT = pattern(rf"((?:^|[?&]){_NAME}=)[^?&]*", re.ASCII)
 # A web page cannot add header fields to a handshake, only names of subprotocols. A name with this prefix, which
 # Kubernetes defines, contains a token in base64url without padding, because a token may have characters that a name may
 # not.
@@ -49,6 +48,8 @@ def carries_token(subprotocol: str) -> bool:
 
 def digest(secret: bytes) -> bytes:
     """Return the SHA-256 digest of a secret, which is stored and compared instead: all digests have the same length."""
+    import hashlib  # imported only when needed, because this import is slow
+
     return hashlib.sha256(secret).digest()
 
 
@@ -81,7 +82,12 @@ def _authorization(value: str) -> Credential:
 
 
 def _parameters(query: str) -> list[bytes]:
-    return [unquote_to_bytes(match[1].replace("+", " ")) if match[1] else b"" for match in _IN_QUERY.finditer(query)]
+    values = [match[1] or "" for match in _IN_QUERY.finditer(query)]
+    if not values:
+        return []
+    from urllib.parse import unquote_to_bytes  # imported only when needed, because this import is slow
+
+    return [unquote_to_bytes(value.replace("+", " ")) for value in values]
 
 
 def _subprotocol(name: str) -> Credential:

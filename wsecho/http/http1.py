@@ -1,12 +1,13 @@
 """HTTP/1.1 on the wire (RFC 9112): parses request heads and encodes responses. Requests with a body are refused."""
 
 import re
-from http import HTTPStatus
+from functools import cache
 
 import httptools
 
 from wsecho.http import list_fields
 from wsecho.http.date import http_date
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 from wsecho.http.response import Headers, Response
 
@@ -20,7 +21,7 @@ MAX_EMPTY_LINES = 16
 
 _LINE_END = b"\r\n"  # llhttp refuses a bare LF
 # RFC 9110 section 7.2 and RFC 3986 section 3.2.2: the characters of a host and port.
-_HOST = re.compile(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
+_HOST = pattern(r"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*", re.ASCII)
 
 # For each other protocol: how it begins, up to the byte at which the parser refuses it, and the text for the client.
 _OTHER_PROTOCOLS = {
@@ -30,7 +31,8 @@ _OTHER_PROTOCOLS = {
     b"\r\n\r\n\x00": "this is a PROXY header, which is accepted only with --proxy-protocol",
 }
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
+_NOT_MODIFIED = 304
+_UPGRADE_REQUIRED = 426
 
 
 class RequestError(Exception):
@@ -250,10 +252,10 @@ def _keeps_alive(request: Request) -> bool:
 def encode_response(response: Response, *, head_only: bool, keep_alive: bool, now: float) -> bytes:
     """Return the bytes of the response. `now` is the Unix time in seconds, for the Date field."""
     connection = ["keep-alive" if keep_alive else "close"]
-    if response.status == HTTPStatus.UPGRADE_REQUIRED:
+    if response.status == _UPGRADE_REQUIRED:
         connection.append("Upgrade")  # RFC 9110 section 7.8: required with the Upgrade field
     fields = [("Date", http_date(now)), *response.headers]
-    if response.status != HTTPStatus.NOT_MODIFIED:
+    if response.status != _NOT_MODIFIED:
         # RFC 9110 section 8.6: in a 304, it could only be the length of the content that is not sent.
         fields.append(("Content-Length", str(len(response.body))))
     fields.append(("Connection", ", ".join(connection)))
@@ -262,5 +264,13 @@ def encode_response(response: Response, *, head_only: bool, keep_alive: bool, no
 
 
 def _encode_head(status: int, fields: Headers) -> bytes:
-    lines = [_STATUS_LINES[status], *[f"{name}: {value}" for name, value in fields], "", ""]
+    lines = [_status_line(status), *[f"{name}: {value}" for name, value in fields], "", ""]
     return "\r\n".join(lines).encode("latin-1")
+
+
+@cache
+def _status_line(status: int) -> str:
+    # Imported only when needed, because this import is slow. The answer to a correct handshake does not need it.
+    from http import HTTPStatus
+
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"

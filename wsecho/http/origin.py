@@ -3,15 +3,17 @@
 import re
 from ipaddress import IPv4Address, IPv6Address
 
+from wsecho.http.pattern import pattern
+
 ANY = "*"
 # What browsers send for pages without an origin of their own: `null` for sandboxed pages and for files in Firefox,
 # `file://` for files in Chromium.
 _WITHOUT_HOST = ("null", "file://")
-_ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://([^\s/?#@,:*%<>\\^|\[\]\x00-\x1f\x7f]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
+_ORIGIN = pattern(r"([a-z][a-z0-9+.\-]*)://([^\s/?#@,:*%<>\\^|\[\]\x00-\x1f\x7f]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65535
 # The URL standard treats a host as an IPv4 address if its last label is a number, decimal or hexadecimal.
-_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.ASCII)
+_ENDS_IN_NUMBER = pattern(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.ASCII)
 
 
 def parse_origin(text: str) -> str:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 
 # W3C Trace Context section 3.2. Versions after 00 may append fields; ff is not a version.
-_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+_TRACEPARENT = pattern(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 # TRACE_ID/SPAN_ID;o=OPTIONS, where SPAN_ID is a decimal number.
-_CLOUD_TRACE = re.compile(r"([0-9A-Fa-f]{32})/(\d{1,20})(?:;o=([01]))?", re.ASCII)
+_CLOUD_TRACE = pattern(r"([0-9A-Fa-f]{32})/(\d{1,20})(?:;o=([01]))?", re.ASCII)
 
 
 class CloudRun(NamedTuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from wsecho.http.addresses import ALL, Network
 from wsecho.http.origin import parse_origin
+from wsecho.http.pattern import pattern
 from wsecho.options.option import Option, list_option, option
 from wsecho.options.values import (
     PUBLIC_KEY_ALGORITHMS,
@@ -31,7 +32,7 @@ from wsecho.proxies.trusted_proxies import parse_trusted
 from wsecho.websocket.handshake import FIRST_OFFERED
 
 DEFAULT_ADMIN_HOST = "127.0.0.1"
-_FLAG = re.compile(r"--[a-z][a-z-]*")
+_FLAG = pattern(r"--[a-z][a-z-]*")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

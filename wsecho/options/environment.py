@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from wsecho.http.pattern import pattern
 from wsecho.options.config import OPTIONS
 from wsecho.options.option import Option
 from wsecho.options.values import parse_port
@@ -12,8 +13,8 @@ _PREFIX = "WSECHO_"
 _OTHER_VARIABLES = ("WSECHO_REQUIRE_NATIVE", "WSECHO_TEST_")
 # Kubernetes sets variables with the address of each Service in every pod, named like those of Docker's container links.
 # For a Service `wsecho` they include WSECHO_SERVICE_HOST, WSECHO_PORT=tcp://10.96.12.34:80 and WSECHO_PORT_80_TCP_ADDR.
-_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*", re.DOTALL)
-_SERVICE_VARIABLE = re.compile(
+_SERVICE_ADDRESS = pattern(r"(tcp|udp|sctp)://.*", re.DOTALL)
+_SERVICE_VARIABLE = pattern(
     r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.ASCII
 )
 

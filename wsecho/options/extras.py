@@ -1,6 +1,5 @@
 """The package's optional dependencies ("extras"): which option needs which, and the command that installs it."""
 
-import shlex
 import sys
 from importlib.util import find_spec
 
@@ -31,6 +30,8 @@ def missing(option: str, extra: str) -> str:
 
 
 def _command(extra: str) -> str:
+    import shlex  # imported only when needed: most starts lack nothing
+
     python, requirements = shlex.quote(sys.executable), shlex.join(REQUIREMENTS[extra])
     if find_spec("pip"):
         return f"{python} -m pip install {requirements}"

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from math import ceil
 from typing import Any
-from urllib.parse import urlsplit
 
 from wsecho.http.addresses import is_loopback
 from wsecho.http.credentials import digest, is_token
+from wsecho.http.pattern import pattern
 from wsecho.websocket.handshake import FIRST_OFFERED, NONE, is_subprotocol_policy
 
 SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -20,7 +20,7 @@ PUBLIC_KEY_ALGORITHMS = (
 )
 # Bytes. Every receive buffer has room for so many behind its end, because the payload of a ping can be as long.
 _MAX_GREETING = 125
-_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
+_QUANTITY = pattern(r"(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]*)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
@@ -132,6 +132,9 @@ def parse_key_set_source(text: str) -> str:
     """Return the name of a file, or a URL with https, or with http for this machine. Raises ValueError."""
     if "://" not in text:
         return parse_file(text)
+    # Imported only when needed, because this import is slow.
+    from urllib.parse import urlsplit
+
     url = urlsplit(text)
     if not url.hostname or url.username is not None or url.fragment or url.port == 0:
         raise ValueError("it is not a URL such as https://example.com/.well-known/jwks.json")

@@ -52,13 +52,6 @@ _HANDLED = {*_STOPPING, signal.SIGHUP, signal.SIGCHLD}
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run(config: Config, workers: int) -> int:
     """Serve with `workers` processes until SIGTERM or SIGINT, and return the exit code.
 

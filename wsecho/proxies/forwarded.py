@@ -11,15 +11,16 @@ from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from wsecho.http.addresses import Address, parse_ip
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 
 FORWARDED = "forwarded"
 X_FORWARDED_FOR = "x-forwarded-for"
 
-_PAIR = re.compile(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:\"([^\"\\]*)\"|([^\s\"=]+))[ \t]*", re.ASCII)
+_PAIR = pattern(r"[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:\"([^\"\\]*)\"|([^\s\"=]+))[ \t]*", re.ASCII)
 # RFC 7239 section 6, and IPv6 without brackets, as in X-Forwarded-For. A port is a number or an obfuscated name.
 _PORT = r"(\d{1,5})|_[A-Za-z0-9._\-]+"
-_NODE = re.compile(rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:{_PORT}))?|([0-9A-Fa-f:.]+)", re.ASCII)
+_NODE = pattern(rf"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:{_PORT}))?|([0-9A-Fa-f:.]+)", re.ASCII)
 _MAX_PORT = 65535
 _BROADCAST = IPv4Address("255.255.255.255")
 # The part of a field that is read, from its end: elements, including empty ones, and bytes.

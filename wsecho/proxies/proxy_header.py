@@ -3,10 +3,10 @@
 https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt
 """
 
-import re
 from typing import NamedTuple
 
 from wsecho.http.addresses import Address, parse_ip
+from wsecho.http.pattern import pattern
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 # Section 2.2: size of the fixed part, which is the signature, version and command, family and protocol, and the length
@@ -27,7 +27,7 @@ _MAX_PROTOCOL = 2
 LONGEST = 4096
 
 # Section 2.1. Whether the addresses are valid is checked by `parse_ip`. Ports have no leading zeros.
-_LINE = re.compile(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})\r\n")
+_LINE = pattern(rb"PROXY (TCP[46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})\r\n")
 _LINE_START = b"PROXY "
 _UNKNOWN = b"PROXY UNKNOWN"
 _SHORTEST_LINE, _LONGEST_LINE = 15, 107

@@ -1,10 +1,12 @@
 """The files of the built-in test client, which are read once, when the server starts."""
 
 import base64
-import hashlib
+import os
 import re
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 from wsecho.http.response import Response
 from wsecho.routes.document import Document
@@ -15,7 +17,7 @@ _CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+_INLINE_SCRIPT = pattern(rb"<script>(.*?)</script>", re.DOTALL)
 # The page loads nothing from other servers, runs only its own inline scripts, and may connect to any WebSocket server.
 # It makes no markup and no script from text, and the one policy of Trusted Types that it may have is its own. A worker
 # obeys the policy of its own script, so every file has the whole policy.
@@ -40,26 +42,26 @@ _ISOLATION = (
 )
 
 
-def directory() -> Path:
+def directory() -> str:
     """Return the folder of the files: inside an installed package, or beside the package in a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "static"
-    return installed if installed.is_dir() else package.parent / "static"
+    package = os.path.dirname(os.path.dirname(__file__))
+    installed = os.path.join(package, "static")
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(package), "static")
 
 
 class Assets:
     """Serves the files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Read all files in `folder` and its subfolders whose types are known.
 
         Raises OSError if the folder or its index.html cannot be read.
         """
-        index = folder / "index.html"
-        files = [file for file in sorted(folder.rglob("*")) if file.suffix in _CONTENT_TYPES and file != index]
-        self._documents = {"/": _load(index)} | {
-            f"/static/{file.relative_to(folder).as_posix()}": _load(file) for file in files
-        }
+        # A document is made at its first request. A start, which needs none of them, only reads the files.
+        self._documents: dict[str, Callable[[], Document]] = {"/": _load(os.path.join(folder, "index.html"))}
+        for path, file in _files(folder):
+            if path != "/static/index.html":
+                self._documents[path] = _load(file)
 
     def paths(self) -> list[str]:
         """Return the paths at which the files are served."""
@@ -67,14 +69,31 @@ class Assets:
 
     def answer(self, request: Request) -> Response:
         """Return the file at `request.path`."""
-        return self._documents[request.path].answer(request)
+        return self._documents[request.path]().answer(request)
 
 
-def _load(file: Path) -> Document:
-    body = file.read_bytes()
-    scripts = _INLINE_SCRIPT.findall(body) if file.suffix == ".html" else ()
+def _files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path at which each file in `folder` is served, and the name of the file, if its type is known."""
+    for place, _, names in os.walk(folder):
+        below = os.path.relpath(place, folder)
+        for name in names:
+            if _suffix(name) in _CONTENT_TYPES:
+                yield os.path.normpath(f"/static/{below}/{name}"), os.path.join(place, name)
+
+
+def _load(file: str) -> Callable[[], Document]:
+    with open(file, "rb") as opened:
+        return cache(partial(_document, _suffix(file), opened.read()))
+
+
+def _suffix(file: str) -> str:
+    return os.path.splitext(file)[1]
+
+
+def _document(suffix: str, body: bytes) -> Document:
+    scripts = _INLINE_SCRIPT.findall(body) if suffix == ".html" else ()
     headers = (
-        ("Content-Type", _CONTENT_TYPES[file.suffix]),
+        ("Content-Type", _CONTENT_TYPES[suffix]),
         ("Content-Security-Policy", _POLICY.format("".join(map(_source, scripts)))),
         *_ISOLATION,
         ("X-Content-Type-Options", "nosniff"),
@@ -85,4 +104,6 @@ def _load(file: Path) -> Document:
 
 def _source(script: bytes) -> str:
     """Return the source expression that allows an inline script (Content Security Policy Level 3, section 2.3.1)."""
+    import hashlib  # imported only when needed, because this import is slow
+
     return f" 'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"

@@ -1,6 +1,5 @@
 """A document that does not change while the server runs, with what saves a client from loading it again."""
 
-import hashlib
 import zlib
 from functools import cached_property
 
@@ -36,6 +35,8 @@ class Document:
     @cached_property
     def _responses(self) -> dict[str, Response]:
         """The responses by content coding, made at the first request: a start that compressed all would be slower."""
+        import hashlib  # imported only when needed, because this import is slow
+
         compressor = zlib.compressobj(9, wbits=_GZIP_WINDOW_BITS)
         compressed = compressor.compress(self._body) + compressor.flush()
         # The headers count, because after a 304 a browser keeps those of its copy (RFC 9111 section 3.2).

@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from wsecho.http.pattern import pattern
+
 _NAME = "permessage-deflate"
 _LARGEST_WINDOW = 15
 # The smallest window that zlib compresses with is 2**9 bytes, so hardly any client could keep to 2**8.
@@ -19,10 +21,10 @@ _REMEMBERED = 64
 
 # RFC 6455 section 9.1. Each group is one class of characters and nothing is nested, so matching is linear on any input.
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*(?:({_TOKEN})|"({_TOKEN})"))?', re.ASCII)
-_EXTENSION = re.compile(rf"[ \t]*({_TOKEN})", re.ASCII)
-_SEPARATOR = re.compile(r"[ \t]*(?:,|$)", re.ASCII)
-_WINDOW_BITS = re.compile(r"[89]|1[0-5]", re.ASCII)
+_PARAMETER = pattern(rf'[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*(?:({_TOKEN})|"({_TOKEN})"))?', re.ASCII)
+_EXTENSION = pattern(rf"[ \t]*({_TOKEN})", re.ASCII)
+_SEPARATOR = pattern(r"[ \t]*(?:,|$)", re.ASCII)
+_WINDOW_BITS = pattern(r"[89]|1[0-5]", re.ASCII)
 
 Parameters = list[tuple[str, str | None]]
 

@@ -1,11 +1,11 @@
 """The server's side of the opening handshake (RFC 6455 section 4.2)."""
 
 import binascii
-import hashlib
 import re
 from collections.abc import Callable
 
 from wsecho.http.credentials import carries_token
+from wsecho.http.pattern import pattern
 from wsecho.http.request import Request
 from wsecho.http.response import Response, plain
 from wsecho.websocket import deflate
@@ -15,7 +15,7 @@ from wsecho.websocket.upgrade import Upgrade
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES = 16
 # RFC 9110 section 5.6.2. One character class without alternatives, so matching is linear on any input.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+_TOKEN = pattern(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 # The fields of a response with status 426 (RFC 9110 section 15.5.22, RFC 6455 section 4.4).
 UPGRADE = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
@@ -27,6 +27,8 @@ NONE = "none"
 
 def accept_key(key: str) -> str:
     """Return the Sec-WebSocket-Accept value, which proves that `key` was read (RFC 6455 section 4.2.2, step 5.4)."""
+    import hashlib  # imported only when needed, because this import is slow
+
     digest = hashlib.sha1(key.encode() + GUID, usedforsecurity=False).digest()
     return binascii.b2a_base64(digest, newline=False).decode()
 
