@@ -14,6 +14,7 @@ from tests.shared.commands import run
 from tests.shared.processes import children
 from tests.shared.server import PATIENCE
 from wsecho.processes import binding
+from wsecho.processes.listening_socket import Sockets
 
 
 def test_the_backlog_is_as_long_as_it_was_asked_to_be() -> None:
@@ -84,7 +85,7 @@ def test_a_name_that_is_listed_twice_is_listened_on_once(monkeypatch: pytest.Mon
     name = name_of(monkeypatch, *[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")] * 2)
     bound = binding.bind(name, 0, 5, workers)
     addresses = [[each.getsockname() for each in sockets] for sockets in bound]
-    binding.close([binding.Sockets(sockets) for sockets in bound])
+    binding.close([Sockets(sockets, []) for sockets in bound])
     port = addresses[0][0][1]
     assert addresses == [[("127.0.0.1", port), ("127.0.0.2", port)]] * workers
 
@@ -98,7 +99,7 @@ def test_an_address_that_the_system_does_not_have_is_left_out(
     name = name_of(monkeypatch, *([missing, here] if is_first else [here, missing]))
     bound = binding.bind(name, 0, 5, 2)
     assert [[each.getsockname()[0] for each in sockets] for sockets in bound] == [["127.0.0.1"]] * 2
-    binding.close([binding.Sockets(sockets) for sockets in bound])
+    binding.close([Sockets(sockets, []) for sockets in bound])
 
 
 def test_a_name_of_none_of_our_addresses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ def test_the_system_chooses_another_port_where_one_is_not_free_for_all(monkeypat
     ((first, second),) = binding.bind(name, 0, 5)
     assert first.getsockname()[1] == second.getsockname()[1]
     assert 0 not in taken
-    binding.close([binding.Sockets([first, second])])
+    binding.close([Sockets([first, second], [])])
 
 
 def test_localhost_listens_on_one_port_for_both_families(serve: Serve) -> None:

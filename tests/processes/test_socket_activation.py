@@ -268,7 +268,7 @@ def test_the_variables_are_not_left_to_children(monkeypatch: pytest.MonkeyPatch)
     names = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
     for pid in (str(os.getpid()), "1"):
         environment = dict.fromkeys(names, "0") | {"LISTEN_PID": pid, "OTHER": "stays"}
-        assert socket_activation.take(environment, 5) == socket_activation.HandedOver()
+        assert socket_activation.take(environment, 5) == ([], [])
         assert environment == {"OTHER": "stays"}
 
 

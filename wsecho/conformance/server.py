@@ -13,8 +13,8 @@ from wsecho.connections.http_connection import Routes
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
 from wsecho.processes import binding, prefork, worker
-from wsecho.processes.binding import Sockets
 from wsecho.processes.control import Shutdown, SignalControl, url_of
+from wsecho.processes.listening_socket import Sockets
 from wsecho.processes.prefork import Prefork
 from wsecho.scenarios.setting import Setting
 

@@ -8,7 +8,6 @@ the memory, so that a client cannot keep it by doing nothing.
 """
 
 import asyncio
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
@@ -56,20 +55,20 @@ class Borrower(Protocol):
         """End the connection: another client needs the memory, and the peer uses its loan too little or too slowly."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class _Loan:
-    room: int
-    message: int
-    # When the loan was made, and `moved()` at that time.
-    lent_at: float
-    moved_when_lent: int
-    # When the loan was last known to be in use, and `moved()` at that time.
-    used_at: float
-    moved: int
-    # The message is over; what is left counts until the client has read it.
-    ended: bool = False
-    # Whether unfilled memory was taken back.
-    reduced: bool = False
+    def __init__(self, room: int, message: int, now: float, moved: int) -> None:
+        self.room = room
+        self.message = message
+        # When the loan was made, and `moved()` at that time.
+        self.lent_at = now
+        self.moved_when_lent = moved
+        # When the loan was last known to be in use, and `moved()` at that time.
+        self.used_at = now
+        self.moved = moved
+        # The message is over; what is left counts until the client has read it.
+        self.ended = False
+        # Whether unfilled memory was taken back.
+        self.reduced = False
 
 
 class Loans:
@@ -180,7 +179,7 @@ class Loans:
             loan.reduced = False
         else:
             moved = borrower.moved()
-            self._lent[borrower] = _Loan(room, message, now, moved, now, moved)
+            self._lent[borrower] = _Loan(room, message, now, moved)
             borrower.restart_stall_timeout()
         borrower.lend(room)
         return True

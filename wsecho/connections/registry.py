@@ -4,7 +4,6 @@ during graceful shutdown.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import Protocol
 
 from wsecho.connections.internal_errors import run_guarded
@@ -38,14 +37,16 @@ class Connection(Protocol):
         """Close the connection at once, without a Close frame."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class _Watch:
-    limit: float
-    deadline: float
-    taken: int
-    # Whether bytes wait for the peer. When the peer has taken all of them, its time limit starts anew.
-    is_behind: bool
-    is_fixed: bool
+    __slots__ = ("deadline", "is_behind", "is_fixed", "limit", "taken")
+
+    def __init__(self, limit: float, deadline: float, taken: int, is_behind: bool, is_fixed: bool) -> None:
+        self.limit = limit
+        self.deadline = deadline
+        self.taken = taken
+        # Whether bytes wait for the peer. When the peer has taken all of them, its time limit starts anew.
+        self.is_behind = is_behind
+        self.is_fixed = is_fixed
 
 
 class Connections:

@@ -1,19 +1,17 @@
 """Limits how often the same event is logged, so that a flood of connections does not become a flood of lines."""
 
-from dataclasses import dataclass
-
 MAX_LINES = 10
 SECONDS = 1.0
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class _Kind:
     """One kind of line: the lines admitted since `started`, and the lines suppressed since `suppressed_since`."""
 
-    started: float
-    admitted: int = 0
-    suppressed: int = 0
-    suppressed_since: float = 0.0
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.admitted = 0
+        self.suppressed = 0
+        self.suppressed_since = 0.0
 
 
 class LogLimits:

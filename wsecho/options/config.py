@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 
 from wsecho.http.addresses import ALL, Network
 from wsecho.http.origin import parse_origin
 from wsecho.http.pattern import pattern
-from wsecho.options.option import Option, list_option, option
+from wsecho.options.option import Table, list_option, option
 from wsecho.options.values import (
     PUBLIC_KEY_ALGORITHMS,
     one_of,
@@ -35,8 +34,7 @@ DEFAULT_ADMIN_HOST = "127.0.0.1"
 _FLAG = pattern(r"--[a-z][a-z-]*")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Config:
+class Config(Table):
     """The server's options. Sizes are bytes, times are seconds."""
 
     host: str = option(
@@ -348,7 +346,7 @@ class Config:
         "Log format: 'json', 'text', or 'auto': text on a terminal, otherwise JSON.",
     )
     # The source of each value, by the name of the option. Options that were set on the command line are not in it.
-    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    sources: Mapping[str, str] = {}
 
     def with_sources(self, line: str) -> str:
         """Return `line`, an error for the user, with the source of its value inserted after each option's name."""
@@ -372,8 +370,8 @@ GROUPS = {
     "codec": "Process",
 }
 
-OPTIONS = tuple(Option(name=row.name, **row.metadata) for row in fields(Config) if row.metadata)
-DEFAULTS = {row.name: row.default for row in fields(Config)}
+OPTIONS = Config.options
+DEFAULTS = {option.name: getattr(Config, option.name) for option in OPTIONS}
 
 # The values that `--public` sets for options that are not set explicitly.
 PUBLIC = {

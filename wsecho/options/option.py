@@ -1,8 +1,7 @@
-"""One option of the server: its names, accepted values and meaning, and the functions that declare it in `config`."""
+"""One option of the server: its names, accepted values and meaning, and what declares the options in `config`."""
 
 from collections.abc import Callable
-from dataclasses import field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 from wsecho.options.values import SIZE_UNITS, parse_size, parse_switch, parse_time
 
@@ -26,10 +25,7 @@ def option(
 
     `parse` turns the text of the option into its value, and raises ValueError. An empty `default` means None.
     """
-    row = {"default": default, "parse": parse, "metavar": metavar, "meaning": meaning, "aliases": aliases}
-    value = parse(default) if default else None
-    row |= {"at_least": at_least, "at_most": at_most, "or_zero": or_zero, "repeats": False}
-    return field(default=value, metadata=row)
+    return Option("", default, metavar, meaning, aliases, at_least, at_most, or_zero, parse, repeats=False)
 
 
 def list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning: str) -> Any:
@@ -41,9 +37,7 @@ def list_option(default: str, parse: Callable[[str], Any], metavar: str, meaning
             raise ValueError("it is empty")
         return tuple(parse(item) for item in items)
 
-    row = {"default": default, "parse": parse_all, "metavar": f"{metavar}...", "meaning": meaning, "aliases": ()}
-    value = parse_all(default) if default else ()
-    return field(default=value, metadata=row | {"at_least": 0, "at_most": 0, "or_zero": False, "repeats": True})
+    return Option("", default, f"{metavar}...", meaning, (), 0, 0, False, parse_all, repeats=True)
 
 
 class Option(NamedTuple):
@@ -59,6 +53,13 @@ class Option(NamedTuple):
     or_zero: bool
     parse: Callable[[str], Any]
     repeats: bool
+
+    @property
+    def default_value(self) -> Any:
+        """The value if the option is not set."""
+        if self.default:
+            return self.parse(self.default)
+        return () if self.repeats else None
 
     @property
     def flag(self) -> str:
@@ -92,3 +93,29 @@ class Option(NamedTuple):
         units = SIZE_UNITS if self.parse is parse_size else {"": 1}
         unit, size = next(item for item in reversed(units.items()) if limit >= item[1] and limit % item[1] == 0)
         return f"{limit / size:.0f}{unit}"
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option, list_option))
+class Table:
+    """Base class of a class whose attributes are declared by `option` and `list_option`.
+
+    An object has the values that it is made with; all other options have their defaults. A dataclass would do the same,
+    but its definition with so many fields would take a fiftieth of the server's start.
+    """
+
+    options: ClassVar[tuple[Option, ...]]
+
+    def __init_subclass__(cls) -> None:
+        declared = {name: row for name, row in vars(cls).items() if isinstance(row, Option)}
+        cls.options = tuple(row._replace(name=name) for name, row in declared.items())
+        for row in cls.options:
+            setattr(cls, row.name, row.default_value)
+
+    def __init__(self, **values: Any) -> None:
+        for name in values:
+            if not hasattr(type(self), name):
+                raise TypeError(f"there is no option {name!r}")
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name!r} cannot be changed")

@@ -3,27 +3,18 @@
 import errno
 import os
 import socket
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from wsecho.http.addresses import ALL, ALL_OF_IPV4, parse_ip
 from wsecho.options.config import Config
 from wsecho.processes import socket_activation
-from wsecho.processes.listening_socket import ListeningSocket
+from wsecho.processes.listening_socket import ListeningSocket, Sockets
 
 # The errors of a bind to an address, or an address family, that this system does not have.
 _NOT_AVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 # How often the system may choose a port that turns out not to be free on all addresses of the host.
 _ATTEMPTS = 20
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Sockets:
-    """The listening sockets of one worker: one for each address of the public host, and of the admin host."""
-
-    public: list[socket.socket]
-    admin: list[socket.socket] = field(default_factory=list)
 
 
 def listen(config: Config, workers: int = 1) -> list[Sockets]:
@@ -35,13 +26,13 @@ def listen(config: Config, workers: int = 1) -> list[Sockets]:
     bound: list[Sockets] = []
     try:
         public = _for_each(handed.public, workers) or bind(config.host, config.port, config.backlog, workers)
-        bound = [Sockets(sockets) for sockets in public]
+        bound = [Sockets(sockets, []) for sockets in public]
         admin = _for_each(handed.admin, workers)
         if config.admin_port is not None and not admin:
             options = "--admin-host and --admin-port"
             admin = bind(config.admin_host, config.admin_port, config.backlog, workers, options=options)
     except OSError:
-        close([*bound, Sockets(handed.public, handed.admin)])
+        close([*bound, handed])
         raise
     for sockets, more in zip(bound, admin, strict=False):
         sockets.admin.extend(more)
@@ -77,7 +68,7 @@ def bind(
         for listening in chain.from_iterable(bound):
             listening.listen(backlog)
     except (OSError, UnicodeError) as error:
-        close([Sockets(sockets) for sockets in bound])
+        close([Sockets(sockets, []) for sockets in bound])
         # The message of the IDNA codec means nothing to a user.
         reason = "it is not a valid host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
         raise OSError(f"cannot listen on {host} port {port}, as set by {options}: {reason}") from None
@@ -132,7 +123,7 @@ def _on_one_port(
         if missing and not bound:
             raise missing
     except OSError as error:
-        close([Sockets(bound)])
+        close([Sockets(bound, [])])
         # A port that the system chose for one address need not be free on the others.
         if port == 0 and error.errno == errno.EADDRINUSE and attempts > 1:
             return _on_one_port(addresses, port, attempts - 1)

@@ -26,7 +26,7 @@ from wsecho.connections.websocket_connection import WebSocketConnection, WebSock
 from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.http.addresses import is_loopback
 from wsecho.processes import descriptors
-from wsecho.processes.binding import Sockets
+from wsecho.processes.listening_socket import Sockets
 from wsecho.processes.prefork import Prefork
 from wsecho.proxies.client import Client
 from wsecho.proxies.connections_per_address import ConnectionsPerAddress
@@ -110,9 +110,7 @@ def compose(
     )
     setting = None
     if inherited.keys:
-        keys = inherited.keys
-        open_scenarios = keys.open_scenarios.of(number)
-        setting = Setting(websockets, counters, keys, open_scenarios, capacity.limit, admission.agree)
+        setting = Setting(websockets, counters, inherited.keys, number, capacity.limit, admission.agree)
         admission.scenarios = Scenarios(setting)
     public, admin = _routes(inherited, sockets, health, admission, exports)
     http = HttpContext(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from wsecho.connections.registry import Connections
 from wsecho.http.addresses import ALL, ALL_OF_IPV4
 from wsecho.logs import structured_log
-from wsecho.processes.binding import Sockets
+from wsecho.processes.listening_socket import Sockets
 from wsecho.processes.prefork import Prefork
 from wsecho.processes.terminal import Terminal, ignores_hangups
 

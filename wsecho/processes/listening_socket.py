@@ -1,8 +1,8 @@
-"""A listening socket that accepts a connection in less time than the standard library's own."""
+"""Listening sockets, which accept a connection in less time than those of the standard library."""
 
 import _socket
 import socket
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from wsecho.http.addresses import Address, unmapped
 
@@ -50,3 +50,10 @@ class ListeningSocket(_PlainSocket):
         else:
             accepted.peer = unmapped(peer) if self.family == socket.AF_INET6 else None
         return accepted, accepted.peer
+
+
+class Sockets(NamedTuple):
+    """Listening sockets of the public port and of the admin port."""
+
+    public: list[socket.socket]
+    admin: list[socket.socket]

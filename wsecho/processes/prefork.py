@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -19,17 +20,17 @@ from wsecho.options.config import Config
 from wsecho.processes import descriptors
 from wsecho.routes import assets
 from wsecho.routes.assets import Assets
-from wsecho.scenarios.language.limits import LOCAL, PUBLIC
-from wsecho.scenarios.seen.keys import Keys
 from wsecho.telemetry import deferred_page
 from wsecho.telemetry import environment as telemetry
 
 if TYPE_CHECKING:
+    from wsecho.scenarios.seen.keys import Keys
     from wsecho.tls.server import Tls
 
 
 class Prefork(NamedTuple):
-    """What is made before any worker starts, and is the same in all of them. `keys` is None without scenarios.
+    """What is made before any worker starts, and is the same in all of them. `keys` returns the keys of
+    scenarios; it is None without scenarios.
 
     Each worker calls all `reloads` on SIGHUP; so does the supervisor, from which later workers inherit. A reload that
     fails raises OSError or ValueError, whose text is one line for the user, and leaves everything as it was.
@@ -39,7 +40,7 @@ class Prefork(NamedTuple):
     codec: Codec
     pages: Assets
     shared_page: SharedPage
-    keys: Keys | None
+    keys: Callable[[], Keys] | None
     instance_id: str
     encryption: Tls | None
     access: AccessControl
@@ -76,13 +77,31 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
         codec=codec,
         pages=Assets(assets.directory()),
         shared_page=SharedPage(workers, codec.name),
-        keys=None if config.no_scenarios else Keys(PUBLIC if config.public else LOCAL, workers),
+        keys=None if config.no_scenarios else _keys(workers, is_public=config.public),
         instance_id=str(uuid.uuid4()),
         encryption=encryption,
         access=access,
         reloads=[*([encryption.reload] if encryption else []), access.reload],
         log=log,
     )
+
+
+def _keys(workers: int, *, is_public: bool) -> Callable[[], Keys]:
+    """Return a function that returns the keys of scenarios, which all workers share.
+
+    Several workers have them from before the fork. A single worker makes them at the first request for a scenario.
+    """
+    keys = cache(partial(_make_keys, workers, is_public=is_public))
+    if workers > 1:
+        keys()
+    return keys
+
+
+def _make_keys(workers: int, *, is_public: bool) -> Keys:
+    from wsecho.scenarios.language.limits import LOCAL, PUBLIC
+    from wsecho.scenarios.seen.keys import Keys
+
+    return Keys(PUBLIC if is_public else LOCAL, workers)
 
 
 def _prepare_metrics(workers: int) -> None:

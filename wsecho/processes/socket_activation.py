@@ -6,9 +6,8 @@ https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
 import os
 import socket
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 
-from wsecho.processes.listening_socket import ListeningSocket
+from wsecho.processes.listening_socket import ListeningSocket, Sockets
 
 _FIRST_DESCRIPTOR = 3
 # No process has more file descriptors than a number of this length can count.
@@ -17,24 +16,17 @@ _ADMIN = "admin"
 _FAMILIES = {socket.AF_INET, socket.AF_INET6, socket.AF_UNIX}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class HandedOver:
-    """The sockets that were handed over: those named `admin` are for the admin port, all others for the public port."""
-
-    public: list[socket.socket] = field(default_factory=list)
-    admin: list[socket.socket] = field(default_factory=list)
-
-
-def take(environment: MutableMapping[str, str], backlog: int) -> HandedOver:
+def take(environment: MutableMapping[str, str], backlog: int) -> Sockets:
     """Return the sockets that were handed over to this process, and remove the LISTEN_* variables from `environment`.
 
-    A socket that is bound but does not listen yet is made to listen, with `backlog`. Raises OSError if the variables or
-    a socket cannot be used; the text is one line for the user.
+    Those named `admin` are for the admin port, all others for the public port. A socket that is bound but does not
+    listen yet is made to listen, with `backlog`. Raises OSError if the variables or a socket cannot be used; the text
+    is one line for the user.
     """
     pid, count, names, _ = (
         environment.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
     )
-    handed = HandedOver()
+    handed = Sockets([], [])
     if pid != str(os.getpid()) or not count:
         return handed  # the variables, if any, are meant for a parent process, which did not remove them
     if not count.isascii() or not count.isdecimal() or len(count) > _MAX_DIGITS:

@@ -24,8 +24,8 @@ from structlog.typing import FilteringBoundLogger
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
 from wsecho.processes import binding, prefork, worker
-from wsecho.processes.binding import Sockets
 from wsecho.processes.control import REPORT_SIZE, SUPERVISOR_SIGNALS, SupervisorControl, log_listening, reload
+from wsecho.processes.listening_socket import Sockets
 from wsecho.processes.prefork import Prefork
 from wsecho.processes.push_process import PushProcess
 from wsecho.processes.terminal import Terminal, ignores_hangups

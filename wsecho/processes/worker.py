@@ -13,9 +13,9 @@ from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.logs import structured_log
 from wsecho.options.config import Config
 from wsecho.processes import binding, prefork
-from wsecho.processes.binding import Sockets
 from wsecho.processes.composition import MakeRoutes, Parts, compose
 from wsecho.processes.control import Control, Shutdown, SignalControl
+from wsecho.processes.listening_socket import Sockets
 from wsecho.processes.loop_errors import LoopErrors
 from wsecho.processes.prefork import Prefork
 from wsecho.telemetry.exports import Exports

@@ -44,9 +44,9 @@ class Service:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._limits = setting.keys.limits
-        self._keys = setting.keys
-        self._open = setting.open_scenarios
+        self._keys = setting.keys()
+        self._limits = self._keys.limits
+        self._open = self._keys.open_scenarios.of(setting.worker)
         self._most_open = max(1, int(setting.most_connections * self._limits.share))
         self._page_turn = asyncio.Lock()
         self._memory = memoryview(bytearray(_READ_SIZE))

@@ -1,19 +1,22 @@
 """What the scenarios of a worker use."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsecho.connections.websocket_connection import WebSocketContext
 from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.http.response import Response
-from wsecho.scenarios.seen.keys import Keys
-from wsecho.scenarios.seen.open_scenarios import WorkerScenarios
 from wsecho.websocket.upgrade import Upgrade
+
+if TYPE_CHECKING:
+    from wsecho.scenarios.seen.keys import Keys
 
 
 class Setting(NamedTuple):
-    """`keys` are shared by all workers. `open_scenarios` are those of this one, and `most_connections` is the limit of
-    all its connections.
+    """`keys` returns the keys, which all workers share. `worker` is the number of this one, and `most_connections` is
+    the limit of all its connections.
 
     `agree` returns the upgrade that a request asks for, or a refusal if it is invalid. It also takes `may_deflate`:
     whether permessage-deflate may be negotiated.
@@ -21,7 +24,7 @@ class Setting(NamedTuple):
 
     websockets: WebSocketContext
     counters: ConnectionCounters
-    keys: Keys
-    open_scenarios: WorkerScenarios
+    keys: Callable[[], Keys]
+    worker: int
     most_connections: int
     agree: Callable[..., Response | Upgrade]

@@ -1,7 +1,6 @@
 """The answers to an accepted opening handshake, after which the connection is a WebSocket."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wsecho.http.response import Headers
@@ -11,7 +10,6 @@ from wsecho.websocket.deflate import Agreement
 _BEGINNING = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Upgrade:
     """An accepted opening handshake, which is answered with status 101 (RFC 9110 section 15.2.2).
 
@@ -19,9 +17,12 @@ class Upgrade:
     messages are not compressed. `subprotocol` is the one that the server has chosen, or None.
     """
 
-    accept: str
-    deflate: Agreement | None = None
-    subprotocol: str | None = None
+    __slots__ = ("accept", "deflate", "subprotocol")
+
+    def __init__(self, accept: str, deflate: Agreement | None = None, subprotocol: str | None = None) -> None:
+        self.accept = accept
+        self.deflate = deflate
+        self.subprotocol = subprotocol
 
     @property
     def headers(self) -> Headers:
