@@ -132,6 +132,7 @@ instructions: build
 docs: build
 	$(BIN)/python docs/tables.py
 	$(BIN)/python deploy/grafana/dashboard.py
+	$(BIN)/python deploy/kubernetes/prometheus_rule.py
 
 # Judges the speed of the page in Chromium; needs a machine that does nothing else.
 bench-page: build debian $(VENV)/.dev

@@ -1,5 +1,4 @@
-"""Writes the generated tables into README.md, docs/metrics.md, docs/operations.md and docs/scenarios.md, and the list
-of modules into static/index.html.
+"""Writes the generated tables into README.md and the files of docs/, and the list of modules into static/index.html.
 
 Each table is between `<!-- NAME -->` and `<!-- /NAME -->`. With `--check`, nothing is written, and the exit code is 1
 if a table is not current.
@@ -13,7 +12,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results import read  # noqa: E402
+from benchmarks.fleet import figures, fleet  # noqa: E402
+from benchmarks.results import Results, read  # noqa: E402
 from benchmarks.summary import summary  # noqa: E402
 from tests.page.graph import INDEX, preloads  # noqa: E402
 from wsecho.options.config import GROUPS, OPTIONS, PUBLIC  # noqa: E402
@@ -30,6 +30,7 @@ README = ROOT / "README.md"
 OPTIONS_PAGE = ROOT / "docs" / "options.md"
 METRICS_PAGE = ROOT / "docs" / "metrics.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+SCALING = ROOT / "docs" / "scaling.md"
 SCENARIOS = ROOT / "docs" / "scenarios.md"
 MAIN_METRICS = {
     *("websocket_connections_total", "websocket_active_connections"),
@@ -166,10 +167,10 @@ def limits_table() -> str:
     return "\n".join(rows)
 
 
-def measured_table() -> str:
-    """Return the summary of the newest benchmark results, whose file names begin with the date."""
+def newest_results() -> tuple[Results, str]:
+    """Return the newest benchmark results and the name of their file, which begins with the date."""
     newest = max(MEASURED.glob("*.json"))
-    return summary(read(newest), newest.stem)
+    return read(newest), newest.stem
 
 
 def with_tables(text: str, tables: dict[str, str]) -> str:
@@ -184,11 +185,13 @@ def with_tables(text: str, tables: dict[str, str]) -> str:
 
 def main() -> int:
     """Write or check the tables, and return the exit code."""
+    results, name = newest_results()
     pages = {
-        README: {"metrics": metrics_table(), "measured": measured_table()},
+        README: {"metrics": metrics_table(), "measured": summary(results, name)},
         OPTIONS_PAGE: {"options": options_tables()},
         METRICS_PAGE: {"all metrics": all_metrics_table()},
         OPERATIONS: {"public": public_table()},
+        SCALING: {"one worker": figures(results), "fleet": fleet(results)},
         SCENARIOS: {"words": words_tables(), "options": scenario_options_table(), "limits": limits_table()},
         INDEX: {"modules": preloads()},
     }
