@@ -13,7 +13,6 @@ CAPACITY = 10_000
 TARGET = 8_000
 PODS = CONNECTIONS // TARGET
 MESSAGES_PER_SECOND = 100_000  # one message in ten seconds from each client
-SCRAPE_INTERVAL = 15
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Need:
 
     workload: str
     what: str
-    count: float
+    count: int
     one: Callable[[float], str]
     all: Callable[[float], str]
     of_a_pod: Callable[[float], str]
@@ -91,7 +90,6 @@ NEEDS = (
     Need("wss-1k", "instead, if the pods do TLS", MESSAGES_PER_SECOND, *IN_CORES),
     Need("handshakes", "all clients connect at once", CONNECTIONS, *AT_ONCE),
     Need("handshakes-wss", "instead, if the pods do TLS", CONNECTIONS, *AT_ONCE),
-    Need("scrape", "scrapes of all pods every 15 s", PODS / SCRAPE_INTERVAL, *IN_CORES),
 )
 
 
@@ -121,5 +119,4 @@ def fleet(results: Results) -> str:
 def needed(need: Need, figure: float) -> str:
     """Return the row of one need. `figure` is what it takes once."""
     total = need.count * figure
-    worked_out = f"{need.count:,.3g} x {need.one(figure)}" if need.count < 1000 else f"{need.count:,} x {need.one(figure)}"
-    return row([need.what, worked_out, need.all(total), need.of_a_pod(total / PODS)])
+    return row([need.what, f"{need.count:,} x {need.one(figure)}", need.all(total), need.of_a_pod(total / PODS)])

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import peers, targets, turns, workloads
+from benchmarks import fleet, peers, targets, turns, workloads
 from benchmarks.exchange import echo_once
 from benchmarks.machine import ALLOWED, share_out
 from benchmarks.peers import BY_NAME, PEERS
@@ -191,6 +191,21 @@ def test_the_summary_compares_cpu_time_and_shows_memory_as_it_is() -> None:
     assert table["workload"] == ["floor (C)", "wsecho", "Bun", "picows"]
     assert table["ping-pong, 20 B"] == ["2.00 µs", "2.50 µs (1.25x)", "**0.80x**", "4.0x"]
     assert table["idle connection"] == ["-", "4.00 KiB", "-", "28.0 KiB"]
+
+
+def test_a_fleet_is_worked_out_from_the_figures_that_there_are() -> None:
+    found = results(
+        Series("handshakes", "wsecho", echoes(100.0)), Series("idle", "wsecho", [{"rss_kib": 8.0, "pss_kib": 8.0}])
+    )
+    assert rows(fleet.figures(found)) == rows(
+        "| one worker | measured | `--only` |\n| --- | ---: | ---: |\n"
+        "| a connection with one echo | 100 µs of CPU time; 1,000 a second on 50% of a core | `handshakes` |\n"
+        "| memory of an idle connection | 8.00 KiB | `idle` |"
+    )
+    needed = rows(fleet.fleet(found))
+    assert needed["memory of connections"] == ["1,000,000 x 8.00 KiB", "7.63 GiB", "62.5 MiB"]
+    assert needed["all clients connect at once"] == ["1,000,000 x 100 µs", "100 s of a core", "0.80 s of a core"]
+    assert "100,000 echoes of 1 KiB a second" not in needed
 
 
 def test_a_multiple_that_is_no_quotient_of_the_figures_beside_it_is_explained() -> None:

