@@ -19,7 +19,7 @@ class Line {
     this.key = 0;
     this.run = 0;
     this.sending = Promise.resolve();
-    this.report = new Report((message) => postMessage(message), (time) => this.#extra(time));
+    this.report = new Report((message, transfer) => postMessage(message, transfer), (time) => this.#extra(time));
     this.alarm = new Alarm(() => this.pump());
     this.#reset();
   }

@@ -83,10 +83,11 @@ export class Load {
     return { send: 0, wait: this.isOver ? Infinity : this.#waitUntil() - now };
   }
 
-  // When a message is late: it gives up its place among those in flight.
+  // When a message is late: it gives up its place among those in flight. The wait for a late message delays those that
+  // come back behind it, so a measure that a few long round trips could raise would grow with each wait.
   #latest() {
-    const { count, max } = this.trips.histogram;
-    return count === 0 ? PATIENCE_FIRST : Math.max(PATIENCE_LATE, 4 * max);
+    const { histogram } = this.trips;
+    return histogram.count === 0 ? PATIENCE_FIRST : Math.max(PATIENCE_LATE, 4 * histogram.percentile(50));
   }
 
   #finishSending(now) {

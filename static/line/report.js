@@ -1,22 +1,29 @@
 import { Batch } from "../model/batch.js";
+import { pack } from "../model/packed.js";
 import { now } from "./clock.js";
 
 const FRAME = 16; // ms
+// Nobody reads rows that come faster than this. To draw them in each frame would take the processor from the socket.
+const MANY = 50; // rows of a batch
+const PAUSE = 64; // ms after a batch of many rows
 const LONG = 1024 * 1024; // bytes, above which a payload is handed over as a blob
 const PARSED = 65536;
 
-/** Hands over to the page: at most one batch a frame, and none before the page has taken the last one. */
+/**
+ * Hands over to the page: at most one batch a frame, fewer if they have many rows, and none before the page has taken
+ * the last one.
+ */
 export class Report {
   #post;
   #batch = new Batch();
   #extra;
   #isWaiting = false; // for the page
   #isDirty = false;
-  #last = -Infinity;
+  #next = -Infinity; // ms, when the next batch may go
   #timer = 0;
 
   /**
-   * @param {(message: object) => void} post
+   * @param {(message: object, transfer?: ArrayBuffer[]) => void} post
    * @param {(now: number) => object} extra what goes with each batch
    */
   constructor(post, extra) {
@@ -41,14 +48,14 @@ export class Report {
   }
 
   /**
-   * Something has changed: hand it over when a frame has passed. Under a flood of messages timers starve, so that each
+   * Something has changed: hand it over when its time has come. Under a flood of messages timers starve, so that each
    * message calls this.
    * @param {number} time ms
    */
   changed(time) {
     this.#isDirty = true;
     if (this.#isWaiting) return;
-    const rest = this.#last + FRAME - time;
+    const rest = this.#next - time;
     if (rest <= 0) this.#flush(time);
     else this.#timer ||= setTimeout(() => this.#flush(now()), rest);
   }
@@ -71,12 +78,13 @@ export class Report {
   #flush(time) {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    this.#last = time;
     this.#isWaiting = true;
     this.#isDirty = false;
     const { rows, updates } = this.#batch.take();
     for (const row of rows) if (row.direction === "gap") this.notKept += row.count;
-    this.#post({ is: "batch", rows: rows.map(prepared), updates, ...this.#extra(time) });
+    this.#next = time + (rows.length > MANY ? PAUSE : FRAME);
+    const { packed, transfer } = pack(rows.map(prepared), updates);
+    this.#post({ is: "batch", packed, ...this.#extra(time) }, transfer);
   }
 }
 

@@ -1,12 +1,12 @@
-/** Rows of one frame that are handed over at most: one half from its beginning, one half from its end. */
-export const MOST_ROWS = 500;
+/** Rows of one batch at most: one half from its beginning, one half from its end. */
+export const MOST_ROWS = 2000;
 /** Bytes of payload that one batch holds at most, apart from one message of any size. */
 export const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_WATCHED = 100_000;
 
 /**
- * What of a frame's messages is handed over to the page. The first and the last rows are kept; a gap row stands for
- * those between them. Echoes are reported for the sent rows that were kept.
+ * What is handed over to the page of the messages since the last time. The first and the last rows are kept; a gap row
+ * stands for those between them. Echoes are reported for the sent rows that were kept.
  *
  * A row is `{key, time, direction, size, payload, ...}`; `key` is a number of its own for each sent message.
  */

@@ -120,6 +120,19 @@ function abnormal({ byPage, openFor, silentFor }) {
   );
 }
 
+/**
+ * What the sentence leaves open.
+ * @param {{code: number, byPage: boolean}} close
+ * @returns {{text: string, tone: string}[]}
+ */
+export function closeDetails({ code, byPage }) {
+  if (code !== 1006 || byPage) return [];
+  const text =
+    "Either the connection was cut, or the server broke the protocol, for example with text that is not UTF-8. " +
+    "Browsers tell pages the same about both. In the second case, the console of the browser says what was wrong.";
+  return [{ text, tone: "info" }];
+}
+
 const open = (ms) => `Open for ${durationInWords(ms)}.`;
 const silence = (ms) => (ms < 1000 ? "in the middle of traffic" : `after ${durationInWords(ms)} of silence`);
 

@@ -1,10 +1,11 @@
 import { addressName, judgeAddress, withoutSecrets } from "../model/address.js";
 import { toBase64Url } from "../model/base64.js";
-import { closeSentence, closeTone } from "../model/close-codes.js";
+import { closeDetails, closeSentence, closeTone } from "../model/close-codes.js";
 import { duration, integer } from "../model/format.js";
 import { Histogram } from "../model/histogram.js";
 import { LogStore } from "../model/log-store.js";
 import { backOff } from "../model/pacing.js";
+import { unpack } from "../model/packed.js";
 import { Rates } from "../model/rates.js";
 import { now, synchronise } from "../line/clock.js";
 import { Emitter } from "./events.js";
@@ -215,7 +216,7 @@ export class Connection extends Emitter {
 
   #closed({ time, close }) {
     if (close.openFor >= LONG_LIFE) this.#attempt = 0;
-    this.note(closeTone(close), closeSentence(close), { time });
+    this.note(closeTone(close), closeSentence(close), { time, details: closeDetails(close) });
     this.#dropUnsent();
     this.#setState("closed", { ...this.#kept(), close });
     if (!close.byPage) this.#retry();
@@ -287,7 +288,8 @@ export class Connection extends Emitter {
     else this.#failed({ time: now(), ...message });
   }
 
-  #take({ rows, updates, counts, rates, measurement }) {
+  #take({ packed, counts, rates, measurement }) {
+    const { rows, updates } = unpack(packed);
     for (const row of rows) this.#append(row);
     for (const { key, echo } of updates) this.#setEcho(key, echo);
     for (const { echo } of rows) if (echo?.of) this.#ids.delete(echo.of);

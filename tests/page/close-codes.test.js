@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
+  closeDetails,
   closeMeaning,
   closeSentence,
   closeTone,
@@ -40,6 +41,13 @@ test("sentences", () => {
     ],
   ];
   for (const [changes, sentence] of cases) assert.equal(closeSentence(close(changes)), sentence);
+});
+
+test("a violation of the protocol is named where a page cannot tell it from a cut", () => {
+  assert.match(closeDetails(close({ code: 1006, clean: false }))[0].text, /broke the protocol/);
+  for (const changes of [{}, { code: 1002 }, { code: 1005 }, { code: 1006, clean: false, byPage: true }]) {
+    assert.deepEqual(closeDetails(close(changes)), []);
+  }
 });
 
 test("every code has a meaning", () => {

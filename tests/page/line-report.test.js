@@ -3,10 +3,12 @@ import test from "node:test";
 
 import { now } from "../../static/line/clock.js";
 import { Report } from "../../static/line/report.js";
+import { unpack } from "../../static/model/packed.js";
 
 function reporting() {
   const posted = [];
-  return { posted, report: new Report((message) => posted.push(message), () => ({ counts: {} })) };
+  const post = ({ packed, ...message }) => posted.push(packed ? { ...message, ...unpack(packed) } : message);
+  return { posted, report: new Report(post, () => ({ counts: {} })) };
 }
 
 const row = (data, more = {}) => {
@@ -26,6 +28,19 @@ test("one batch until it is acknowledged", () => {
   report.changed(now() + 20);
   assert.equal(posted.length, 2);
   assert.equal(posted[1].rows.length, 4);
+});
+
+test("many rows are handed over less often than few", () => {
+  for (const [count, soonest] of [[10, 16], [200, 64]]) {
+    const { posted, report } = reporting();
+    for (let added = 0; added < count; added += 1) report.add(row("a"));
+    report.changed(1000);
+    report.acknowledge();
+    report.changed(1000 + soonest - 1);
+    assert.equal(posted.length, 1);
+    report.changed(1000 + soonest);
+    assert.equal(posted.length, 2);
+  }
 });
 
 test("a state comes after the rows before it, whatever waits", () => {
@@ -67,10 +82,10 @@ test("a file is a file, and what is long is a blob", async () => {
 
 test("what was not kept is counted", () => {
   const { posted, report } = reporting();
-  for (let count = 0; count < 2000; count += 1) report.add(row("a"));
+  for (let count = 0; count < 3000; count += 1) report.add(row("a"));
   report.changed(now());
-  assert.equal(report.notKept, 1500);
-  assert.equal(posted[0].rows.length, 501);
+  assert.equal(report.notKept, 1000);
+  assert.equal(posted[0].rows.length, 2001);
 });
 
 test("what changed without a row is handed over after the acknowledgement too", async () => {

@@ -59,6 +59,24 @@ test("in flight goes on although messages are lost", () => {
   assert.equal(found.sent, found.received + found.lost);
 });
 
+test("an echo that waits for the next message does not make the waits for lost ones grow", () => {
+  let held = null;
+  const replies = (data, number) => {
+    if (number % 10 === 8) return [];
+    if (number % 10 === 3) {
+      held = data;
+      return [];
+    }
+    return number % 10 === 4 ? [data, held] : [data];
+  };
+  for (const inFlight of [1, 2, 5, 20]) {
+    const found = new Bench({ mode: "inflight", inFlight, count: 400, seconds: 3600 }, { replies }).run();
+    assert.deepEqual([found.sent, found.received, found.lost, found.reordered], [400, 360, 40, 40]);
+    // Each wait is for one message at least, and 80 messages do not come back before another one is sent.
+    assert.ok(found.elapsed < 90_000 / inFlight + 7000, `${inFlight} in flight: ${found.elapsed} ms`);
+  }
+});
+
 test("an interval counts from the intended moment, and what was due but never sent is skipped", () => {
   const bench = new Bench({ mode: "interval", interval: 10, seconds: 1 });
   bench.run(() => bench.load.returns.counts.sent === 50);

@@ -12,6 +12,7 @@ from websockets.sync.server import ServerConnection
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
 from tests.page.peers import peer
+from tests.shared.frames import TEXT, server_frame
 from tests.shared.server import RunningServer
 
 WORDS = {
@@ -56,6 +57,23 @@ def test_an_end_without_a_code_is_told(
     expect(client.state).to_have_text(state)
     expect(client.row(words)).to_be_visible()
     client.take_problems()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [server_frame(TEXT, b"caf\xc3"), server_frame(TEXT, b"\xed\xa0\x80"), server_frame(3, b"reserved"), b"\x81\x80\0\0\0\0"],
+    ids=["incomplete UTF-8", "surrogate", "reserved opcode", "masked"],
+)
+def test_a_peer_that_breaks_the_protocol_is_told_as_far_as_a_page_can_know(client: Client, sent: bytes) -> None:
+    with peer(lambda connection: connection.socket.sendall(server_frame(TEXT, b"before") + sent)) as url:
+        client.url.fill(url)
+        client.connect_button.click()
+        expect(client.state).to_have_text("Closed 1006")
+        expect(client.row("before")).to_be_visible()
+        client.row("Ended without a Close").click()
+        expect(client.panel).to_contain_text("Either the connection was cut, or the server broke the protocol")
+    # The console names what the page cannot know.
+    assert len(client.take_problems()) == 1
 
 
 def test_a_silence_before_the_end_is_told(client: Client, server: RunningServer) -> None:
