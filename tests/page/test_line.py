@@ -1,4 +1,4 @@
-"""The worker with the socket: its counts are exact, its times are not the page's, and a flood leaves the page usable.
+"""The worker with the socket: its counts are exact, and its times are not the page's.
 
 Modules: `line`, `load`, `report`, `alarm`, `clock`, `worker`.
 """
@@ -8,14 +8,14 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from websockets.sync.server import ServerConnection
 
 from tests.conftest import Serve
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
 from tests.page.peers import peer
-from tests.page.speed import IS_JUDGED, demand
+from tests.page.speed import demand
 from tests.shared.server import RunningServer
 
 # Runs a plan to its end, and returns what was measured without its long lists.
@@ -211,96 +211,3 @@ def test_counts_equal_those_of_the_server(open_page: OpenPage, serve: Serve) -> 
         assert found["counts"]["sentBytes"] == found["counts"]["receivedBytes"]
         received = [count for name, count in server.metrics().items() if name.startswith(RECEIVED)]
         assert sum(received) == sent
-
-
-# Speed. An empty page in the same browser is measured at the same time.
-
-WATCH = """() => {
-  const seen = (window.seen = { frames: 0, longest: 0, tasks: 0, start: performance.now() });
-  const add = (list) => {
-    for (const { duration } of list) {
-      seen.longest = Math.max(seen.longest, duration);
-      seen.tasks += 1;
-    }
-  };
-  const observer = new PerformanceObserver((list) => add(list.getEntries()));
-  observer.observe({ entryTypes: ["longtask"] });
-  const frame = () => { seen.frames += 1; window.seen === seen && requestAnimationFrame(frame); };
-  requestAnimationFrame(frame);
-  window.stopWatching = () => {
-    add(observer.takeRecords());
-    observer.disconnect();
-    window.seen = null;
-    return { ...seen, rate: (seen.frames * 1000) / (performance.now() - seen.start) };
-  };
-}"""
-UNTIL_RECEIVED = """async ({ connections: { active } }, count) => {
-  while (active.counts.received < count && active.state.name !== "failed") {
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  return active.counts;
-}"""
-
-
-def empty_frames(client: Client, seconds: float = 2) -> dict[str, float]:
-    """Return frames a second and the longest task of an empty page, when nothing else happens."""
-    page: Page = client.page.context.new_page()
-    page.evaluate(WATCH)
-    page.wait_for_timeout(seconds * 1000)
-    found: dict[str, float] = page.evaluate("stopWatching()")
-    page.close()
-    client.page.bring_to_front()
-    return found
-
-
-def test_a_flood_is_counted_exactly_and_leaves_the_page_its_frames(client: Client, server: RunningServer) -> None:
-    empty = empty_frames(client)
-    client.page.evaluate(WATCH)
-    client.url.fill(f"{server.ws_url}/ws/flood/200000/20")
-    client.connect_button.click()
-    counts = client.context(UNTIL_RECEIVED, 200_000)
-    seen = client.page.evaluate("stopWatching()")
-    assert (counts["received"], counts["receivedBytes"]) == (200_000, 4_000_000)
-    kept = client.context("""({ connections: { active: { log, counts } } }) => {
-      let received = 0;
-      for (let id = log.firstId; id < log.endId; id += 1) received += log.get(id).direction === "received";
-      return received + log.dropped + counts.notKept;
-    }""")
-    assert kept >= 200_000
-    assert client.page.evaluate("document.querySelectorAll('*').length") < 2000
-    demand(seen["rate"] >= 30, f"flood: {seen}; empty page: {empty}")
-
-
-def test_five_thousand_a_second_without_a_long_task(client: Client) -> None:
-    empty = empty_frames(client)
-    client.connect()
-    client.page.evaluate(WATCH)
-    found = measure(client, mode="interval", interval=0.2, seconds=10, payload={"size": 20, "filling": "counter"})
-    seen = client.page.evaluate("stopWatching()")
-    assert outcome(found) == exact(sent=found["sent"], received=found["sent"])
-    assert found["sent"] + found["skipped"] == 50_000
-    assert found["counts"]["received"] == found["sent"]
-    figures = f"5,000/s: {found['sent']} sent, {seen}, percentiles {found['percentiles']}; empty page: {empty}"
-    demand(seen["longest"] < 100, figures)
-
-
-def test_very_many_messages_fit_into_memory(client: Client, server: RunningServer) -> None:
-    # A million takes minutes on a busy machine.
-    count = 1_000_000 if IS_JUDGED else 150_000
-    client.url.fill(f"{server.ws_url}/ws/flood/{count}/20")
-    client.connect_button.click()
-    counts = client.context(UNTIL_RECEIVED, count)
-    assert counts["received"] == count
-    session = client.page.context.new_cdp_session(client.page)
-    session.send("HeapProfiler.collectGarbage")
-    used = client.page.evaluate("performance.memory.usedJSHeapSize")
-    print(f"heap after {count:,} messages: {used / 2**20:.1f} MiB")
-    assert used < 150 * 2**20
-    assert client.page.evaluate("document.querySelectorAll('*').length") < 2000
-
-
-def test_the_first_paint_comes_early(open_page: OpenPage) -> None:
-    client = open_page()
-    paint = client.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
-    assert paint is not None
-    demand(paint < 300, f"first paint after {paint:.0f} ms")
