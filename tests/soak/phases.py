@@ -182,7 +182,7 @@ class Soak:
 
     def _drain(self) -> None:
         plan, report = self._plan, self._report
-        count = plan.connections // 2
+        count = plan.connections
         echoed = self._observed.metric("websocket_messages_sent_total") + count
         crowd = self._let(crowds.until_the_goodbye, count)
         wait_until(lambda: self._observed.metric("websocket_messages_sent_total") == echoed, _PATIENCE)
