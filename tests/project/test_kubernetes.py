@@ -213,7 +213,7 @@ def test_the_rules_are_those_of_prometheus_with_the_capacity_of_a_pod(scaled: Ma
 
 def test_the_image_is_that_of_this_version(scaled: Manifests, example: Manifests) -> None:
     assert container(scaled)["image"] == f"ghcr.io/OWNER/wsecho:{__version__}"
-    assert container(example)["image"].startswith("ghcr.io/example/wsecho:")
+    assert container(example)["image"] == f"ghcr.io/example/wsecho:{__version__}"
     assert variables(example)["WSECHO_MAX_LIFETIME"] == "1h"
     assert example["HTTPRoute"]["spec"]["hostnames"] == [example["Gateway"]["spec"]["listeners"][0]["hostname"]]
 
