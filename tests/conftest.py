@@ -16,6 +16,9 @@ from tests.shared.certificates import Authority, Certificate
 from tests.shared.collectors import Collector, OtelTap, Rotel
 from tests.shared.server import RunningServer
 
+# The plugin of this project for tests of clients, and the one of pytest for tests of plugins.
+pytest_plugins = ["wsecho.testing", "pytester"]
+
 Serve = Callable[..., RunningServer]
 
 # An example is not wrong because it took long on a busy machine or was slow to generate.

@@ -5,7 +5,7 @@
 set -eu
 
 if [ $# -eq 0 ]; then
-    set -- apache2 buildah caddy chromium faketime haproxy iproute2 iptables mmdebstrap nginx prometheus shellcheck squid \
+    set -- apache2 buildah caddy chromium curl faketime haproxy iproute2 iptables mmdebstrap nginx prometheus shellcheck squid \
         systemd valgrind
     # Node may have come from elsewhere.
     command -v npm >/dev/null || set -- "$@" nodejs npm

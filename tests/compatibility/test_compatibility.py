@@ -11,8 +11,9 @@ from tests.compatibility.performance import LATE, Cell, cell, perform
 from tests.compatibility.table import document
 from tests.compatibility.tasks import CAP, Outcome, Task, judged, rows, task_of, task_of_case
 from tests.conformance.runs import started
-from tests.shared.server import ROOT, RunningServer
+from tests.shared.server import ROOT
 from wsecho.scenarios.catalogue import WORDS
+from wsecho.testing import Peer
 
 ROWS = {row.number: row for _, row in rows()}
 INSTALLED = ("websockets", "aiohttp", "websocket-client", "picows", "ws", "undici")
@@ -40,12 +41,12 @@ def test_tasks_say_what_rows_say() -> None:
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_a_client_performs_rows(server: RunningServer, name: str) -> None:
+def test_a_client_performs_rows(wsecho: Peer, name: str) -> None:
     client = BY_NAME[name]
     if client.version() is None:
         pytest.skip(f"{name} is not installed")
     chosen = [ROWS[number] for number in ("20.1.2", "20.3.1", "20.9.1", "28.4.1", "31.3.1", "31.4.1", "31.5.1")]
-    tasks = [task_of(row, server.ws_url, "", name) for row in chosen]
+    tasks = [task_of(row, wsecho.url, "", name) for row in chosen]
     outcomes = perform(client, tasks)
     found = {row.number: cell(row, outcomes.get(row.number), None) for row in chosen}
     assert {number: each.faults for number, each in found.items() if each.mark != "."} == {}

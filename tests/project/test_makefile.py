@@ -123,6 +123,20 @@ def test_after_a_build_no_start_compiles_a_module(serve: Serve, source: Path) ->
     assert uncompiled(imported(server)) == set()
 
 
+def test_make_run_serves(source: Path) -> None:
+    environment = with_environment(source)
+    for done in (".installed", ".built", ".bytecode"):
+        (environment / done).touch()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    variables |= {"PORT": "0", "HOST": "127.0.0.1"}
+    with subprocess.Popen(["make", "run"], cwd=source, env=variables, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        listening = next(line for line in process.stdout if '"event": "listening"' in line)
+        process.terminate()  # make ends what it runs
+        assert '"codec": "python"' in listening
+        assert '"event": "stopped"' in process.stdout.read()
+
+
 def test_clean_leaves_nothing_that_git_ignores_and_takes_nothing_else(source: Path) -> None:
     kept = {path for path in source.rglob("*") if path.is_file()}
     ignored = (ROOT / ".gitignore").read_text().split()

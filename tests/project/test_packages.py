@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,10 @@ PACKAGES = (
     *("http", "websocket", "proxies", "counting", "tcp", "codec", "options", "logs", "access", "tls", "telemetry"),
     *("routes", "connections", "scenarios", "processes", "conformance"),
 )
+# Apart from the server: these are imported by none of it, and import nothing of it.
+APART = ("testing",)
+# All that those may import from elsewhere, besides the standard library.
+APART_MAY_IMPORT = {"pytest"}
 # The commands, above all packages.
 OUTSIDE = {"bytecode", "cli", "__main__"}
 # Bytes and `now` in, bytes out: these import no sockets, event loops, clocks, processes, logs or telemetry.
@@ -52,7 +57,7 @@ def package_of(module: str) -> str:
 
 def test_every_package_is_in_the_list_and_has_a_size_that_can_be_overlooked() -> None:
     folders = {folder.name: folder for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists()}
-    assert folders.keys() == set(PACKAGES)
+    assert folders.keys() == {*PACKAGES, *APART}
     assert {file.stem for file in PACKAGE.glob("*.py")} == OUTSIDE | {"__init__"}
     for name, folder in folders.items():
         counts = Counter(
@@ -73,7 +78,7 @@ def test_every_folder_is_installed() -> None:
 def test_the_architecture_shows_the_same_list() -> None:
     picture = (ROOT / "ARCHITECTURE.md").read_text().split("## The packages")[1]
     shown = re.findall(r"^    (\w+) {2,}", picture, re.MULTILINE)
-    assert shown == [*PACKAGES, "cli"]
+    assert shown == [*PACKAGES, "cli", *APART]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -92,12 +97,26 @@ def test_imports_point_inward(module: str) -> None:
     package = package_of(module)
     for name in imports_of(module):
         if name.startswith("wsecho.") and package and package_of(name) != package:
+            assert package not in APART, f"{module} imports {name}"
             assert package_of(name) in PACKAGES[: PACKAGES.index(package)], f"{module} imports {name}"
     if module.removeprefix("wsecho.").startswith(tuple(f"{pure}." for pure in PURE)):
         assert not {name.split(".")[0] for name in imports_of(module)} & IMPURE
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", APART)
+def test_what_is_apart_can_be_used_without_the_server(package: str) -> None:
+    """Where the tests of a client run, the server's dependencies need not be installed."""
+    for module in MODULES:
+        names = imports_of(module)
+        if package_of(module) == package:
+            own = {name for name in names if package_of(name) == package}
+            others = {name.split(".")[0] for name in names - own}
+            assert others - sys.stdlib_module_names <= APART_MAY_IMPORT, module
+        else:
+            assert not [name for name in names if package_of(name) == package], module
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, *APART])
 def test_inside_a_package_there_is_no_circle(package: str) -> None:
     imported = {module: imports_of(module) & set(MODULES) for module in MODULES if package_of(module) == package}
     while free := [module for module, names in imported.items() if not names & imported.keys()]:
