@@ -41,6 +41,9 @@ RUN = {
     "docker build -t wsecho . && docker run --rm -p 8080:8080 wsecho": (
         "tests/project/test_container.py::test_it_serves"
     ),
+    "kubectl kustomize deploy/kubernetes/overlays/plain": (
+        "tests/project/test_kubernetes.py::test_kubernetes_knows_every_field"
+    ),
     "env --block-signal=TERM,INT wsecho": (
         "tests/project/test_container.py::test_a_signal_right_behind_exec_is_not_lost"
     ),
@@ -54,6 +57,9 @@ RUN = {
         "tests/telemetry/test_push.py::test_what_is_pushed_equals_the_page"
     ),
     "python3 wsecho.py": "tests/test_cli.py::test_the_launcher_works_in_its_own_folder",
+    "uvx wsecho": (
+        "tests/project/test_packaging.py::test_a_tool_runner_installs_and_runs_it_without_privileges_and_again_offline"
+    ),
     "wsecho conformance": "tests/conformance/test_harnesses.py::test_websockets",
     "wsecho conformance --client 'python echo_client.py {url}' --report-dir reports": (
         "tests/conformance/test_command.py::test_a_command_for_each_case"
@@ -68,6 +74,7 @@ _DOCKER = "needs Docker; tests/project/test_container.py builds and starts the i
 _INSTALLS = "would change the environment that the tests run in; `make` installs the same requirements"
 _MACHINE = "would change the machine that the tests run on"
 _PLACEHOLDER = "needs a server or process whose name the reader knows"
+_RELEASE = "needs a release, and there is none yet"
 # Commands that no test runs, and why.
 NOT_RUN = {
     "apt install make python3-venv gcc python3-dev": _MACHINE,
@@ -75,26 +82,44 @@ NOT_RUN = {
     "curl -H 'X-Forwarded-For: 203.0.113.9' https://your.example/info": _PLACEHOLDER,
     "curl http://INSTANCE/health": _PLACEHOLDER,
     'docker build --build-arg EXTRAS=gcp --tag "$IMAGE" . && docker push "$IMAGE"': _DOCKER,
+    "docker buildx imagetools inspect ghcr.io/OWNER/wsecho:1.2.3 --format '{{ json .Provenance }}'": _RELEASE,
+    "docker buildx imagetools inspect ghcr.io/OWNER/wsecho:1.2.3 --format '{{ json .SBOM }}'": _RELEASE,
     "docker compose down": _DOCKER,
+    "docker compose down --volumes": _DOCKER,
+    "docker compose logs --follow wsecho": _DOCKER,
+    "docker compose ps": _DOCKER,
     "docker compose run --rm test": _DOCKER,
+    "docker compose up --build --wait": _DOCKER,
     "docker kill": _DOCKER,
     "docker pause": _DOCKER,
     "docker restart": _DOCKER,
     "docker run --cap-add NET_ADMIN": _DOCKER,
+    "docker run --rm -p 8080:8080 ghcr.io/OWNER/wsecho": _RELEASE,
     "docker run --rm --no-healthcheck -p 9001:9001 wsecho conformance": _DOCKER,
     "docker run --volume": _DOCKER,
     'gcloud auth configure-docker "$REGION-docker.pkg.dev" --quiet': _CLOUD,
     "gcloud auth login": _CLOUD,
     "gcloud config set project NAME": _CLOUD,
     'gcloud run services logs read websocket-echo --project="$PROJECT_ID" --region="$REGION"': _CLOUD,
+    "gh attestation verify oci://ghcr.io/OWNER/wsecho:1.2.3 --repo OWNER/wsecho": _RELEASE,
     "git clone URL-OF-THIS-REPOSITORY wsecho && cd wsecho": "the address of the repository is not known here",
+    "helm install prometheus-adapter prometheus-community/prometheus-adapter --namespace monitoring --values values.yaml": (  # noqa: E501
+        _CLUSTER
+    ),
+    "kubectl apply --namespace wsecho --kustomize deploy/kubernetes/overlays/plain": _CLUSTER,
     "kubectl describe hpa wsecho": _CLUSTER,
+    "kubectl describe hpa wsecho --namespace wsecho": _CLUSTER,
     "kubectl describe pod": _CLUSTER,
+    "kubectl get --raw '/apis/custom.metrics.k8s.io/v1beta1/namespaces/wsecho/pods/*/websocket_active_connections'": (
+        _CLUSTER
+    ),
+    "kubectl port-forward": _CLUSTER,
     "ls -l /proc/PID/fd": _PLACEHOLDER,
     "make asan": _BY_HAND,
     "make bench": _BY_HAND,
     "make compatibility": _BY_HAND,
     "make conformance": ".ci/run runs it with fewer cases, and tests/conformance the rest",
+    "make docs": "it writes what tests/project/test_docs.py::test_the_generated_tables_are_current compares",
     "make fuzz": _BY_HAND,
     "make instructions": _BY_HAND,
     "make memory": _BY_HAND,
@@ -105,10 +130,12 @@ NOT_RUN = {
     "pip install '.[jwt,self-signed]'": _INSTALLS,
     "pip install '.[jwt]'": _INSTALLS,
     "pip install '/path/to/wsecho[self-signed]'": _INSTALLS,
-    "pip install 'wsecho[self-signed]'": "there is no release yet",
+    "pip install 'wsecho[self-signed]'": _RELEASE,
     "pip install -r requirements.txt": _INSTALLS,
     "pip install kosoku": _INSTALLS,
+    "pip install wsecho": _RELEASE,
     "pip install websockets": _INSTALLS,
+    "pipx install 'wsecho[jwt,self-signed]'": _RELEASE,
     "py-spy dump --pid PID": _PLACEHOLDER,
     "python3 -m venv .venv && . .venv/bin/activate": _INSTALLS,
     "python3 -m venv /opt/wsecho && /opt/wsecho/bin/pip install .": _MACHINE,
@@ -116,6 +143,7 @@ NOT_RUN = {
     "systemctl daemon-reload": _MACHINE,
     "systemctl edit wsecho": _MACHINE,
     "systemctl enable --now wsecho.socket wsecho-admin.socket": _MACHINE,
+    "uvx pypi-attestations verify pypi --repository https://github.com/OWNER/wsecho pypi:FILE": _RELEASE,
 }
 
 
