@@ -132,7 +132,7 @@ def latency_line(results: Results) -> list[str]:
     if series is None or len(series.samples) < ROUNDS_OF_PERCENTILES:
         return []
     return [
-        f"At {per_second(series.median('rate'))} messages of 1 KiB a second, half of the throughput that wsecho and "
-        f"the client reached together, the median latency of wsecho is {microseconds(series.median('p50_us'))} and its "
-        f"99.9th percentile {microseconds(series.median('p99_9_us'))}."
+        f"At half of its throughput, {per_second(series.median('rate'))} messages of 1 KiB a second, the median "
+        f"latency is {microseconds(series.median('p50_us'))} and the 99.9th percentile "
+        f"{microseconds(series.median('p99_9_us'))}."
     ]
