@@ -107,6 +107,8 @@ NOT_RUN = {
         _CLUSTER
     ),
     "kubectl apply --namespace wsecho --kustomize deploy/kubernetes/overlays/plain": _CLUSTER,
+    "kubectl create namespace wsecho": _CLUSTER,
+    "kubectl create secret tls wsecho-tls --namespace wsecho --cert FILE --key FILE": _CLUSTER,
     "kubectl describe hpa wsecho": _CLUSTER,
     "kubectl describe hpa wsecho --namespace wsecho": _CLUSTER,
     "kubectl describe pod": _CLUSTER,

@@ -148,6 +148,7 @@ def test_it(wsecho_url):
             "DOCKER_HOST": address,
             "TESTCONTAINERS_RYUK_DISABLED": "true",
             "TESTCONTAINERS_CONNECTION_MODE": "docker_host",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # saves time
         }.items():
             monkeypatch.setenv(name, value)
         result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=PATIENCE)
