@@ -79,15 +79,19 @@ def test_an_upgrade_of_the_server_leaves_no_old_file_behind(open_page: OpenPage,
 def test_behind_a_proxy_everything_stays_under_its_path(
     open_page: OpenPage, server: RunningServer, tmp_path: Path, path: str
 ) -> None:
-    with proxy("nginx", server.port, tmp_path, path="/echo/") as port:
-        client = open_page(f"http://127.0.0.1:{port}{path}")
-        expect(client.url).to_have_value(f"ws://127.0.0.1:{port}/echo/ws")
+    under_echo = (
+        ("location / {", "location /echo/ {"),
+        ("proxy_pass http://127.0.0.1:8080;", "proxy_pass http://127.0.0.1:8080/;"),
+    )
+    with proxy("nginx", server.port, tmp_path, instead=under_echo, path="/echo/") as front:
+        client = open_page(f"{front.url}{path}", ignore_https_errors=True)
+        expect(client.url).to_have_value(f"wss://127.0.0.1:{front.port}/echo/ws")
         client.connect()
         expect_echo(client)
         expect_metrics(client)
         for name in ("metrics", "info", "health"):
             link = client.panel.get_by_role("link", name=name)
-            assert link.evaluate("(link) => link.href") == f"http://127.0.0.1:{port}/echo/{name}"
+            assert link.evaluate("(link) => link.href") == f"{front.url}/echo/{name}"
             expect(link).to_have_attribute("target", "_blank")
         expect_scenarios(client)
         assert paths(client) >= {"/echo/", "/echo/info", "/echo/metrics", "/echo/scenarios.json"}

@@ -4,22 +4,24 @@ Modules: `trusted_proxies`, `forwarded`, `proxy_header`, `client`.
 """
 
 import asyncio
+import http.client
 import json
 import random
+import re
 import signal
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tests.conftest import Serve
-from tests.shared.certificates import Authority
 from tests.shared.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, server_close, server_frame
-from tests.shared.proxies import PROXIES, proxy
+from tests.shared.processes import wait_until
+from tests.shared.proxies import PROXIES, Front, proxy
 from tests.shared.raw import HANDSHAKE, RawConnection
 from tests.shared.server import PATIENCE, RunningServer
 
@@ -30,15 +32,26 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def front(kind: str, server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Yield the port of a proxy in front of the server that all tests share."""
-    with proxy(kind, server.port, tmp_path_factory.mktemp(kind)) as port:
-        yield port
+def server() -> Iterator[RunningServer]:
+    """Run one server for all tests that leave nothing behind. It trusts the proxies."""
+    server = RunningServer("--trusted-proxy", "127.0.0.1")
+    yield server
+    exit_code = server.stop()
+    complaints = server.complaints()
+    server.close()
+    assert (exit_code, complaints) == (0, [])
 
 
-def opened(port: int, handshake: bytes = HANDSHAKE) -> RawConnection:
+@pytest.fixture(scope="module")
+def front(kind: str, server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Run a proxy in front of the server that all tests share."""
+    with proxy(kind, server.port, tmp_path_factory.mktemp(kind)) as front:
+        yield front
+
+
+def opened(front: Front, handshake: bytes = HANDSHAKE) -> RawConnection:
     """Return a WebSocket through a proxy. The proxy may write the head of the response differently."""
-    connection = RawConnection(port)
+    connection = front.connect()
     connection.send(handshake)
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -49,11 +62,25 @@ def opened(port: int, handshake: bytes = HANDSHAKE) -> RawConnection:
     return connection
 
 
-def talk(port: int, **settings: object) -> "websockets.connect":
-    return websockets.connect(f"ws://127.0.0.1:{port}/echo", max_size=None, close_timeout=PATIENCE, **settings)  # type: ignore[arg-type]
+def talk(front: Front, path: str = "/echo", **settings: object) -> "websockets.connect":
+    url = f"wss://127.0.0.1:{front.port}{path}"
+    return websockets.connect(url, ssl=front.tls, max_size=None, close_timeout=PATIENCE, **settings)  # type: ignore[arg-type]
 
 
-def test_messages_of_every_kind_come_back(front: int) -> None:
+def got(front: Front, path: str, *fields: str, source: str = "") -> bytes:
+    """Return the response to a GET request through a proxy."""
+    lines = [f"GET {path} HTTP/1.1", "Host: here", *fields, "Connection: close", "", ""]
+    with front.connect(source) as client:
+        client.send("\r\n".join(lines).encode())
+        return client.receive_all()
+
+
+def page_of(answer: bytes) -> dict[str, Any]:
+    """Return the JSON object in a response, which may have come in chunks."""
+    return dict(json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1]))
+
+
+def test_messages_of_every_kind_come_back(front: Front) -> None:
     messages: list[str | bytes] = ["", "text", "\N{SNOWMAN}" * 1000, b"", bytes(range(256)) * 300]
 
     async def exchange(compression: str | None) -> None:
@@ -69,7 +96,7 @@ def test_messages_of_every_kind_come_back(front: int) -> None:
         asyncio.run(exchange(compression))
 
 
-def test_large_messages_come_back_while_they_are_sent(front: int) -> None:
+def test_large_messages_come_back_while_they_are_sent(front: Front) -> None:
     message = random.Random(4).randbytes(16 << 20)
 
     async def exchange() -> None:
@@ -81,7 +108,7 @@ def test_large_messages_come_back_while_they_are_sent(front: int) -> None:
     asyncio.run(exchange())
 
 
-def test_frames_pass_as_they_are(front: int) -> None:
+def test_frames_pass_as_they_are(front: Front) -> None:
     with opened(front) as client:
         client.send(client_frame(TEXT, b"a", fin=False) + client_frame(PING, b"?") + client_frame(CONTINUATION, b"b"))
         expected = server_frame(TEXT, b"a", fin=False) + server_frame(PONG, b"?") + server_frame(CONTINUATION, b"b")
@@ -89,7 +116,7 @@ def test_frames_pass_as_they_are(front: int) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 4000])
-def test_a_clients_close_code_comes_back(front: int, server: RunningServer, code: int) -> None:
+def test_a_clients_close_code_comes_back(front: Front, server: RunningServer, code: int) -> None:
     label = "1000" if code == 1000 else "4xxx"
     name = f'websocket_closes_total{{code="{label}",initiator="client"}}'
     before = server.metrics()[name]
@@ -104,7 +131,7 @@ def test_a_clients_close_code_comes_back(front: int, server: RunningServer, code
     server.wait_for_metrics(**{name: before + 1})
 
 
-def test_a_violation_is_answered_with_its_code(front: int) -> None:
+def test_a_violation_is_answered_with_its_code(front: Front) -> None:
     with opened(front) as client:
         client.send(client_frame(3))
         assert client.receive_all() == server_close(1002, "reserved opcode")
@@ -112,7 +139,7 @@ def test_a_violation_is_answered_with_its_code(front: int) -> None:
 
 def test_a_stop_says_goodbye_through_the_proxy(serve: Serve, kind: str, tmp_path: Path) -> None:
     server = serve()
-    with proxy(kind, server.port, tmp_path) as port, opened(port) as client:
+    with proxy(kind, server.port, tmp_path) as front, opened(front) as client:
         server.process.send_signal(signal.SIGTERM)
         goodbye = server_close(1001, "server is shutting down")
         assert client.receive(len(goodbye)) == goodbye
@@ -122,14 +149,14 @@ def test_a_stop_says_goodbye_through_the_proxy(serve: Serve, kind: str, tmp_path
         assert server.wait_for_log("stopped")["cut_off"] == 0
 
 
-IDLE_SECONDS = 3.0
+IDLE_SECONDS = 3
 
 
 @contextmanager
 def silent(serve: Serve, kind: str, folder: Path, *options: str) -> Iterator[tuple[RunningServer, RawConnection]]:
     """Yield a WebSocket through a proxy with a short idle timeout."""
     server = serve(*options)
-    with proxy(kind, server.port, folder, idle_seconds=IDLE_SECONDS) as port, opened(port) as client:
+    with proxy(kind, server.port, folder, idle_seconds=IDLE_SECONDS) as front, opened(front) as client:
         yield server, client
 
 
@@ -143,7 +170,7 @@ def test_pings_carry_a_silent_client_through_the_proxys_idle_timeout(serve: Serv
         assert client.receive_past_pings(12) == server_frame(TEXT, b"still here")
 
 
-@pytest.mark.parametrize("kind", [kind for kind, proxy in PROXIES.items() if proxy.has_idle_timeout])
+@pytest.mark.parametrize("kind", [kind for kind, proxy in PROXIES.items() if proxy.idle])
 def test_without_pings_the_proxy_cuts_a_silent_client_and_nothing_is_left(
     serve: Serve, kind: str, tmp_path: Path
 ) -> None:
@@ -165,33 +192,80 @@ def test_without_pings_the_proxy_cuts_a_silent_client_and_nothing_is_left(
 def test_a_handshake_through_an_nginx_that_lacks_a_line_says_what_is_missing(
     server: RunningServer, tmp_path: Path, missing: tuple[str, ...], status: int, hint: str
 ) -> None:
-    with proxy("nginx", server.port, tmp_path, without=missing) as port, RawConnection(port) as client:
+    with proxy("nginx", server.port, tmp_path, without=missing) as front, front.connect() as client:
         client.send(HANDSHAKE.replace(b"Connection: Upgrade", b"Connection: close, Upgrade"))
         head, _, body = client.receive_all().decode().partition("\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ")
     assert body == hint + "\n"
 
 
-def test_plain_requests_pass_beside_websockets_with_what_the_proxy_says(front: int, kind: str) -> None:
-    """The server sees the client's Host, and an address that the proxy added to the client's header field."""
-    asked = urllib.request.Request(f"http://127.0.0.1:{front}/info", headers={"X-Forwarded-For": "203.0.113.9"})
-    with opened(front), urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
-        told = json.load(answer)
-    assert told["authority"] == f"127.0.0.1:{front}"
-    added = told["forwarded"]["x_forwarded_for"][-1].replace(" ", "").split(",")[-1]
+def test_plain_requests_pass_beside_websockets_with_what_the_proxy_says(front: Front, kind: str) -> None:
+    """The server sees the client's Host, scheme and address, whatever the client says of them."""
+    with opened(front):
+        answer = got(front, "/info", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: http", source="127.0.0.5")
+    told = page_of(answer)
+    assert (told["authority"], told["scheme"]) == ("here", "https")
     if kind == "envoy":
         # For a client on its own machine, this proxy adds an address of that machine.
-        assert added != "203.0.113.9"
+        assert told["client"] != ["203.0.113.9"]
     else:
-        assert added == "127.0.0.1"
-    if kind != "squid":
-        assert told["forwarded"]["x_forwarded_proto"][-1] == "http"
+        assert told["client"] == ["127.0.0.5"]
 
 
-def handshake_of_page(port: int, origin: str) -> bytes:
+def test_without_tls_there_is_only_a_redirect(front: Front) -> None:
+    with RawConnection(front.plain_port) as client:
+        client.send(HANDSHAKE.replace(b"GET / ", b"GET /ws/close/1001?reason=a%20b "))
+        head = client.receive(12)
+        while not head.endswith(b"\r\n\r\n"):
+            byte = client.receive(1)
+            assert byte, head
+            head += byte
+    status, location = int(head.split()[1]), re.search(rb"(?i)\r\nlocation: (\S+)\r\n", head)
+    assert location, head
+    assert status in (301, 308)
+    assert re.fullmatch(rb"https://here(:\d+)?/ws/close/1001\?reason=a%20b", location[1])
+
+
+@pytest.mark.parametrize("page", ["metrics", "health", "healthz", "livez", "ready", "readyz"])
+def test_pages_for_operators_cannot_be_reached(front: Front, page: str) -> None:
+    whole = f"http://here/{page}"
+    for path in (f"/{page}", f"/{page}/", f"/{page}?a=b", f"/%{ord(page[0]):x}{page[1:]}", f"/./{page}", f"//{page}", whole):
+        status = got(front, path).split()[1]
+        assert status in (b"400", b"403", b"404"), path
+
+
+def test_a_scenario_arrives_as_its_url_was_written(front: Front) -> None:
+    """Some proxies decode a path, or remove slashes and dots from it, unless they are told to leave it alone."""
+
+    async def read() -> str | bytes:
+        async with talk(front, "/ws/message/a%2F..%2F%25%3B%20b%2f%2F/close?echo=off") as client:
+            return await client.recv()
+
+    assert asyncio.run(read()) == "a/../%; b//"
+
+
+def test_each_request_reaches_the_server_on_a_connection_of_its_own(front: Front) -> None:
+    """A proxy that kept connections could use one that the server is closing, or repeat a request after that."""
+    with closing(http.client.HTTPSConnection("127.0.0.1", front.port, context=front.tls, timeout=PATIENCE)) as client:
+        peers = []
+        for _ in range(2):
+            client.request("GET", "/info")
+            peers.append(json.load(client.getresponse())["peer"])
+    assert peers[0] != peers[1]
+
+
+def test_a_proxy_that_can_asks_whether_the_server_is_ready(front: Front, kind: str, server: RunningServer) -> None:
+    if PROXIES[kind].asks_whether_the_server_is_ready:
+        name = 'http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",'
+        name += 'http_route="/ready",url_scheme="http"}'
+        before = server.metrics().get(name, 0)
+        wait_until(lambda: server.metrics().get(name, 0) > before)
+
+
+def handshake_of_page(front: Front, origin: str) -> bytes:
     """Return the answer to a page of this origin from a server that requires the token `open-sesame`."""
-    with RawConnection(port) as client:
-        fields = f"Host: 127.0.0.1:{port}\r\nOrigin: {origin}\r\nAuthorization: Bearer open-sesame"
+    with front.connect() as client:
+        fields = f"Host: 127.0.0.1:{front.port}\r\nOrigin: {origin}\r\nAuthorization: Bearer open-sesame"
         client.send(HANDSHAKE.replace(b"Host: here", fields.encode()))
         answer = client.receive(12)
         # Some proxies keep the connection open after a refusal.
@@ -202,28 +276,28 @@ def handshake_of_page(port: int, origin: str) -> bytes:
 
 def test_our_own_page_and_no_other_connects_through_a_proxy(serve: Serve, kind: str, tmp_path: Path) -> None:
     server = serve("--auth-token", "open-sesame")
-    with proxy(kind, server.port, tmp_path) as port:
-        assert handshake_of_page(port, f"http://127.0.0.1:{port}") == b"HTTP/1.1 101"
-        assert handshake_of_page(port, "http://evil.example").startswith(b"HTTP/1.1 403 ")
+    with proxy(kind, server.port, tmp_path) as front:
+        assert handshake_of_page(front, front.url) == b"HTTP/1.1 101"
+        assert handshake_of_page(front, "https://evil.example").startswith(b"HTTP/1.1 403 ")
 
 
 def test_an_apache_that_writes_its_own_host_is_told_what_to_do(serve: Serve, tmp_path: Path) -> None:
     server = serve("--auth-token", "open-sesame")
-    with proxy("apache", server.port, tmp_path, without=("ProxyPreserveHost",)) as port:
-        answer = handshake_of_page(port, f"http://127.0.0.1:{port}")
+    with proxy("apache", server.port, tmp_path, without=("ProxyPreserveHost",)) as front:
+        answer = handshake_of_page(front, front.url)
     assert answer.startswith(b"HTTP/1.1 403 ")
     words = (
-        f"Origin is http://127.0.0.1:{port}, Host is 127.0.0.1:{server.port}: let the proxy keep Host, "
+        f"Origin is {front.url}, Host is 127.0.0.1:{server.port}: let the proxy keep Host, "
         "or use --allow-origin"
     )
     assert words in answer.decode()
 
 
-def test_behind_a_refused_handshake_there_is_no_tunnel(front: int, server: RunningServer) -> None:
+def test_behind_a_refused_handshake_there_is_no_tunnel(front: Front, server: RunningServer) -> None:
     """Some proxies forward everything after a response that mentions an upgrade. The server must ignore it."""
     requests = 'http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",'
     before = server.metrics()[requests + 'http_route="/info"}']
-    with RawConnection(front) as client:
+    with front.connect() as client:
         client.send(HANDSHAKE.replace(b"Version: 13", b"Version: 8"))
         assert client.receive(12) == b"HTTP/1.1 426"
         client.send(client_frame(TEXT, b"through?") + b"GET /info HTTP/1.1\r\nHost: here\r\n\r\n")
@@ -234,20 +308,6 @@ def test_behind_a_refused_handshake_there_is_no_tunnel(front: int, server: Runni
     assert after["websocket_active_connections"] == 0
 
 
-@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_the_documented_proxies_tell_the_client(serve: Serve, kind: str, tmp_path: Path) -> None:
-    server = serve("--trusted-proxy", "127.0.0.1,10.0.0.0/8")
-    with proxy(kind, server.port, tmp_path) as port, RawConnection(port, source="127.0.0.5") as client:
-        client.send(
-            b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
-            b"Connection: close\r\n\r\n"
-        )
-        answer = client.receive_all()
-    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    assert (told["client"], told["scheme"]) == (["127.0.0.5"], "http")
-    assert told["forwarded"]["x_forwarded_for"][-1].endswith("127.0.0.5")
-
-
 @pytest.mark.parametrize("words", ["send-proxy", "send-proxy-v2"])
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_haproxy_announces_its_clients(serve: Serve, words: str, encrypted: bool, tmp_path: Path) -> None:
@@ -255,46 +315,39 @@ def test_haproxy_announces_its_clients(serve: Serve, words: str, encrypted: bool
     server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol", *options)
     words = f"{words} ssl verify none alpn http/1.1" if encrypted else words
     with (
-        proxy("haproxy", server.port, tmp_path, server_words=words) as port,
-        RawConnection(port, source="127.0.0.5") as client,
+        proxy("haproxy", server.port, tmp_path, instead=_to_the_server(words)) as front,
+        front.connect("127.0.0.5") as client,
     ):
         client.send(HANDSHAKE)
         assert client.receive(12) == b"HTTP/1.1 101"
-        with RawConnection(port, source="127.0.0.5") as page:
-            page.send(b"GET /info HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-            answer = page.receive_all()
-    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
-    assert told["client"][0] == "127.0.0.5"
+        answer = got(front, "/info", source="127.0.0.5")
+    assert page_of(answer)["client"][0] == "127.0.0.5"
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_haproxy_says_whether_its_clients_spoke_tls(serve: Serve, encrypted: bool, tmp_path: Path) -> None:
     server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol")
-    authority = Authority(tmp_path)
-    certificate = authority.issue("server")
-    both = tmp_path / "both.pem"
-    both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
-    with proxy(
-        *("haproxy", server.port, tmp_path),
-        server_words="send-proxy-v2-ssl",
-        listen_words=f"ssl crt {both}" if encrypted else "",
-    ) as port:
-        tls = authority.client() if encrypted else None
+    words = _to_the_server("send-proxy-v2-ssl")
+    with proxy("haproxy", server.port, tmp_path, instead=words, without=("redirect scheme",)) as front:
         # Header fields do not count, because 127.0.0.5 is no proxy.
-        with RawConnection(port, source="127.0.0.5", tls=tls) as client:
+        with front.connect("127.0.0.5") if encrypted else RawConnection(front.plain_port, source="127.0.0.5") as client:
             client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-Proto: gopher\r\nConnection: close\r\n\r\n")
-            answer = client.receive_all()
-    told = json.loads(answer[answer.index(b"{") : answer.rindex(b"}") + 1])
+            told = page_of(client.receive_all())
     assert (told["client"][0], told["scheme"]) == ("127.0.0.5", "https" if encrypted else "http")
+
+
+def _to_the_server(words: str) -> tuple[tuple[str, str], ...]:
+    """Return what adds words to HAProxy's line about the server."""
+    return (("check inter 2s", f"check inter 2s {words}"),)
 
 
 def test_a_proxy_of_bytes_that_was_named_as_trusted_is_told_of_once(serve: Serve, tmp_path: Path) -> None:
     """A client behind such a proxy can invent an address, and the server cannot tell. But most clients send none."""
     server = serve("--trusted-proxy", "127.0.0.1")
-    layers_above = ("mode http", "forwardfor", "http-request", "httpchk")
-    with proxy("haproxy", server.port, tmp_path, without=layers_above) as port:
+    layers_above = ("mode http", "forwardfor", "http-", "httpchk")
+    with proxy("haproxy", server.port, tmp_path, without=layers_above) as front:
         for _ in range(3):
-            with RawConnection(port).open():
+            with opened(front):
                 pass
     line = server.wait_for_log("a trusted proxy adds no address of its client")
     assert (line["severity"], line["peer"].split(":")[0]) == ("WARNING", "127.0.0.1")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate, pairwise
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import pytest
 from oteltap.oteltap_http_protobuf_receiver import OtelTapHttpProtobufReceiver
@@ -25,6 +26,7 @@ from tests.shared.free_port import free_port
 from tests.shared.server import PATIENCE
 
 Attributes = dict[str, Any]
+Checked = TypeVar("Checked")
 
 
 @dataclass
@@ -113,6 +115,22 @@ def wait_until(condition: Callable[[], bool], explain: Callable[[], object] = la
             return
         threading.Event().wait(0.02)
     raise AssertionError(f"never came true: {explain()}")
+
+
+def eventually(check: Callable[[], Checked]) -> Checked:
+    """Return what `check` returns as soon as it raises nothing. After a time limit, raise what it raises.
+
+    A collector shows what it has received piece by piece: metric by metric, or line by line. So a test puts everything
+    that it expects into one check. Whatever is missing meanwhile is an AssertionError, a LookupError or a ValueError.
+    """
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            return check()
+        except (AssertionError, LookupError, ValueError):
+            if monotonic() > deadline:
+                raise
+        threading.Event().wait(0.02)
 
 
 def last_samples(points: Iterable[Point]) -> dict[str, float]:

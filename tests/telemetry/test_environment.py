@@ -10,10 +10,11 @@ from tests.conftest import Serve
 from tests.shared.collectors import (
     FaultyCollector,
     Rotel,
+    eventually,
     last_samples,
     wait_until,
 )
-from tests.shared.pushing import page, pushing, settled, traffic
+from tests.shared.pushing import differences, page, pushing, settled, traffic
 
 
 def test_grpc_is_spoken_where_it_is_asked_for(rotel: Rotel, serve: Serve) -> None:
@@ -21,7 +22,11 @@ def test_grpc_is_spoken_where_it_is_asked_for(rotel: Rotel, serve: Serve) -> Non
     traffic(server)
     expected = page(server)
     assert server.stop() == 0
-    wait_until(lambda: settled(last_samples(rotel.points())) == expected)
+
+    def check() -> None:
+        assert not differences(settled(last_samples(rotel.points())), expected)
+
+    eventually(check)
 
 
 def test_the_resource_is_what_the_variables_say(rotel: Rotel, serve: Serve) -> None:
@@ -32,18 +37,27 @@ def test_the_resource_is_what_the_variables_say(rotel: Rotel, serve: Serve) -> N
             OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,service.name=other,service.instance.id=number%201",
         )
     )
-    wait_until(lambda: bool(rotel.resource()))
-    assert rotel.resource()["service.name"] == "echo-of-tests"
-    assert rotel.resource()["deployment.environment.name"] == "test"
-    assert rotel.resource()["service.instance.id"] == "number 1"
+
+    def check() -> None:
+        resource = rotel.resource()
+        assert resource["service.name"] == "echo-of-tests"
+        assert resource["deployment.environment.name"] == "test"
+        assert resource["service.instance.id"] == "number 1"
+
+    eventually(check)
     assert 'service_name="echo-of-tests"' in server.get("/metrics")[2].decode()
 
 
 def test_by_default_the_resource_is_this_instance(rotel: Rotel, serve: Serve) -> None:
     server = serve(environment=pushing(rotel.endpoint))
-    wait_until(lambda: bool(rotel.resource()))
-    assert rotel.resource()["service.name"] == "wsecho"
-    assert rotel.resource()["service.instance.id"] == json.loads(server.get("/info")[2])["instance_id"]
+    instance_id = json.loads(server.get("/info")[2])["instance_id"]
+
+    def check() -> None:
+        resource = rotel.resource()
+        assert resource["service.name"] == "wsecho"
+        assert resource["service.instance.id"] == instance_id
+
+    eventually(check)
 
 
 def test_endpoint_headers_and_compression_are_those_of_the_signal(serve: Serve) -> None:
@@ -96,10 +110,14 @@ def test_each_mistake_is_a_line_and_everything_else_goes_on(rotel: Rotel, serve:
     with connect(server.ws_url) as client:
         client.send("still here")
         assert client.recv() == "still here"
-    wait_until(lambda: last_samples(rotel.points()).get("websocket_connections_total") == 1)
+    wait_until(lambda: last_samples(rotel.points()).get("websocket_connections_total") == 1, rotel.points)
     assert server.stop() == 0
-    wait_until(lambda: [span.name for span in rotel.spans()] == ["GET /{websocket}"])
-    assert rotel.resource()["good"] == "1"
+
+    def check() -> None:
+        assert [span.name for span in rotel.spans()] == ["GET /{websocket}"]
+        assert rotel.resource()["good"] == "1"
+
+    eventually(check)
     assert not server.complaints()
     lines = [" ".join(map(str, line.values())) for line in server.logs if line["severity"] == "WARNING"]
     for complaint in COMPLAINTS:

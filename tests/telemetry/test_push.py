@@ -12,11 +12,13 @@ from opentelemetry.sdk.resources import Resource
 from tests.conftest import Serve
 from tests.shared.collectors import (
     Collector,
+    Point,
+    eventually,
     last_samples,
     summed_samples,
     wait_until,
 )
-from tests.shared.pushing import page, pushing, settled, traffic
+from tests.shared.pushing import differences, page, pushing, settled, traffic
 from tests.shared.server import PATIENCE
 from wsecho.counting.connection_counters import ConnectionCounters
 from wsecho.counting.shared_page import SharedPage
@@ -27,20 +29,18 @@ from wsecho.telemetry import prometheus_page, push
 def test_what_is_pushed_equals_the_page(collector: Collector, serve: Serve, preference: str) -> None:
     variables = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": preference}
     server = serve(environment=pushing(collector.endpoint, **variables))
-    wait_until(lambda: len(collector.points()) > 0)
+    wait_until(lambda: bool(collector.points()))
     traffic(server)
     expected = page(server)
     assert expected["websocket_messages_received_total"] == 7
     assert server.stop() == 0
 
-    def received() -> dict[str, float]:
-        return settled(summed_samples(collector.points()))
+    def check() -> list[Point]:
+        points = collector.points()
+        assert not differences(settled(summed_samples(points)), expected)
+        return points
 
-    # A sum of deltas has been rounded more often.
-    wait_until(
-        lambda: received() == pytest.approx(expected, rel=1e-9), lambda: set(received().items()) ^ set(expected.items())
-    )
-    points = collector.points()
+    points = eventually(check)
     deltas = {point.name for point in points if point.is_delta}
     histograms = {point.name for point in points if point.buckets}
     assert {"websocket_message_size_bytes", "websocket_connection_duration_seconds"} <= histograms
@@ -59,10 +59,16 @@ def test_what_is_pushed_equals_the_page(collector: Collector, serve: Serve, pref
 def test_deltas_follow_each_other_without_a_gap(collector: Collector, serve: Serve) -> None:
     variables = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}
     server = serve(environment=pushing(collector.endpoint, **variables))
-    wait_until(lambda: len([p for p in collector.points() if p.name == "websocket_connections_total"]) > 3)
+
+    def received() -> list[list[Point]]:
+        names = ("websocket_connections_total", "websocket_message_size_bytes")
+        series = [[point for point in collector.points() if point.name == name] for name in names]
+        assert all(len(points) > 3 for points in series), series
+        return series
+
+    eventually(received)
     server.stop()
-    for name in ("websocket_connections_total", "websocket_message_size_bytes"):
-        points = [point for point in collector.points() if point.name == name]
+    for points in received():
         assert all(before.time == after.start for before, after in pairwise(points[1:]))
         assert all(point.start < point.time for point in points)
 
