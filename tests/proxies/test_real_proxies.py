@@ -145,6 +145,7 @@ def test_a_stop_says_goodbye_through_the_proxy(serve: Serve, kind: str, tmp_path
         assert client.receive(len(goodbye)) == goodbye
         client.send(client_frame(CLOSE, b"\x03\xe9"))
         assert client.receive_all() == b""
+        client.socket.close()
         assert server.wait() == 0
         assert server.wait_for_log("stopped")["cut_off"] == 0
 
@@ -226,12 +227,14 @@ def test_without_tls_there_is_only_a_redirect(front: Front) -> None:
     assert re.fullmatch(rb"https://here(:\d+)?/ws/close/1001\?reason=a%20b", location[1])
 
 
-@pytest.mark.parametrize("page", ["metrics", "health", "healthz", "livez", "ready", "readyz"])
-def test_pages_for_operators_cannot_be_reached(front: Front, page: str) -> None:
-    whole = f"http://here/{page}"
-    for path in (f"/{page}", f"/{page}/", f"/{page}?a=b", f"/%{ord(page[0]):x}{page[1:]}", f"/./{page}", f"//{page}", whole):
-        status = got(front, path).split()[1]
-        assert status in (b"400", b"403", b"404"), path
+def test_pages_for_operators_cannot_be_reached(front: Front) -> None:
+    for page in ("metrics", "health", "healthz", "livez", "ready", "readyz"):
+        encoded = f"%{ord(page[0]):x}{page[1:]}"
+        relative = (page, f"{page}/", f"{page}?a=b", encoded, f"./{page}", f"/{page}", f"a/../{page}")
+        for path in (*(f"/{path}" for path in relative), f"http://here/{page}"):
+            with front.connect() as client:
+                client.send(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+                assert client.receive(12)[-3:] in (b"400", b"403", b"404"), path
 
 
 def test_a_scenario_arrives_as_its_url_was_written(front: Front) -> None:
@@ -257,7 +260,7 @@ def test_each_request_reaches_the_server_on_a_connection_of_its_own(front: Front
 def test_a_proxy_that_can_asks_whether_the_server_is_ready(front: Front, kind: str, server: RunningServer) -> None:
     if PROXIES[kind].asks_whether_the_server_is_ready:
         name = 'http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",'
-        name += 'http_route="/ready",url_scheme="http"}'
+        name += 'http_route="/ready"}'
         before = server.metrics().get(name, 0)
         wait_until(lambda: server.metrics().get(name, 0) > before)
 
@@ -286,10 +289,7 @@ def test_an_apache_that_writes_its_own_host_is_told_what_to_do(serve: Serve, tmp
     with proxy("apache", server.port, tmp_path, without=("ProxyPreserveHost",)) as front:
         answer = handshake_of_page(front, front.url)
     assert answer.startswith(b"HTTP/1.1 403 ")
-    words = (
-        f"Origin is {front.url}, Host is 127.0.0.1:{server.port}: let the proxy keep Host, "
-        "or use --allow-origin"
-    )
+    words = f"Origin is {front.url}, Host is 127.0.0.1:{server.port}: let the proxy keep Host, or use --allow-origin"
     assert words in answer.decode()
 
 
@@ -328,11 +328,14 @@ def test_haproxy_announces_its_clients(serve: Serve, words: str, encrypted: bool
 def test_haproxy_says_whether_its_clients_spoke_tls(serve: Serve, encrypted: bool, tmp_path: Path) -> None:
     server = serve("--trusted-proxy", "127.0.0.1", "--proxy-protocol")
     words = _to_the_server("send-proxy-v2-ssl")
-    with proxy("haproxy", server.port, tmp_path, instead=words, without=("redirect scheme",)) as front:
-        # Header fields do not count, because 127.0.0.5 is no proxy.
-        with front.connect("127.0.0.5") if encrypted else RawConnection(front.plain_port, source="127.0.0.5") as client:
-            client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-Proto: gopher\r\nConnection: close\r\n\r\n")
-            told = page_of(client.receive_all())
+    source = "127.0.0.5"
+    with (
+        proxy("haproxy", server.port, tmp_path, instead=words, without=("redirect scheme",)) as front,
+        front.connect(source) if encrypted else RawConnection(front.plain_port, source=source) as client,
+    ):
+        # Header fields do not count, because this address is no proxy's.
+        client.send(b"GET /info HTTP/1.1\r\nHost: here\r\nX-Forwarded-Proto: gopher\r\nConnection: close\r\n\r\n")
+        told = page_of(client.receive_all())
     assert (told["client"][0], told["scheme"]) == ("127.0.0.5", "https" if encrypted else "http")
 
 

@@ -1,4 +1,4 @@
-"""Reverse proxies, of Debian's packages and of PyPI, in front of a server, configured by the files of deploy/proxies/."""
+"""Reverse proxies, of Debian's packages and of PyPI, in front of a server, with the files of deploy/proxies/."""
 
 import os
 import shutil
@@ -121,11 +121,14 @@ IncludeOptional /etc/apache2/mods-available/ssl.load
         (
             _BACKEND,
             # The names of the tests, and a certificate from a file instead of one from an authority on the internet.
-            ("echo.example.com {\n", "localhost, 127.0.0.1, here {{\ntls {folder}/fullchain.pem {folder}/privkey.pem\n"),
+            (
+                "echo.example.com {\n",
+                "localhost, 127.0.0.1, here {{\ntls {folder}/fullchain.pem {folder}/privkey.pem\n",
+            ),
             (
                 "\n{\n",
-                "\n{{\nadmin off\nauto_https disable_certs\ndefault_bind 127.0.0.1\nhttp_port {plain}\n"
-                "https_port {encrypted}\n",
+                "\n{{\nadmin off\nauto_https disable_certs\nskip_install_trust\ndefault_bind 127.0.0.1\n"
+                "http_port {plain}\nhttps_port {encrypted}\n",
             ),
         ),
         asks_whether_the_server_is_ready=True,
