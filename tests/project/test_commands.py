@@ -94,6 +94,7 @@ NOT_RUN = {
     "docker pause": _DOCKER,
     "docker restart": _DOCKER,
     "docker run --cap-add NET_ADMIN": _DOCKER,
+    "docker run --rm --network host ghcr.io/OWNER/wsecho": _DOCKER,
     "docker run --rm -p 8080:8080 ghcr.io/OWNER/wsecho": _RELEASE,
     "docker run --rm --no-healthcheck -p 9001:9001 wsecho conformance": _DOCKER,
     "docker run --volume": _DOCKER,

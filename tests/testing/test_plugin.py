@@ -9,9 +9,11 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.shared.free_port import free_port
 from tests.shared.processes import is_running, wait_until
 from tests.shared.server import PATIENCE, ROOT, RunningServer
 
@@ -192,6 +194,34 @@ def test_a_server_that_runs_already_is_used_and_what_it_cannot_do_is_skipped(
             "*the server at WSECHO_TEST_URL cannot be stopped or given options by a test",
         ]
     )
+
+
+def test_a_server_that_does_not_become_ready_fails_every_test(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WSECHO_TEST_URL", f"ws://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("wsecho.testing.remote.PATIENCE_SECONDS", 0.0)
+    project.makepyfile("def test_one(wsecho): pass\ndef test_two(wsecho): pass")
+    result = run(project)
+    result.assert_outcomes(errors=2)
+    assert "WSECHO_TEST_URL: after 0 s, not ready: ConnectionRefusedError: " in result.stdout.str()
+
+
+def test_where_the_server_does_not_run_tests_are_skipped(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsecho.testing.plugin.sys", SimpleNamespace(platform="win32", executable="python"))
+    project.makepyfile("""
+        def test_shared(wsecho):
+            assert wsecho.url
+        def test_tls(wsecho_tls):
+            raise AssertionError
+        def test_of_its_own(wsecho_server):
+            raise AssertionError
+    """)
+    result = run(project)
+    result.assert_outcomes(skipped=3)
+    result.stdout.fnmatch_lines("*wsecho does not run on Windows; WSECHO_TEST_URL can name one that runs elsewhere")
 
 
 @pytest.mark.parametrize(
