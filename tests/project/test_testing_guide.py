@@ -14,10 +14,10 @@ from websockets.sync.client import connect
 
 from tests.shared.docker_engine import IMAGE, docker_engine
 from tests.shared.free_port import free_port
-from tests.shared.processes import wait_until
-from tests.shared.proxies import PROXIES, SEARCH_PATH, routes
+from tests.shared.proxies import SEARCH_PATH
 from tests.shared.server import PATIENCE, ROOT, started
 from wsecho.testing import Peer, StartServer
+from wsecho.testing.remote import RemotePeer
 
 GUIDE = (ROOT / "docs/testing.md").read_text()
 # Language, name if it has one, text.
@@ -108,25 +108,30 @@ def test_the_services_are_what_the_tests_connect_to() -> None:
 
 
 def test_the_proxy_of_the_compose_file_passes_everything_on(wsecho: Peer, tmp_path: Path) -> None:
-    nginx = PROXIES["nginx"]
-    program = shutil.which(nginx.program, path=SEARCH_PATH)
+    program = shutil.which("nginx", path=SEARCH_PATH)
     if not program:
-        pytest.skip(f"needs {nginx.program} (Debian: {nginx.package})")
+        pytest.skip("needs nginx (Debian: nginx)")
     compose: dict[str, Any] = yaml.safe_load(block("yaml", "compose.yaml", number=1))
     port = free_port()
-    documented = compose["configs"]["nginx"]["content"].replace("$$", "$")
-    documented = documented.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    documented = documented.replace("wsecho:8080", f"127.0.0.1:{wsecho.port}")
+    server = compose["configs"]["nginx"]["content"].replace("$$", "$")
+    server = server.replace("listen 80;", f"listen 127.0.0.1:{port};").replace(
+        "wsecho:8080", f"127.0.0.1:{wsecho.port}"
+    )
+    folders = [f"{name}_temp_path {tmp_path}/{name};" for name in ("proxy", "fastcgi", "uwsgi", "scgi", "client_body")]
+    file = tmp_path / "nginx.conf"
+    file.write_text(f"events {{}}\nhttp {{\naccess_log off;\n{' '.join(folders)}\n{server}\n}}\n")
     tmp_path.chmod(0o777)  # nginx drops root's rights
-    names = {"folder": str(tmp_path), "file": str(tmp_path / "nginx.conf")}
-    Path(names["file"]).write_text(nginx.wrapping.format(documented=documented, **names))
-    with started([program, *(word.format(**names) for word in nginx.command)], stderr=subprocess.DEVNULL):
-        wait_until(lambda: routes(port))
-        with connect(f"ws://127.0.0.1:{port}/ws?key=through-a-proxy", compression=None) as client:
+    settings = f"daemon off; pid {tmp_path}/pid;"
+    with started([program, "-e", "stderr", "-g", settings, "-c", str(file)], stderr=subprocess.DEVNULL) as nginx:
+        proxy = RemotePeer(f"http://127.0.0.1:{port}")
+        proxy.wait_until_ready()
+        with connect(proxy.at("/ws?key=through-a-proxy"), compression=None) as client:
             client.send("hello")
             assert client.recv() == "hello"
-    (seen,) = wsecho.seen("through-a-proxy")["connections"]
-    assert seen["received"]["frames"]["text"] == {"count": 1, "payload": 5}
+        (seen,) = proxy.seen("through-a-proxy")["connections"]
+        assert seen["received"]["frames"]["text"] == {"count": 1, "payload": 5}
+        nginx.terminate()  # its master process ends the others
+        nginx.wait(PATIENCE)
 
 
 def test_the_container_of_the_python_example(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
