@@ -64,6 +64,23 @@ def test_a_start_makes_no_expression_and_few_dataclasses() -> None:
     assert set(made.splitlines()) == DATACLASSES
 
 
+def test_the_garbage_collector_waits_until_the_imports_are_done() -> None:
+    program = (
+        "import gc\n"
+        "from wsecho.processes import start\n"
+        "start.begin()\n"
+        "runs = lambda: sum(generation['collections'] for generation in gc.get_stats())\n"
+        "before = runs()\n"
+        "from wsecho import cli\n"
+        "from wsecho.processes import prefork, worker\n"
+        "inherited = prefork.prepare(cli.Config())\n"
+        "print(runs() - before, gc.isenabled(), gc.get_threshold()[0] > 0, gc.get_freeze_count() > 10_000)"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert ran.stdout == "0 True True True\n"
+
+
 def test_the_first_scrape_imports_what_makes_its_page(start: Start) -> None:
     server = start()
     assert server.metrics()["websocket_connections_total"] == 0

@@ -88,7 +88,7 @@ def test_a_limit_is_checked_before_the_handshake_is_answered(
 
 
 def test_a_step_without_an_end_ends_with_the_time_of_a_connection(serve: Serve, codec_name: str) -> None:
-    change = "from wsecho.processes import prefork; prefork.LOCAL = prefork.LOCAL._replace(seconds=1.0)"
+    change = "from wsecho.scenarios.language import limits; limits.LOCAL = limits.LOCAL._replace(seconds=1.0)"
     server = serve("--codec", codec_name, command=patched(change))
     began = monotonic()
     with ExitStack() as stack:

@@ -76,8 +76,8 @@ def test_memory_does_not_grow_with_the_number_of_bursts(serve: Serve, codec_name
 
 
 LITTLE_MEMORY = """
-from wsecho.processes import prefork
-prefork.LOCAL = prefork.LOCAL._replace(memory=3 << 20)
+from wsecho.scenarios.language import limits
+limits.LOCAL = limits.LOCAL._replace(memory=3 << 20)
 """
 
 

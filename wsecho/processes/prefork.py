@@ -17,7 +17,7 @@ from wsecho.counting.shared_page import SharedPage
 from wsecho.logs import structured_log
 from wsecho.options import environment
 from wsecho.options.config import Config
-from wsecho.processes import descriptors
+from wsecho.processes import descriptors, start
 from wsecho.routes import assets
 from wsecho.routes.assets import Assets
 from wsecho.telemetry import deferred_page
@@ -72,6 +72,7 @@ def prepare(config: Config, workers: int = 1) -> Prefork:
     _prepare_metrics(workers)
     encryption = _encryption(config, codec, log) if is_encrypted else None
     access = AccessControl(config, log)
+    start.collect_garbage()
     return Prefork(
         config=config,
         codec=codec,

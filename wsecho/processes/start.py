@@ -10,14 +10,13 @@ from wsecho.processes.terminal import Terminal, ignores_hangups
 _STANDARD_STREAMS = (0, 1, 2)
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 # The garbage collector visits the youngest objects when this many more were allocated than freed: the objects of some
-# hundred connections. They do not need it, because they are freed when their last reference goes. Nor do imports, which
-# leave hardly any garbage.
+# hundred connections. They do not need it, because they are freed when their last reference goes.
 _GARBAGE_THRESHOLD = 10_000
 
 
 def begin() -> None:
-    """Make SIGTERM and SIGINT end the process during its start, open standard streams that are closed, and let the
-    garbage collector run less often.
+    """Make SIGTERM and SIGINT end the process during its start, open standard streams that are closed, and keep the
+    garbage collector from running: imports leave hardly any garbage.
 
     Process 1 of a container, which this may be, ignores SIGTERM by default. The event loop handles the signals later.
     The signals are also unblocked, because the image blocks them until here (`env --block-signal`).
@@ -26,11 +25,17 @@ def begin() -> None:
         signal.signal(number, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     open_standard_streams()
-    gc.set_threshold(_GARBAGE_THRESHOLD)
+    gc.set_threshold(0)
     if not ignores_hangups():
         terminal = Terminal()
         # A reload has nothing to do yet: no file has been loaded.
         signal.signal(signal.SIGHUP, lambda number, frame: _end(number, frame) if terminal.has_hung_up() else None)
+
+
+def collect_garbage() -> None:
+    """Let the garbage collector run from now on, but never visit what exists already."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
 
 
 def open_standard_streams() -> None:

@@ -82,7 +82,7 @@ def _files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
 
 
 def _load(file: str) -> Callable[[], Document]:
-    with open(file, "rb") as opened:
+    with open(file, "rb", buffering=0) as opened:
         return cache(partial(_document, _suffix(file), opened.read()))
 
 

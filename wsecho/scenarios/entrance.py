@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ class Scenarios:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._service: Service | None = None
+        self._loading = threading.Lock()
 
     def own(self, request: Request) -> bool:
         """Return whether a request, whose path begins with `/ws`, asks for a scenario.
@@ -55,14 +57,16 @@ class Scenarios:
         """Import the scenarios, and answer. The import takes tens of milliseconds, in which other connections are
         served: hence a thread.
         """
-        loaded = await asyncio.to_thread(self._load)
-        # Another request may have been faster.
-        self._service = self._service or loaded
-        answer: Response | Upgrade | Takeover | Deferred = getattr(self._service, question)(request)
+        service = await asyncio.to_thread(self._load)
+        answer: Response | Upgrade | Takeover | Deferred = getattr(service, question)(request)
         made: Response | Upgrade | Takeover = await answer.make() if isinstance(answer, Deferred) else answer
         return made
 
     def _load(self) -> Service:
         from wsecho.scenarios.service import Service
 
-        return Service(self._setting)
+        # Several requests may have come before the first one has loaded it.
+        with self._loading:
+            if self._service is None:
+                self._service = Service(self._setting)
+            return self._service
