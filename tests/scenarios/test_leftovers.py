@@ -25,7 +25,7 @@ from wsecho.routes.health import Health
 from wsecho.scenarios.service import Service
 services = []
 begin = Service.__init__
-Service.__init__ = lambda self, setting: (services.append(self), begin(self, setting))[1]
+Service.__init__ = lambda self, setting: (begin(self, setting), services.append(self))[0]
 def left(self, request):
     connections = [len(each._setting.websockets.connections) for each in services]
     watched = [len(each._setting.websockets.connections._watched) for each in services]
@@ -143,6 +143,7 @@ def test_nothing_is_left_of_the_first_client_that_leaves_while_the_scenarios_are
     # Both handshakes may have asked for them.
     wait_until(lambda: not any(json.loads(server.get("/ready")[2])[3]))
     with scene(server, "/ws/delay/60"):
+        wait_until(lambda: json.loads(server.get("/ready")[2])[3] == [1])
         assert json.loads(server.get("/ready")[2])[3] == [1]
 
 
