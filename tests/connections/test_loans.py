@@ -313,6 +313,7 @@ def test_a_client_that_writes_a_long_message_before_it_reads_gets_it_back(
 def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str) -> None:
     server = serve("--codec", codec_name, "--loan-limit", "16MiB", "--stall-timeout", "10s")
     message = long_client_frame(BINARY, bytes(48 << 20))
+    server.metrics()  # The first scrape imports OpenTelemetry's SDK.
     before = resident_memory(server.pid)
     greedy = [RawConnection(server.port).open() for _ in range(4)]
     threads = [threading.Thread(target=send_until_cut_off, args=(client, message)) for client in greedy]
@@ -321,7 +322,7 @@ def test_greedy_clients_share_one_limit_of_memory(serve: Serve, codec_name: str)
     for thread in threads:
         thread.join(PATIENCE)
     server.wait_for_metrics(websocket_active_connections=0)
-    assert peak_memory(server.pid) - before < 24 << 20
+    assert peak_memory(server.pid) - before < 20 << 20
     # The server has got the lent memory back, so the next client that needs a loan gets it.
     needy = long_client_frame(BINARY, bytes(20 << 20))
     with RawConnection(server.port).open() as client:
