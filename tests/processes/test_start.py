@@ -138,7 +138,7 @@ def assert_silent_or_stopped(out: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=["launcher", "package", "console"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("imports", [4, 20, 100, 300])
+@pytest.mark.parametrize("imports", [4, 20, 100, 200])
 def test_a_stop_in_the_middle_of_the_start_is_heard_by_process_1(
     command: list[str], number: signal.Signals, imports: int
 ) -> None:
