@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.other_pythons import find, supported
-from tests.shared.server import ROOT
+from tests.shared.server import ROOT, RunningServer
 from wsecho import __version__
 from wsecho.__main__ import OLDEST_PYTHON
 
+# In prose, or as a whole URL in a command.
+SCENARIO = re.compile(
+    r"`(?:ws://localhost:8080)?(/ws(?:[/?][^`\s]*)?)`|(?:ws|http)://localhost:\d+(/ws[^\s`)\"'|<\]]*)",
+)
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")})
 
 
@@ -45,6 +49,15 @@ def test_every_path_that_any_file_names_exists() -> None:
         text = (ROOT / name).read_bytes().decode(errors="ignore")
         unknown |= {(name, path) for path in named.findall(text) if path not in files}
     assert unknown == set()
+
+
+def test_every_scenario_that_a_document_names_exists(server: RunningServer) -> None:
+    named = {
+        (document.name, "".join(found)) for document in DOCUMENTS for found in SCENARIO.findall(document.read_text())
+    }
+    assert len(named) > 100
+    wrong = {(name, path) for name, path in named if "..." not in path and server.get(path)[0] != 426}
+    assert wrong == set()
 
 
 def test_architecture_names_every_module() -> None:
