@@ -50,9 +50,9 @@ def pids(project: pytest.Pytester) -> set[int]:
     return {int(file.name) for file in (project.path / "pids").iterdir()}
 
 
-def test_every_fixture_and_the_mark(project: pytest.Pytester) -> None:
+def test_the_shared_server_and_the_mark(project: pytest.Pytester) -> None:
     project.makepyfile("""
-        import ssl, unittest
+        import unittest
         from pathlib import Path
 
         import pytest
@@ -118,19 +118,14 @@ def test_every_fixture_and_the_mark(project: pytest.Pytester) -> None:
             def test_a_mark(self):
                 assert self.wsecho.port == ports["marked"]
 
-        def test_tls(wsecho_tls):
-            assert wsecho_tls.url.startswith("wss://")
-            echo(wsecho_tls.url, ssl=ssl.create_default_context(cafile=wsecho_tls.ca_file))
-            assert wsecho_tls.metrics()["websocket_connections_total"] == 1
-
         @pytest.mark.wsecho("--no-such-option")
         def test_a_wrong_option(wsecho):
             with pytest.raises(RuntimeError, match="did not start: wsecho: unknown option --no-such-option"):
                 wsecho.url
     """)
     result = run(project)
-    result.assert_outcomes(passed=9)
-    assert len(pids(project)) == 4
+    result.assert_outcomes(passed=8)
+    assert len(pids(project)) == 3
     assert not any(map(is_running, pids(project)))
 
 
@@ -275,14 +270,14 @@ def test_servers_end_with_a_pytest_that_is_killed(project: pytest.Pytester) -> N
 
         from tests.shared.processes import children
 
-        def test_waits(wsecho_tls, wsecho_server):
+        def test_waits(wsecho, wsecho_server):
             wsecho_server("--workers=2")
             started = []
             thread = threading.Thread(target=lambda: started.append(wsecho_server()))
             thread.start()
             thread.join()
             started[0].suspend()
-            assert wsecho_tls.get("/ready")
+            assert wsecho.get("/ready")
             Path("pids").mkdir()
             for pid in children(os.getpid()):
                 Path("pids", str(pid)).touch()

@@ -61,6 +61,7 @@ def test_its_certificate_is_the_one_of_its_last_start(wsecho_server: StartServer
     with connect(server.url, ssl=ssl.create_default_context(cafile=server.ca_file)) as client:
         client.send(b"hello")
         assert client.recv() == b"hello"
+    assert server.metrics()["websocket_connections_total"] == 1
 
 
 @pytest.mark.parametrize(
