@@ -53,6 +53,11 @@ KEPT = """({ connections: { active: { log, counts } } }) => {
   for (let id = log.firstId; id < log.endId; id += 1) received += log.get(id).direction === "received";
   return received + log.dropped + counts.notKept;
 }"""
+FIRST_PAINT = """async () => {
+  const painted = () => performance.getEntriesByName("first-contentful-paint")[0];
+  while (!painted()) await new Promise((done) => setTimeout(done, 20));
+  return painted().startTime;
+}"""
 ELEMENTS = "() => document.querySelectorAll('*').length"
 
 
@@ -115,10 +120,11 @@ def test_very_many_messages_fit_into_memory(browser: DevTools, server: RunningSe
 
 
 def test_the_first_paint_comes_early(browser: DevTools, server: RunningServer) -> None:
-    browser.open(server.http_url + "/")
-    paint = browser.evaluate("""async () => {
-      const painted = () => performance.getEntriesByName("first-contentful-paint")[0];
-      while (!painted()) await new Promise((done) => setTimeout(done, 20));
-      return painted().startTime;
-    }""")
-    demand(paint < 300, f"first paint after {paint:.0f} ms")
+    browser.call("Network.setCacheDisabled", cacheDisabled=True)
+    paints = []
+    # At first the browser is busy with its own start.
+    for _ in range(6):
+        browser.call("Page.navigate", url="about:blank")
+        browser.open(server.http_url + "/")
+        paints.append(browser.evaluate(FIRST_PAINT))
+    demand(sorted(paints[1:])[2] < 300, f"first paints after {[round(paint) for paint in paints]} ms")
