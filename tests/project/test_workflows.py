@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,22 @@ def test_everything_that_a_workflow_runs_exists() -> None:
     assert [script for script in re.findall(r"\.ci/[\w-]+", commands) if not (ROOT / script).exists()] == []
     called = [job["uses"] for _, job in JOBS if "uses" in job]
     assert [path for path in called if not (ROOT / path).exists()] == []
+
+
+def test_a_pull_request_builds_what_it_changes() -> None:
+    def unbuilt(workflow: str, files: list[str]) -> list[str]:
+        # PyYAML reads the key `on` as true.
+        patterns = WORKFLOWS[workflow][True]["pull_request"]["paths"]  # type: ignore[index]
+        return [file for file in files if not any(fnmatch(file, pattern) for pattern in patterns)]
+
+    compiled = re.findall(r'"(wsecho/\S+\.pyx?)"', (ROOT / "setup.py").read_text())
+    copied = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert compiled
+    assert copied
+    assert unbuilt("wheels", compiled) == []
+    assert unbuilt("image", [f"{name}/x" if (ROOT / name).is_dir() else name for name in copied]) == [
+        *("LICENSE", "README.md")
+    ]
 
 
 def test_all_supported_pythons_and_no_others_are_named() -> None:
