@@ -25,6 +25,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SECONDS = 60
+# A tool runner downloads the dependencies first.
+START_SECONDS = 300
 MESSAGES = ((1, b"hi"), (2, os.urandom(100_000)))
 CLOSE = 8
 
@@ -72,7 +74,7 @@ def _running(command: list[str]) -> Iterator[str]:
             [*command, "--host", "127.0.0.1", "--port", "0"], cwd=elsewhere, stdout=subprocess.PIPE, text=True
         )
         assert process.stdout
-        impatience = Timer(SECONDS, process.kill)
+        impatience = Timer(START_SECONDS, process.kill)
         impatience.start()
         try:
             events = (json.loads(line) for line in process.stdout)

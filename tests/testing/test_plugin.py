@@ -60,6 +60,7 @@ def test_the_shared_server_and_the_mark(project: pytest.Pytester) -> None:
         from websockets.sync.client import connect
 
         from peers import echo
+        from tests.shared.processes import wait_until
 
         ports = {}
 
@@ -96,7 +97,7 @@ def test_the_shared_server_and_the_mark(project: pytest.Pytester) -> None:
                     client.send("hello")
                     client.recv()
                 ports["marked"] = wsecho.port
-                assert "websocket opened" in [line["event"] for line in wsecho.logs()]
+                wait_until(lambda: "websocket opened" in [line["event"] for line in wsecho.logs()])
 
             def test_equal_options_are_one_server(self, wsecho):
                 assert wsecho.port == ports["marked"] != ports["default"]
@@ -285,7 +286,9 @@ def test_servers_end_with_a_pytest_that_is_killed(project: pytest.Pytester) -> N
             threading.Event().wait()
     """)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(project.path)]
-    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.DEVNULL) as process:
+    # The folders of its servers stay behind.
+    environment = os.environ | {"TMPDIR": str(project.path)}
+    with subprocess.Popen(command, cwd=project.path, env=environment, stdout=subprocess.DEVNULL) as process:
         wait_until(lambda: (project.path / "ready").exists() or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
     started = pids(project)
