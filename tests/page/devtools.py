@@ -7,11 +7,13 @@ import json
 import subprocess
 import tempfile
 import urllib.request
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.page.client import CHROMIUM, CHROMIUM_ARGS
@@ -33,7 +35,9 @@ class DevTools:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_until(lambda: bool(self._pages()))
-            self._socket = connect(self._pages()[0], max_size=None, compression=None, ping_interval=None).__enter__()
+            self._socket = connect(
+                self._pages()[0], max_size=None, compression=None, ping_interval=None, open_timeout=PATIENCE
+            )
         except BaseException:
             self._end()
             raise
@@ -42,9 +46,13 @@ class DevTools:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.call("Browser.close")
-        self._socket.close()
-        self._end()
+        try:
+            # The browser may end before its answer has been sent.
+            with suppress(ConnectionClosed):
+                self.call("Browser.close")
+            self._socket.close()
+        finally:
+            self._end()
 
     def _end(self) -> None:
         try:
@@ -58,10 +66,10 @@ class DevTools:
         """Return the addresses of the pages' debuggers, once the browser has opened one."""
         try:
             port = (Path(self._folder.name) / "DevToolsActivePort").read_text().split()[0]
-        except (FileNotFoundError, IndexError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=PATIENCE) as response:
+                return [each["webSocketDebuggerUrl"] for each in json.load(response) if each["type"] == "page"]
+        except (OSError, IndexError):
             return []
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=PATIENCE) as response:
-            return [each["webSocketDebuggerUrl"] for each in json.load(response) if each["type"] == "page"]
 
     def call(self, method: str, **parameters: Any) -> Any:
         """Return the result of a method of the protocol. Raises RuntimeError with the browser's own words."""
@@ -85,10 +93,13 @@ class DevTools:
         """Load the test client, and wait until its views are there."""
         self.call("Page.enable")
         self.call("Page.navigate", url=url)
-        self.evaluate("""async () => {
-          const isLoaded = () => location.protocol === "http:" && document.querySelector("[role=grid]");
-          while (!isLoaded()) await new Promise((done) => setTimeout(done, 20));
-        }""")
+        wait_until(self._is_loaded)
+
+    def _is_loaded(self) -> bool:
+        # While one page takes the place of another, the browser can refuse to evaluate anything.
+        with suppress(RuntimeError):
+            return bool(self.evaluate("() => location.protocol === 'http:' && !!document.querySelector('[role=grid]')"))
+        return False
 
     def context(self, function: str, argument: Any = None) -> Any:
         """Return what a function returns that gets the context of the views and `argument`."""

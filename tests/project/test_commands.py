@@ -107,6 +107,7 @@ NOT_RUN = {
     "helm install prometheus-adapter prometheus-community/prometheus-adapter --namespace monitoring --values values.yaml": (  # noqa: E501
         _CLUSTER
     ),
+    "helm repo add prometheus-community https://prometheus-community.github.io/helm-charts": _CLUSTER,
     "kubectl apply --namespace wsecho --kustomize deploy/kubernetes/overlays/plain": _CLUSTER,
     "kubectl create namespace wsecho": _CLUSTER,
     "kubectl create secret tls wsecho-tls --namespace wsecho --cert FILE --key FILE": _CLUSTER,
