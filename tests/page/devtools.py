@@ -96,9 +96,13 @@ class DevTools:
         wait_until(self._is_loaded)
 
     def _is_loaded(self) -> bool:
-        # While one page takes the place of another, the browser can refuse to evaluate anything.
+        # While one page takes the place of another, the browser may give up what it was evaluating.
         with suppress(RuntimeError):
-            return bool(self.evaluate("() => location.protocol === 'http:' && !!document.querySelector('[role=grid]')"))
+            self.evaluate("""async () => {
+              const isLoaded = () => location.protocol === "http:" && document.querySelector("[role=grid]");
+              while (!isLoaded()) await new Promise((done) => setTimeout(done, 20));
+            }""")
+            return True
         return False
 
     def context(self, function: str, argument: Any = None) -> Any:
