@@ -35,8 +35,9 @@ TESTS = $(foreach module,$(1),tests/$(dir $(module))test_$(notdir $(module)).py)
 run: build
 	$(BIN)/python wsecho.py
 
+# The tests of COVERING run once, under coverage.
 test: build debian lint
-	$(BIN)/python -m pytest $(TWO_AT_A_TIME)
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(call TESTS,$(COVERING)))
 	$(MAKE) coverage
 
 test-core: build $(VENV)/.dev

@@ -35,9 +35,10 @@ class DevTools:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_until(lambda: bool(self._pages()))
-            self._socket = connect(
+            opening = connect(
                 self._pages()[0], max_size=None, compression=None, ping_interval=None, open_timeout=PATIENCE
             )
+            self._socket = opening.__enter__()
         except BaseException:
             self._end()
             raise
