@@ -56,6 +56,8 @@ class Borrower(Protocol):
 
 
 class _Loan:
+    __slots__ = ("ended", "lent_at", "message", "moved", "moved_when_lent", "reduced", "room", "used_at")
+
     def __init__(self, room: int, message: int, now: float, moved: int) -> None:
         self.room = room
         self.message = message
