@@ -25,9 +25,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, server: RunningServer) -> Iterator[OpenPage]:
+def open_page(chromium: Browser, server: RunningServer, serve: Serve) -> Iterator[OpenPage]:
     """Opens the page with options of a Playwright context. After the test, the browser must have no complaints, and no
     request to elsewhere.
+
+    It needs `serve` so that pages close before servers stop: a page that asks a server that is gone has complaints.
     """
     opened: list[Client] = []
 

@@ -139,6 +139,7 @@ def test_an_altered_echo_names_its_byte_in_the_log(client: Client) -> None:
         client.send("hello world")
         client.send("bye")
         expect(client.row("hello warld")).to_contain_text("byte 7")
+        expect(client.row("bye")).to_have_count(2)
         echoes = client.context("""({ connections: { active: { log, counts } } }) => {
           const rows = Array.from({ length: log.length }, (_, id) => log.get(id));
           return [rows.filter(({ echo }) => echo).map(({ echo }) => echo.state), counts.differs];

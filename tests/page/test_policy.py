@@ -172,6 +172,7 @@ def test_a_token_opens_the_connection_and_is_found_nowhere(guest: Client, guarde
     guest.page.reload()
     assert_absent(token, kept(guest))
     expect(guest.token).to_have_value("")
+    guest.page.goto("about:blank")
     guarded.stop()
     guarded.complaints()
     assert_absent(token, str(guarded.logs))

@@ -64,11 +64,13 @@ def test_an_upgrade_of_the_server_leaves_no_old_file_behind(open_page: OpenPage,
     port = str(free_port())
     server = serve("--port", port)
     client = open_page(f"{server.http_url}/")
+    # A page that stays would ask the server that is gone.
+    client.page.goto("about:blank")
     server.stop()
     serve("--port", port)
     statuses: dict[str, int] = {}
     client.page.on("response", lambda response: statuses.update({urlsplit(response.url).path: response.status}))
-    client.open(client.page.url)
+    client.open(f"{server.http_url}/")
     assert statuses.keys() >= {f"/{module.relative_to(STATIC.parent).as_posix()}" for module in graph(ENTRY)}
     assert set(statuses.values()) <= {200, 304}
     client.connect()
