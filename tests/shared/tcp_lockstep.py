@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.shared.server import PATIENCE
 from tests.shared.tcp_transports import KINDS, Loop, Peer, Recorder, connect, pattern, reset
 
 # A step: its name, and a number or the name of an event.
@@ -30,9 +31,8 @@ ROOMS = (16, 100, 4096, 61_440)
 BUFFERS = (2048, 4096, 1 << 16, None)
 # The end of these is an abrupt one: what is under way may be lost.
 ABRUPT = {"abort", "peer_closes", "peer_resets"}
-# Bytes that the peer receives at a time at the end, and seconds after which nothing more is expected to arrive.
+# Bytes that the peer receives at a time at the end.
 STRIDE = 1 << 16
-PATIENCE = 10.0
 
 
 def random_step(source: random.Random) -> Step:

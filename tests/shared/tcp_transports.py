@@ -1,10 +1,10 @@
 """Both kinds of TCP transports between a recording protocol and a peer, on one event loop that a test moves forward."""
 
 import asyncio
-import itertools
 import logging
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 import uvloop
 from wsecho.tcp.epoll_transport import EpollTransports
 
+from tests.shared.server import PATIENCE
 from wsecho.processes.listening_socket import ListeningSocket
 from wsecho.tcp.transports import TcpTransports
 
 KINDS: dict[str, Any] = {"epoll": EpollTransports, "aiofastnet": TcpTransports}
-# Iterations of the event loop without an event after which nothing more is expected, and the most that a wait may take.
+# Iterations of the event loop without an event after which nothing more is expected, and the most until then.
 QUIET, MOST_ITERATIONS = 4, 20_000
 _STREAM = b"".join(number.to_bytes(4, "big") for number in range(1 << 20))
 
@@ -71,12 +72,11 @@ class Loop:
         raise AssertionError("the event loop does not come to rest")
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Run the event loop until the condition holds."""
-        for _ in range(MOST_ITERATIONS):
-            if condition():
-                return
+        """Run the event loop until the condition holds. The kernel may wait before it sends what was written."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "this did not come true"
             self.iterate()
-        raise AssertionError("this did not come true")
 
 
 class Recorder(asyncio.BufferedProtocol):
@@ -247,14 +247,16 @@ class Connections:
     def read_all(self, peer: socket.socket) -> bytes:
         """Read from a peer, with the event loop running, until the end of the stream."""
         received = bytearray()
-        for _ in itertools.repeat(None, MOST_ITERATIONS):
+
+        def has_ended() -> bool:
             with suppress(BlockingIOError):
                 data = peer.recv(1 << 16)
-                received += data
-                if not data:
-                    return bytes(received)
-            self.loop.iterate()
-        raise AssertionError("the stream does not end")
+                received.extend(data)
+                return not data
+            return False
+
+        self.loop.wait_until(has_ended)
+        return bytes(received)
 
     def close(self) -> None:
         for recorder in self.recorders:

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,13 @@ def listening_at(
         yield listening
 
 
+def accept(epoll: Connections, listening: socket.socket) -> tuple[Any, Any]:
+    """Return what was accepted, as soon as a connection waits: its client may know of it a moment earlier."""
+    assert select.select([listening], [], [], PATIENCE)[0]
+    transport, peer = epoll.transports.accept(listening)
+    return transport, peer
+
+
 @pytest.mark.parametrize(
     ("family", "host", "client_host"),
     [
@@ -50,7 +59,7 @@ def test_an_accepted_connection_is_that_of_its_client(
     with listening_at((host, 0), family) as listening:
         assert epoll.transports.accept(listening) is None
         with socket.create_connection((client_host, listening.getsockname()[1]), timeout=PATIENCE) as client:
-            transport, peer = epoll.transports.accept(listening)
+            transport, peer = accept(epoll, listening)
             assert peer == transport.get_extra_info("peername") == client.getsockname()
             assert epoll.transports.accept(listening) is None
             assert not os.get_inheritable(transport.get_extra_info("descriptor"))
@@ -70,7 +79,7 @@ def test_addresses_are_shown_as_the_system_shows_them(epoll: Connections, host: 
     with listening_at(("127.0.0.1", 0)) as listening:
         client = socket.create_connection(listening.getsockname(), timeout=PATIENCE, source_address=(host, 0))
         with client:
-            transport, peer = epoll.transports.accept(listening)
+            transport, peer = accept(epoll, listening)
             assert peer == transport.get_extra_info("peername") == client.getsockname()
             transport.close()
 
@@ -78,7 +87,7 @@ def test_addresses_are_shown_as_the_system_shows_them(epoll: Connections, host: 
 def test_a_client_of_a_unix_socket_has_no_address(epoll: Connections, tmp_path: Path) -> None:
     with listening_at(str(tmp_path / "socket"), socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as client:
         client.connect(listening.getsockname())
-        transport, peer = epoll.transports.accept(listening)
+        transport, peer = accept(epoll, listening)
         assert peer is transport.get_extra_info("peername") is None
         transport.close()
 
@@ -88,7 +97,7 @@ def test_the_address_of_a_client_that_has_gone_is_known(epoll: Connections) -> N
         client = socket.create_connection(listening.getsockname())
         address = client.getsockname()
         reset(client)
-        transport, peer = epoll.transports.accept(listening)
+        transport, peer = accept(epoll, listening)
         assert peer == address
         recorder = Recorder()
         epoll.transports.start(transport, recorder)
@@ -102,7 +111,7 @@ def test_what_was_not_started_is_closed_at_once_or_with_its_last_reference(epoll
         before = descriptors(os.getpid())
         for is_closed in (True, False):
             with socket.create_connection(listening.getsockname(), timeout=PATIENCE) as client:
-                transport, _ = epoll.transports.accept(listening)
+                transport, _ = accept(epoll, listening)
                 if is_closed:
                     transport.close()
                     assert transport.get_extra_info("descriptor") == -1
@@ -110,7 +119,8 @@ def test_what_was_not_started_is_closed_at_once_or_with_its_last_reference(epoll
                 else:
                     del transport
                 assert client.recv(1) == b""
-        assert descriptors(os.getpid()) == before
+        # Another thread of this process may have closed one meanwhile.
+        assert descriptors(os.getpid()) <= before
 
 
 def test_an_error_of_the_listening_socket_is_raised(epoll: Connections) -> None:

@@ -393,8 +393,11 @@ def test_one_connection_reads_a_limited_number_of_bytes_in_a_batch(both: Connect
     peer = both.start(recorder, buffer=1 << 20)
     recorder.transport.pause_reading()
     sent = 0
-    while sent < 512 << 10:
-        sent += peer.send(bytes(64 << 10))
+    # The kernel decides how much it takes.
+    with suppress(BlockingIOError):
+        while sent < 512 << 10:
+            sent += peer.send(bytes(64 << 10))
+    assert sent > 256 << 10
     both.loop.measure = lambda: len(recorder.received)
     recorder.transport.resume_reading()
     both.settle()
@@ -487,7 +490,8 @@ def test_ended_connections_leave_no_file_descriptor(both: Connections) -> None:
         peer.close()
         both.loop.wait_until(lambda recorder=recorder: recorder.is_lost)
         both.recorders.clear()
-    assert set(os.listdir("/proc/self/fd")) == before
+    # Another thread of this process may have closed one meanwhile.
+    assert set(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_process_that_has_inherited_a_descriptor_gets_no_event_for_it(epoll: Connections) -> None:
