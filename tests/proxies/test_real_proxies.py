@@ -78,7 +78,8 @@ def opened(front: Front, handshake: bytes = HANDSHAKE) -> RawConnection:
 
 def talk(front: Front, path: str = "/echo", **settings: object) -> "websockets.connect":
     url = f"wss://127.0.0.1:{front.port}{path}"
-    return websockets.connect(url, ssl=front.tls, max_size=None, close_timeout=PATIENCE, **settings)  # type: ignore[arg-type]
+    patient = {"open_timeout": PATIENCE, "close_timeout": PATIENCE}
+    return websockets.connect(url, ssl=front.tls, max_size=None, **patient, **settings)  # type: ignore[arg-type]
 
 
 def got(front: Front, path: str, *fields: str, source: str = "") -> bytes:
@@ -133,7 +134,8 @@ def test_frames_pass_as_they_are(front: Front) -> None:
 def test_a_clients_close_code_comes_back(front: Front, server: RunningServer, code: int) -> None:
     label = "1000" if code == 1000 else "4xxx"
     name = f'websocket_closes_total{{code="{label}",initiator="client"}}'
-    before = server.metrics()[name]
+    # The server may still be about to count the ends of the connections of earlier tests.
+    before = server.wait_for_metrics(websocket_active_connections=0)[name]
 
     async def close() -> ClientConnection:
         async with talk(front) as client:
