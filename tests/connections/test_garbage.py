@@ -9,6 +9,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from time import monotonic
 
 import pytest
 
@@ -38,6 +39,8 @@ def garbage(self, request):
 Health._ready = garbage
 """
 
+# The time that the server gives to handshakes: the ends by silence take as long.
+HANDSHAKE_SECONDS = 1
 CLOSE_FRAME = client_frame(CLOSE, (1000).to_bytes(2, "big"))
 GOOD = HANDSHAKE + client_frame(TEXT, b"a") + CLOSE_FRAME
 COMPRESSED = compressed_frame(TEXT, Compressor()(b"a"))
@@ -105,6 +108,23 @@ def speaks_tls(change: Callable[[ssl.SSLContext], object], data: bytes = b"") ->
     return meet
 
 
+def in_time(client: Client) -> Client:
+    """Meet the server again if this process was so slow that the time limit has ended the connection."""
+
+    def meet(server: RunningServer, authority: Authority) -> None:
+        while True:
+            began = monotonic()
+            try:
+                client(server, authority)
+            except OSError:
+                if not HANDSHAKE_SECONDS < monotonic() - began < PATIENCE:
+                    raise
+            else:
+                return
+
+    return meet
+
+
 def with_certificate(data: bytes) -> Client:
     """Perform a TLS handshake with a certificate of the authority, send `data`, and wait for the end."""
 
@@ -113,7 +133,7 @@ def with_certificate(data: bytes) -> Client:
             client.send(data)
             client.receive_all()
 
-    return meet
+    return in_time(meet)
 
 
 def cut(server: RunningServer, authority: Authority) -> None:
@@ -164,7 +184,7 @@ ENDS: dict[str, Client] = {
     "a message": speaks_tls(lambda context: None, GOOD),
     "a message, with a certificate": with_certificate(GOOD),
     "a compressed message": with_certificate(OFFER + COMPRESSED + CLOSE_FRAME),
-    "reset of an open connection": cut,
+    "reset of an open connection": in_time(cut),
     "a request that is none": speaks_tls(lambda context: None, b"\x00\r\n\r\n"),
 }
 
@@ -173,8 +193,8 @@ ENDS: dict[str, Client] = {
 def server(request: pytest.FixtureRequest, authority: Authority, certificate: Certificate) -> Iterator[RunningServer]:
     """A server for all kinds of ends, open to any client or only to clients with a certificate of the authority."""
     demanded = ["--tls-client-ca", str(authority.certificate)] if request.param == "known clients" else []
-    options = ["--handshake-timeout", "1s", "--admin-port", "0", *certificate.options, *demanded]
-    running = RunningServer(*options, command=patched(TELLING))
+    options = ["--handshake-timeout", f"{HANDSHAKE_SECONDS}s", "--admin-port", "0", *certificate.options]
+    running = RunningServer(*options, *demanded, command=patched(TELLING))
     garbage(running)
     yield running
     assert running.stop() == 0

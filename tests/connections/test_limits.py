@@ -247,7 +247,7 @@ def test_a_crowd_of_bombs_holds_up_neither_the_sweep_nor_the_end(serve: Serve) -
     stopped = threading.Event()
 
     def attack() -> None:
-        with RawConnection(server.port) as client, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), RawConnection(server.port) as client:
             client.send(OFFER)
             client.socket.recv(1000)
             client.socket.setblocking(False)

@@ -1,5 +1,6 @@
 """A raw connection: sends and receives bytes and enforces no rules."""
 
+import errno
 import socket
 import ssl
 import struct
@@ -95,7 +96,12 @@ class RawConnection:
         return self
 
     def half_close(self) -> None:
-        self.socket.shutdown(socket.SHUT_WR)
+        """End the client's direction. What the peer has ended or reset meanwhile shows at the next receive."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
 
     def reset(self) -> None:
         """End with a TCP reset instead of an orderly close."""
