@@ -97,7 +97,8 @@ def test_a_step_without_an_end_ends_with_the_time_of_a_connection(serve: Serve, 
             connection.send(request(url))
         for connection in connections:
             connection.is_reset()
-            assert monotonic() - began >= 1
+            # The event loop counts whole milliseconds.
+            assert monotonic() - began >= 0.99
     server.wait_for_metrics(websocket_active_connections=0)
 
 

@@ -16,7 +16,7 @@ from tests.scenarios.scenes import head, request, scene
 from tests.scenarios.test_grammar import error_of
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.shared.raw import RawConnection, exchange
-from tests.shared.server import RunningServer
+from tests.shared.server import PATIENCE, RunningServer
 
 BASIC = "Basic " + base64.b64encode(b"ann:secret").decode()
 DIGEST = "/ws/require/digest/ann/secret"
@@ -190,7 +190,7 @@ def test_a_client_library_answers_on_the_same_connection(server: RunningServer, 
             headers=upgrade,
             auth=HTTPDigestAuth("ann", "secret"),
             stream=True,
-            timeout=10,
+            timeout=PATIENCE,
         )
         assert answer.status_code == 101
         assert [first.status_code for first in answer.history] == [401]

