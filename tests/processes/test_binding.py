@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.shared.commands import run
-from tests.shared.processes import children
+from tests.shared.processes import children, open_files
 from tests.shared.server import PATIENCE
 from wsecho.processes import binding
 from wsecho.processes.listening_socket import Sockets
@@ -182,10 +182,7 @@ def test_workers_listen_on_one_port_for_both_families(serve: Serve) -> None:
 
 def test_workers_share_no_listening_socket(serve: Serve) -> None:
     server = serve("--workers", "2")
-    listening = [
-        {os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if "socket:" in os.readlink(file)}
-        for pid in children(server.pid)
-    ]
+    listening = [set(open_files(pid)) for pid in children(server.pid)]
     inodes = {
         f"socket:[{row.split()[9]}]"
         for row in Path("/proc/net/tcp").read_text().splitlines()

@@ -19,7 +19,7 @@ from tests.shared.frames import CLOSE, client_frame
 from tests.shared.processes import children, is_running, open_files
 from tests.shared.pushing import differences, echo_some, everything, page, pushing, settled, traffic
 from tests.shared.raw import RawConnection
-from tests.shared.server import RunningServer
+from tests.shared.server import PATIENCE, RunningServer
 
 
 def push_process(server: RunningServer, workers: int) -> int:
@@ -52,9 +52,14 @@ def test_one_process_pushes_what_several_workers_count(
     processes = [push_process(server, 2), *children(server.pid)]
     for _ in range(5):
         traffic(server)
-    open_now = sum(len(list(open_files(pid))) for pid in {server.pid, *processes})
-    # One connection is that of the scrape, and another one may not have ended yet.
-    assert abs(server.metrics()["process_open_fds"] - open_now) <= 5
+
+    def agree() -> None:
+        open_now = sum(len(list(open_files(pid))) for pid in {server.pid, *processes})
+        # One connection is that of the scrape, and another one may not have ended yet.
+        assert abs(server.metrics()["process_open_fds"] - open_now) <= 5
+
+    # A worker that waits for a processor notices later which connections have ended.
+    eventually(agree)
     expected = page(server)
     assert expected["websocket_messages_received_total"] == 35
     with RawConnection(server.port).open() as client:
@@ -90,14 +95,18 @@ def test_a_push_process_that_dies_is_replaced_and_nothing_is_pushed_twice(collec
     pid = push_process(server, 2)
     traffic(server)
     name = "websocket_messages_received_total"
-    wait_until(lambda: summed_samples(collector.points()).get(name) == 7, collector.points)
+
+    def are_pushed(count: int) -> None:
+        assert summed_samples(collector.points())[name] == count
+
+    eventually(lambda: are_pushed(7))
     os.kill(pid, signal.SIGKILL)
     assert server.wait_for_log("push process died")["pid"] == pid
     assert push_process(server, 2) != pid
     traffic(server)
     assert page(server)[name] == 14
     assert server.stop() == 0
-    wait_until(lambda: summed_samples(collector.points()).get(name) == 14, collector.points)
+    eventually(lambda: are_pushed(14))
 
 
 def test_without_a_metrics_exporter_there_is_no_push_process(serve: Serve) -> None:
@@ -107,10 +116,12 @@ def test_without_a_metrics_exporter_there_is_no_push_process(serve: Serve) -> No
 
 def test_several_workers_stop_in_time_without_a_collector(serve: Serve) -> None:
     with FaultyCollector(None) as tarpit:
-        server = serve("--workers", "2", "--drain-timeout", "1s", environment=everything(tarpit.endpoint))
+        # The process does not wait for an export, which may take longer than the test waits.
+        environment = everything(tarpit.endpoint) | {"OTEL_EXPORTER_OTLP_TIMEOUT": "600000"}
+        server = serve("--workers", "2", "--drain-timeout", "1s", environment=environment)
         echo_some(server)
         # Signals (traces) of the workers, and signals (metrics) of the push process.
         wait_until(lambda: {"/v1/traces", "/v1/metrics"} <= {posted.path for posted in tarpit.posted})
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(8) == 0
+        assert server.process.wait(PATIENCE / 2) == 0
         assert not server.complaints()

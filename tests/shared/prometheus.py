@@ -88,7 +88,7 @@ class RunningPrometheus:
 
     def _get(self, what: str, **parameters: str) -> Any:
         address = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(address, timeout=5) as response:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as response:
             return json.load(response)["data"]
 
 

@@ -28,7 +28,7 @@ from wsecho.telemetry.deferred_page import DeferredPage
 from wsecho.telemetry.prometheus_page import PrometheusPage
 
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-LIMITS = ("--handshake-timeout", "1s", "--keep-alive-timeout", "1s", "--close-timeout", "1s")
+LIMITS = ("--handshake-timeout", "2s", "--keep-alive-timeout", "2s", "--close-timeout", "2s")
 
 
 def echo(connection: RawConnection) -> None:

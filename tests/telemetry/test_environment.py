@@ -110,7 +110,11 @@ def test_each_mistake_is_a_line_and_everything_else_goes_on(rotel: Rotel, serve:
     with connect(server.ws_url) as client:
         client.send("still here")
         assert client.recv() == "still here"
-    wait_until(lambda: last_samples(rotel.points()).get("websocket_connections_total") == 1, rotel.points)
+
+    def is_pushed() -> None:
+        assert last_samples(rotel.points())["websocket_connections_total"] == 1
+
+    eventually(is_pushed)
     assert server.stop() == 0
 
     def check() -> None:

@@ -10,6 +10,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from tests.conftest import Serve
+from tests.shared.collectors import eventually
 from tests.shared.frames import TEXT, client_frame
 from tests.shared.raw import RawConnection
 from tests.shared.server import RunningServer
@@ -85,9 +86,15 @@ def test_a_real_prometheus_scrapes_every_metric(server: RunningServer, tmp_path:
     from tests.shared.prometheus import RunningPrometheus, scraping
 
     with RunningPrometheus(prometheus, scraping(tmp_path, server.port)) as running:
-        assert running.wait_for_value("up") == 1
+        # The first scrapes may take too long.
+        assert running.wait_for_value("up == 1") == 1
         for name in COUNTERS | {"websocket_active_connections"} | {f"{name}_count" for name in HISTOGRAMS}:
-            assert running.wait_for_value(name) == server.metrics()[name]
+
+            def check(name: str = name) -> None:
+                # A connection of an earlier test may end between a scrape and this look.
+                assert running.wait_for_value(name) == server.metrics()[name]
+
+            eventually(check)
 
 
 def test_every_scrape_is_consistent_while_messages_flow(serve: Serve, codec_name: str) -> None:
