@@ -70,8 +70,8 @@ def test_chunks_arrive_one_by_one(shared_server: RunningServer, url: str) -> Non
         connection.send(client_frame(TEXT, b"x" * 100))
         expected = (server_frame(TEXT, b"first") if "first" in url else b"") + server_frame(TEXT, b"x" * 100)
         assert connection.receive(len(expected)) == expected
-        # Without chunks, there are two or three. On a busy machine, the kernel sends some of them twice, and joins those
-        # that wait until the client has acknowledged ten others.
+        # Without chunks, there are two or three. On a busy machine, the kernel joins those that wait until the client
+        # has acknowledged ten others.
         assert segments_with_data(connection) > len(expected) / 5
 
 
