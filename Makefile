@@ -138,7 +138,7 @@ docs: build
 # Judges the speed of the page in Chromium; needs a machine that does nothing else.
 bench-page: build debian $(VENV)/.dev
 	WSECHO_JUDGE_SPEED=1 $(BIN)/python -m pytest --quiet -rP tests/page/test_line.py tests/page/test_speed.py \
-		tests/page/test_speed_of_log.py tests/page/test_server_panel.py
+		tests/page/test_speed_of_log.py tests/page/test_server_panel.py tests/page/test_measure_panel.py
 
 # Takes pictures of the page in all its states, for a person to look at, and the one that README.md shows.
 screenshots: build debian $(VENV)/.dev

@@ -4,6 +4,7 @@ import { startWorker } from "./worker.js";
 
 const SLICE = 5; // ms of one search over old rows
 const PATIENCE = 1000; // ms for one batch of an expression
+const START = 30_000; // ms until the worker has started: a busy machine needs long to load it
 const BATCH = { rows: 2000, characters: 500_000 };
 
 /**
@@ -20,6 +21,7 @@ export class LogSearch extends Emitter {
   #held = Infinity; // id from which rows are left out
   #worker = null;
   #busy = false;
+  #timer = 0;
   #run = 0; // counts searches, so that answers of an older one are ignored
   #channel = new MessageChannel();
 
@@ -146,11 +148,11 @@ export class LogSearch extends Emitter {
 
   #start(expression) {
     this.#worker = startWorker("filter");
-    this.#worker.postMessage(expression);
-    this.#ask();
+    this.#post(expression, START, () => {});
   }
 
   #endWorker() {
+    clearTimeout(this.#timer);
     this.#worker?.terminate();
     this.#worker = null;
     this.#busy = false;
@@ -164,20 +166,26 @@ export class LogSearch extends Emitter {
       if (isNewer || this.#oldest > this.#store.firstId) this.#ask();
       return;
     }
+    this.#post({ ids: rows.map(({ id }) => id), texts: rows.map(searchedText) }, PATIENCE, ({ ids }) => {
+      for (const id of ids) isNewer ? this.#passing.addNewer(id) : this.#passing.addOlder(id);
+      this.emit("change");
+    });
+  }
+
+  #post(message, patience, take) {
     this.#busy = true;
-    const timer = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#endWorker();
       this.problem = "The expression takes too long. The search was stopped.";
       this.emit("change");
-    }, PATIENCE);
+    }, patience);
     this.#worker.onmessage = ({ data }) => {
-      clearTimeout(timer);
+      clearTimeout(this.#timer);
       this.#busy = false;
-      for (const id of data.ids) isNewer ? this.#passing.addNewer(id) : this.#passing.addOlder(id);
-      this.emit("change");
+      take(data);
       this.#ask();
     };
-    this.#worker.postMessage({ ids: rows.map(({ id }) => id), texts: rows.map(searchedText) });
+    this.#worker.postMessage(message);
   }
 
   #takeNewer() {

@@ -22,6 +22,9 @@ CHROMIUM_ARGS = [
     "--disable-sync",
     "--enable-precise-memory-info",
 ]
+# What the browser itself writes of a WebSocket that does not open or is cut off, and of a request without success.
+FAILED_CONNECTION = "WebSocket connection to "
+FAILED_REQUEST = "Failed to load resource"
 # The rows of the log, without its head.
 ROWS = ".line:not([hidden])"
 
@@ -30,7 +33,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 class Client:
     """The page. What the browser complains about is collected in `problems`, what it asks for in `requests`. Complaints
-    that match one of the regular expressions in `allowed` are expected.
+    that match one of the regular expressions in `allowed` are expected: a complaint can come long after its cause.
     """
 
     def __init__(self, page: Page) -> None:
@@ -65,11 +68,6 @@ class Client:
     def unexpected_problems(self) -> list[str]:
         """Return what the browser complained about and was not expected."""
         return [text for text in self.problems if not any(re.search(pattern, text) for pattern in self.allowed)]
-
-    def take_problems(self) -> list[str]:
-        """Return what the browser complained about, and forget it."""
-        taken, self.problems[:] = list(self.problems), []
-        return taken
 
     def foreign_requests(self) -> list[str]:
         """Return what the page asked other servers for."""
@@ -106,6 +104,13 @@ class Client:
     def tab(self, name: str) -> Locator:
         """Return the tab of a panel."""
         return self.page.get_by_role("tab", name=name, exact=True)
+
+    def copied(self, button: Locator) -> str:
+        """Press a button that copies; return what the clipboard has then. The browser writes to it a moment later."""
+        self.page.evaluate("navigator.clipboard.writeText('')")
+        button.click()
+        self.page.wait_for_function("navigator.clipboard.readText().then(Boolean)")
+        return str(self.page.evaluate("navigator.clipboard.readText()"))
 
     def context(self, script: str, argument: Any = None) -> Any:
         """Return what a function returns that gets the context of the views and `argument`."""

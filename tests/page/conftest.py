@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.conftest import Serve
 from tests.page.client import CHROMIUM, CHROMIUM_ARGS, Client
-from tests.shared.server import RunningServer
+from tests.shared.server import PATIENCE, RunningServer
 
 OpenPage = Callable[..., Client]
 
@@ -19,7 +19,7 @@ def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: install the Debian package chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS, timeout=PATIENCE * 1000)
         yield browser
         browser.close()
 
@@ -35,6 +35,7 @@ def open_page(chromium: Browser, server: RunningServer, serve: Serve) -> Iterato
 
     def open_page(url: str = server.http_url + "/", **options: Any) -> Client:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        context.set_default_timeout(PATIENCE * 1000)
         client = Client(context.new_page())
         opened.append(client)
         client.open(url)

@@ -4,12 +4,13 @@ Modules: `connection`, `close-codes`, `events`.
 """
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 from websockets.sync.server import ServerConnection
 
-from tests.page.client import Client
+from tests.page.client import FAILED_CONNECTION, Client
 from tests.page.conftest import OpenPage
 from tests.page.peers import peer
 from tests.shared.frames import TEXT, server_frame
@@ -52,11 +53,11 @@ def test_closes_are_told_in_words(client: Client, server: RunningServer) -> None
 def test_an_end_without_a_code_is_told(
     client: Client, server: RunningServer, path: str, state: str, words: str
 ) -> None:
+    client.allowed.append(FAILED_CONNECTION)
     client.url.fill(f"{server.ws_url}/ws/{path}")
     client.connect_button.click()
     expect(client.state).to_have_text(state)
     expect(client.row(words)).to_be_visible()
-    client.take_problems()
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,7 @@ def test_an_end_without_a_code_is_told(
     ids=["incomplete UTF-8", "surrogate", "reserved opcode", "masked"],
 )
 def test_a_peer_that_breaks_the_protocol_is_told_as_far_as_a_page_can_know(client: Client, sent: bytes) -> None:
+    client.allowed.append(FAILED_CONNECTION)
     with peer(lambda connection: connection.socket.sendall(server_frame(TEXT, b"before") + sent)) as url:
         client.url.fill(url)
         client.connect_button.click()
@@ -77,16 +79,15 @@ def test_a_peer_that_breaks_the_protocol_is_told_as_far_as_a_page_can_know(clien
         expect(client.row("before")).to_be_visible()
         client.row("Ended without a Close").click()
         expect(client.panel).to_contain_text("Either the connection was cut, or the server broke the protocol")
-    client.take_problems()
 
 
 def test_a_silence_before_the_end_is_told(client: Client, server: RunningServer) -> None:
-    client.url.fill(f"{server.ws_url}/ws/delay/1500ms/abort")
+    client.allowed.append(FAILED_CONNECTION)
+    # A silence of less than 1 s is not told. On a busy machine the page learns late that the connection is open.
+    client.url.fill(f"{server.ws_url}/ws/delay/3s/abort")
     client.connect_button.click()
-    expect(
-        client.row(re.compile(r"Ended without a Close, after 1\.\d s of silence\. Open for 1\.\d s\."))
-    ).to_be_visible()
-    client.take_problems()
+    told = re.compile(r"Ended without a Close, after (\d+(?:\.\d)? s) of silence\. Open for \1\.")
+    expect(client.row(told)).to_be_visible()
 
 
 def test_a_hostile_reason_stays_in_its_row(client: Client) -> None:
@@ -207,20 +208,22 @@ def test_reconnects_after_growing_pauses(open_page: OpenPage) -> None:
         client.page.get_by_label("Reconnect when the connection ends").check()
         client.connect(url)
         expect(client.row("welcome")).to_be_visible()
+        # From now on the page's time passes only where the test says so. It draws no rows meanwhile.
+        client.page.clock.pause_at(datetime.now() + timedelta(hours=1))
         client.send("go")
         expect(client.state).to_have_text("Reconnecting in 1 s (1st try)")
         client.page.clock.run_for(500)
         assert flaky.connections == 1
         client.page.clock.run_for(600)
         expect(client.state).to_have_text(re.compile("^Connected"))
-        expect(client.row("welcome")).to_have_count(2)
+        expect(client.page.locator("#bar .received")).to_have_text("↓ 2")
         client.send("go")
         # It has lived for less than 10 s, so the pause is doubled.
         expect(client.state).to_have_text("Reconnecting in 2 s (2nd try)")
         client.page.get_by_role("button", name="Now").click()
         expect(client.state).to_have_text(re.compile("^Connected"))
         client.send("go")
-        expect(client.state).to_have_text(re.compile(r"^Reconnecting in [34] s \(3rd try\)$"))
+        expect(client.state).to_have_text("Reconnecting in 4 s (3rd try)")
         client.page.get_by_role("button", name="Cancel").click()
         client.page.clock.run_for(60_000)
         expect(client.state).to_have_text("Not connected")

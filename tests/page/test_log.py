@@ -68,7 +68,10 @@ def test_following_ends_with_a_scroll_upwards_and_resumes_with_its_button(client
     expect(client.row("message number 999")).to_be_visible()
     rows = client.page.locator(".log-rows")
     rows.hover()
+    scrolled = "new Promise((done) => addEventListener('scrollend', () => done(null), { capture: true, once: true }))"
+    wheel = client.page.evaluate_handle(f"({{ scrolled: {scrolled} }})")
     client.page.mouse.wheel(0, -300)
+    wheel.evaluate("({ scrolled }) => scrolled")
     expect(client.row("message number 999")).to_have_count(0)
     before = rows.evaluate("(rows) => rows.scrollTop")
     client.context("""({ connections: { active } }) => {
@@ -167,6 +170,35 @@ def test_an_expression_that_takes_too_long_is_ended(client: Client) -> None:
     expect(client.rows).to_have_count(1)
 
 
+def test_an_expression_that_was_replaced_in_time_is_not_reported(client: Client) -> None:
+    client.fill_log(10)
+    client.context("""({ connections: { active } }) => {
+      active.log.append({ time: 0, direction: "sent", size: 31, payload: "a".repeat(30) + "!" });
+      active.emit("rows");
+    }""")
+    # Replaced while the worker matches the first batch.
+    client.page.evaluate("""async () => {
+      const filter = document.querySelector("input[type=search]");
+      const type = (text) => {
+        filter.value = text;
+        filter.dispatchEvent(new Event("input"));
+      };
+      const { postMessage } = Worker.prototype;
+      const isAsked = new Promise((done) => {
+        Worker.prototype.postMessage = function (message) {
+          postMessage.call(this, message);
+          if (message.texts) done();
+        };
+      });
+      type("/^(a+)+$/");
+      await isAsked;
+      type("/number/");
+      await new Promise((done) => setTimeout(done, 1100));
+    }""")
+    expect(client.rows).to_have_count(10)
+    expect(client.filter).to_have_attribute("aria-invalid", "false")
+
+
 def test_ctrl_f_is_the_filter_and_then_the_browsers_search(client: Client) -> None:
     client.page.keyboard.press("Control+f")
     expect(client.filter).to_be_focused()
@@ -218,9 +250,12 @@ def test_rows_are_copied_as_they_were(client: Client) -> None:
     }""",
         text,
     )
+    said = client.page.locator("#announcer")
     client.rows.nth(0).click()
     client.page.keyboard.press("c")
+    expect(said).to_have_text("Copied")
     assert client.page.evaluate("navigator.clipboard.readText()") == text
     client.page.keyboard.press("ArrowDown")
     client.page.keyboard.press("c")
+    expect(said).to_have_text("Copied as hex")
     assert client.page.evaluate("navigator.clipboard.readText()") == "00 ff"

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.page.client import Client
 from tests.page.conftest import OpenPage
+from tests.page.speed import demand
 from tests.shared.server import RunningServer
 
 
@@ -63,9 +64,9 @@ def test_latency_of_a_scenario_is_what_is_measured(panel: Panel, server: Running
     panel.client.context("({ connections }, url) => { connections.active.options.url = url; }", url)
     panel.every(50, 3)
     expect(panel.sentence).to_contain_text("came back, in order, unchanged.")
-    # On a busy machine, the least is what the others would be on an idle one.
-    assert 50 <= float(panel.figure("min").removesuffix(" ms")) <= 56
-    assert float(panel.figure("p50").removesuffix(" ms")) >= 50
+    least, median = (float(panel.figure(name).removesuffix(" ms")) for name in ("min", "p50"))
+    assert min(least, median) >= 50
+    demand(least <= 56, f"with 50 ms latency: {least} ms at least, median {median} ms")
 
 
 def test_a_load_can_be_stopped_by_its_button_and_by_esc(panel: Panel) -> None:
@@ -91,15 +92,15 @@ def test_the_composers_message_is_a_payload(panel: Panel) -> None:
     panel.client.context("({ composer }) => composer.fill({ kind: 'text', text: 'hello' })")
     panel.burst(10)
     expect(panel.sentence).to_have_text("All 10 came back, in order, unchanged.")
-    sizes = panel.client.page.locator(".line.sent .size").all_inner_texts()
-    assert set(sizes) == {"5 B"}
+    sizes = panel.client.page.locator(".line.sent .size")
+    expect(sizes.first).to_be_visible()
+    assert set(sizes.all_inner_texts()) == {"5 B"}
 
 
 def test_the_result_can_be_copied_as_markdown(panel: Panel) -> None:
     panel.burst(100)
     expect(panel.sentence).to_contain_text("All 100 came back")
-    panel.element.get_by_role("button", name="Copy as Markdown").click()
-    text: str = panel.client.page.evaluate("navigator.clipboard.readText()")
+    text = panel.client.copied(panel.element.get_by_role("button", name="Copy as Markdown"))
     assert text.startswith("**All 100 came back, in order, unchanged.**")
     assert "a burst of 100, 64 bytes each" in text
     assert "Chromium" in text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.client import Client
+from tests.page.client import FAILED_CONNECTION, Client
 from tests.page.conftest import OpenPage
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -48,11 +48,11 @@ def binary(client: Client) -> None:
 
 
 def failure(client: Client) -> None:
+    client.allowed.append(FAILED_CONNECTION)
     client.url.fill("ws://127.0.0.1:9999/ws")
     client.url.press("Enter")
     client.page.locator(".line.error").first.click()
     expect(client.page.locator("#panel-message")).to_contain_text("curl")
-    client.take_problems()
 
 
 def close(client: Client) -> None:

@@ -12,7 +12,6 @@ from tests.page.client import ELSEWHERE, Client
 from tests.page.conftest import OpenPage
 from tests.page.graph import ENTRY, INDEX, STATIC, graph
 from tests.shared.certificates import Certificate
-from tests.shared.free_port import free_port
 from tests.shared.proxies import proxy
 from tests.shared.server import RunningServer
 
@@ -61,13 +60,12 @@ def test_the_first_view_states_what_the_server_is(open_page: OpenPage, serve: Se
 
 def test_an_upgrade_of_the_server_leaves_no_old_file_behind(open_page: OpenPage, serve: Serve) -> None:
     """A browser asks for each file again, and is told that it has it."""
-    port = str(free_port())
-    server = serve("--port", port)
+    server = serve()
     client = open_page(f"{server.http_url}/")
     # A page that stays would ask the server that is gone.
     client.page.goto("about:blank")
     server.stop()
-    serve("--port", port)
+    serve("--port", str(server.port))
     statuses: dict[str, int] = {}
     client.page.on("response", lambda response: statuses.update({urlsplit(response.url).path: response.status}))
     client.open(f"{server.http_url}/")
@@ -98,6 +96,7 @@ def test_behind_a_proxy_everything_stays_under_its_path(
         expect_scenarios(client)
         assert paths(client) >= {"/echo/", "/echo/info", "/echo/metrics", "/echo/scenarios.json"}
         assert all(asked.startswith("/echo") for asked in paths(client))
+        client.page.close()
 
 
 def test_a_proxy_that_adds_no_slash_is_helped(open_page: OpenPage, server: RunningServer) -> None:
@@ -117,7 +116,8 @@ def test_a_proxy_that_adds_no_slash_is_helped(open_page: OpenPage, server: Runni
     assert client.page.url == "http://localhost:9/echo/"
     expect(client.log).to_be_visible()
     client.page.unroute_all(behavior="ignoreErrors")
-    client.take_problems()
+    client.page.close()
+    client.problems.clear()
     client.requests.clear()
 
 
@@ -145,7 +145,7 @@ def test_a_public_server_serves_eight_connections_of_a_page(open_page: OpenPage,
 
 
 def test_with_an_admin_port_the_page_says_where_the_metrics_are(open_page: OpenPage, serve: Serve) -> None:
-    server = serve("--admin-port", str(free_port()))
+    server = serve("--admin-port", "0")
     client = open_page(f"{server.http_url}/")
     client.allowed.append(r"\b404 \(")
     client.tab("Server").click()
@@ -183,11 +183,9 @@ def test_with_a_token_everything_works(open_page: OpenPage, serve: Serve) -> Non
 
 def test_from_another_machine_over_plain_http_the_page_works(open_page: OpenPage, server: RunningServer) -> None:
     """Such a page is no secure context: it has no clipboard and no precise clock."""
-    client = open_page(f"{server.http_url}/")
+    client = open_page(f"http://{ELSEWHERE}:{server.port}/")
     # The header that asks for isolation means nothing there, which the browser says.
     client.allowed.append("Cross-Origin-Opener-Policy")
-    client.requests.clear()
-    client.open(f"http://{ELSEWHERE}:{server.port}/")
     assert client.page.evaluate("[isSecureContext, crossOriginIsolated]") == [False, False]
     expect(client.url).to_have_value(f"ws://{ELSEWHERE}:{server.port}/ws")
     client.connect()

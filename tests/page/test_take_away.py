@@ -63,7 +63,7 @@ def test_a_link_fills_in_another_page_and_sends_nothing(
     expect(opened.composer).to_contain_text("This link filled in the URL and a message. Nothing was sent.")
     expect(opened.connect_button).to_be_visible()
     expect(opened.rows).to_have_count(0)
-    name = "wsecho_connections_total"
+    name = "websocket_handshakes_total"
     assert {key: value for key, value in server.metrics().items() if key.startswith(name)} == {
         key: value for key, value in before.items() if key.startswith(name)
     }
