@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,7 +12,7 @@ from tests.compatibility.performance import LATE, Cell, cell, perform
 from tests.compatibility.table import document
 from tests.compatibility.tasks import CAP, Outcome, Task, judged, rows, task_of, task_of_case
 from tests.conformance.runs import started
-from tests.shared.server import ROOT
+from tests.shared.server import PATIENCE, ROOT
 from wsecho.scenarios.catalogue import WORDS
 from wsecho.testing import Peer
 
@@ -46,7 +47,7 @@ def test_a_client_performs_rows(wsecho: Peer, name: str) -> None:
     if client.version() is None:
         pytest.skip(f"{name} is not installed")
     chosen = [ROWS[number] for number in ("20.1.2", "20.3.1", "20.9.1", "28.4.1", "31.3.1", "31.4.1", "31.5.1")]
-    tasks = [task_of(row, wsecho.url, "", name) for row in chosen]
+    tasks = [replace(task_of(row, wsecho.url, "", name), limit=PATIENCE) for row in chosen]
     outcomes = perform(client, tasks)
     found = {row.number: cell(row, outcomes.get(row.number), None) for row in chosen}
     assert {number: each.faults for number, each in found.items() if each.mark != "."} == {}

@@ -97,7 +97,8 @@ class Counted:
 
 async def with_websockets(server: RunningServer, counted: Counted, chance: random.Random) -> None:
     url = f"ws://127.0.0.1:{server.port}/"
-    settings = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": PATIENCE}
+    limits = dict.fromkeys(("open_timeout", "close_timeout"), PATIENCE)
+    settings = {"compression": None, "max_size": None, "ping_interval": None, **limits}
     async with websockets.connect(url, **settings) as client:
         for _ in range(60):
             size = chance.choice(SIZES)

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from tests.conftest import Serve
 from tests.faults.patched import patched
 from tests.scenarios.scenes import request, scene
+from tests.shared.collectors import eventually
 from tests.shared.frames import CLOSE, PING, TEXT, client_frame
 from tests.shared.processes import descriptors, wait_until
 from tests.shared.raw import RawConnection
+from tests.shared.server import RunningServer
 from wsecho.scenarios.catalogue import SEQUENCES, WORDS
 
 URLS = [row.url for rows in (*(word.rows for word in WORDS), SEQUENCES) for row in rows]
@@ -83,14 +86,37 @@ def may_be_gone(leave: Leave, connection: RawConnection) -> None:
         connection.socket.close()
 
 
+def left(server: RunningServer) -> list[Any]:
+    told: list[Any] = json.loads(server.get("/ready")[2])
+    return told
+
+
+def at_rest(server: RunningServer) -> list[Any]:
+    """Return what `/ready` tells once the connection that asks is the only one."""
+
+    def check() -> list[Any]:
+        told = left(server)
+        assert (told[1], told[3:]) == ([1], [[0], 0])
+        return told
+
+    return eventually(check)
+
+
+def require_rest(server: RunningServer, counts: list[Any], what: str = "") -> None:
+    """Wait until no more is left than `at_rest` has returned."""
+
+    def check() -> None:
+        assert left(server) == counts, what
+
+    eventually(check)
+
+
 def test_nothing_is_left_of_a_client_that_leaves(serve: Serve, codec_name: str) -> None:
     limits = ("--stall-timeout", "2s", "--close-timeout", "2s", "--codec", codec_name)
     server = serve(*limits, command=patched(TELLING))
     with scene(server, "/ws/close"):
         pass
-    server.wait_for_metrics(websocket_active_connections=0)
-    counts = server.get("/ready")[2]
-    files = descriptors(server.pid)
+    counts, files = at_rest(server), descriptors(server.pid)
     for number, (name, do) in enumerate(DOINGS.items()):
         for leave in LEAVINGS:
             with ExitStack() as stack:
@@ -103,9 +129,7 @@ def test_nothing_is_left_of_a_client_that_leaves(serve: Serve, codec_name: str) 
                     connection.send(request(url + key, OFFER))
                     may_be_gone(do, connection)
                     may_be_gone(leave, connection)
-                wait_until(lambda: server.get("/ready")[2] == counts)
-            assert server.get("/ready")[2] == counts, name
-    assert json.loads(counts)[3:] == [[0], 0]
+                require_rest(server, counts, name)
     wait_until(lambda: descriptors(server.pid) <= files)
     for index, url in enumerate(URLS):
         seen = json.loads(server.get(f"/seen?key=row{index}")[2])
@@ -121,18 +145,14 @@ def test_nothing_is_left_of_a_client_that_falls_silent(serve: Serve, codec_name:
     server = serve(*limits, "--codec", codec_name, command=patched(TELLING))
     with scene(server, "/ws/close"):
         pass
-    server.wait_for_metrics(websocket_active_connections=0)
-    counts, files = server.get("/ready")[2], descriptors(server.pid)
+    counts, files = at_rest(server), descriptors(server.pid)
     with ExitStack() as stack:
         for url in URLS:
             connection = stack.enter_context(RawConnection(server.port))
             connection.send(request(url, OFFER))
             may_be_gone(DOINGS[name], connection)
-        wait_until(lambda: server.get("/ready")[2] == counts)
-        assert server.get("/ready")[2] == counts
+        require_rest(server, counts)
         wait_until(lambda: descriptors(server.pid) <= files)
-        assert descriptors(server.pid) <= files
-    assert json.loads(counts)[3:] == [[0], 0]
 
 
 def test_nothing_is_left_of_the_first_client_that_leaves_while_the_scenarios_are_imported(serve: Serve) -> None:
@@ -141,10 +161,9 @@ def test_nothing_is_left_of_the_first_client_that_leaves_while_the_scenarios_are
         connection.send(request("/ws/freeze"))
         connection.reset()
     # Both handshakes may have asked for them.
-    wait_until(lambda: not any(json.loads(server.get("/ready")[2])[3]))
+    wait_until(lambda: not any(left(server)[3]))
     with scene(server, "/ws/delay/60"):
-        wait_until(lambda: json.loads(server.get("/ready")[2])[3] == [1])
-        assert json.loads(server.get("/ready")[2])[3] == [1]
+        wait_until(lambda: left(server)[3] == [1])
 
 
 @pytest.mark.parametrize("leave", LEAVINGS)
