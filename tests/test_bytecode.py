@@ -19,7 +19,9 @@ from tests.shared.server import ROOT
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the bytecode, in place of the folders beside the sources."""
     folder = tmp_path_factory.mktemp("bytecode")
-    written = run("-m", "wsecho.bytecode", PYTHONPYCACHEPREFIX=str(folder), PYTHONDONTWRITEBYTECODE="")
+    variables = {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
+    # It compiles the modules of all libraries.
+    written = run("-m", "wsecho.bytecode", seconds=400, **variables)
     assert (written.returncode, written.stdout, written.stderr) == (0, "", "")
     return folder
 

@@ -10,7 +10,15 @@ import pytest
 
 from tests.conftest import Serve
 from tests.shared.compression import Compressor, compressed_frame
-from tests.shared.frames import BINARY, CONTINUATION, TEXT, client_frame, server_close, server_frame
+from tests.shared.frames import (
+    BINARY,
+    CONTINUATION,
+    TEXT,
+    client_frame,
+    long_client_frame,
+    server_close,
+    server_frame,
+)
 from tests.shared.raw import HANDSHAKE, OFFER, RawConnection
 from tests.shared.server import RunningServer
 
@@ -129,7 +137,7 @@ def test_a_client_that_is_too_fast_near_the_end_of_a_frame_gets_a_reason(serve: 
 def test_a_limit_of_time_ends_who_has_a_loan(serve: Serve) -> None:
     # The idle time is several times as long as it takes to get the loan and to send so much.
     server = serve("--idle-timeout", "10s", "--close-timeout", "1s", "--receive-buffer-size", "64KiB")
-    frame = client_frame(BINARY, bytes(12 << 20))
+    frame = long_client_frame(BINARY, bytes(12 << 20))
     borrowing = RawConnection(server.port).open()
     # More than the server keeps without a loan. The client reads none of its echo.
     borrowing.send(frame[: 10 << 20])

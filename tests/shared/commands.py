@@ -8,15 +8,17 @@ from pathlib import Path
 from tests.shared.server import PATIENCE, ROOT
 
 
-def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with these arguments and wait for its end."""
+def run(
+    *arguments: str, cwd: Path = ROOT, seconds: float = PATIENCE, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments and wait for its end, at most so many seconds."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=seconds,
         check=False,
     )
 

@@ -101,7 +101,7 @@ def test_rubbish_ends_the_connection_and_disturbs_no_other(
 def test_resets_in_the_middle_of_handshakes_leave_nothing_behind(
     serve: Serve, certificate: Certificate, trusting: ssl.SSLContext
 ) -> None:
-    server = serve("--handshake-timeout", "1s", *certificate.options)
+    server = serve("--handshake-timeout", "20s", *certificate.options)
     hello = first_record()
     server.get("/health")
     before = descriptors(server.pid)
