@@ -143,7 +143,7 @@ bench-page: build debian $(VENV)/.dev
 # Takes pictures of the page in all its states, for a person to look at, and the one that README.md shows.
 screenshots: build debian $(VENV)/.dev
 	WSECHO_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest --quiet tests/page/test_screenshots.py
-	cp build/screenshots/3-json-wide-light.png docs/images/page.png
+	cp build/screenshots/json-wide-light.png docs/images/page.png
 
 # Builds what a release contains: the source distribution and, from that, a wheel for this Python and this system.
 dist: $(VENV)/.dev

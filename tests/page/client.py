@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.page.scripts import in_context
 from tests.shared.server import PATIENCE
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -114,13 +115,7 @@ class Client:
 
     def context(self, script: str, argument: Any = None) -> Any:
         """Return what a function returns that gets the context of the views and `argument`."""
-        return self.page.evaluate(
-            f"""async (argument) => {{
-              const {{ context }} = await import(new URL("static/view/page.js", document.baseURI));
-              return ({script})(context, argument);
-            }}""",
-            argument,
-        )
+        return self.page.evaluate(in_context(script), argument)
 
     def fill_log(self, count: int) -> None:
         """Append `count` rows of text, as if they had been sent and received."""

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.page.client import CHROMIUM, CHROMIUM_ARGS
+from tests.page.scripts import in_context
 from tests.shared.processes import wait_until
 from tests.shared.server import PATIENCE
 
@@ -108,10 +109,4 @@ class DevTools:
 
     def context(self, function: str, argument: Any = None) -> Any:
         """Return what a function returns that gets the context of the views and `argument`."""
-        return self.evaluate(
-            f"""async (argument) => {{
-              const {{ context }} = await import(new URL("static/view/page.js", document.baseURI));
-              return ({function})(context, argument);
-            }}""",
-            argument,
-        )
+        return self.evaluate(in_context(function), argument)

@@ -48,38 +48,41 @@ test("nothing that a reader could not see stays in a literal", () => {
   }
 });
 
-/** Runs a shell snippet with commands that write down their words and input. */
-function inShell(language, conversation) {
+/** Runs shell snippets, with commands that write down their words and input, which are returned for each snippet. */
+function inShell(language, conversations) {
   const folder = mkdtempSync(join(tmpdir(), "snippet"));
-  const record = `cat <&3 >"${folder}/input"; printf '%s\\0' "$@" >"${folder}/words"`;
+  const record = `cat <&3 >"${folder}/$number.input"; printf '%s\\0' "$@" >"${folder}/$number.words"`;
   const stubs = ["wscat", "curl"].map((name) => `${name}() { ${record.replace("<&3", "</dev/null")}; }`);
   stubs.push(`websocat() { ${record.replace("<&3", "")}; }`);
-  const script = `${stubs.join("\n")}\n${snippet(language, conversation)}`;
-  const { status, stderr } = spawnSync("/bin/sh", ["-c", script], { env: { ...process.env, TOKEN: "to 'ken" } });
+  const snippets = conversations.map((conversation, number) => `number=${number}\n${snippet(language, conversation)}`);
+  const script = ["set -e", ...stubs, ...snippets].join("\n");
+  const { status, stderr } = spawnSync("/bin/sh", { input: script, env: { ...process.env, TOKEN: "to 'ken" } });
   assert.equal(status, 0, String(stderr));
-  const words = readFileSync(join(folder, "words"), "utf8").split("\0").slice(0, -1);
-  const input = readFileSync(join(folder, "input"));
+  const found = conversations.map((_, number) => ({
+    words: readFileSync(join(folder, `${number}.words`), "utf8").split("\0").slice(0, -1),
+    input: readFileSync(join(folder, `${number}.input`)),
+  }));
   rmSync(folder, { recursive: true });
-  return { words, input };
+  return found;
 }
 
 const url = "wss://host.test:8443/ws?a=1&b='x y'";
 
 test("shell snippets pass URL, message, subprotocols and token to the command as they are", () => {
-  for (const data of texts) {
-    const conversation = { url, protocols: ["chat", "it's"], token: true, data };
-    const wscat = inShell("wscat", conversation).words;
-    assert.deepEqual(wscat.slice(0, 6), ["-c", url, "-s", "chat", "-s", "it's"]);
-    assert.deepEqual(wscat.slice(6, 8), ["-H", "Authorization: Bearer to 'ken"]);
-    assert.equal(wscat.at(-1), `--execute=${data}`);
-    const websocat = inShell("websocat", conversation);
-    assert.equal(websocat.input.toString(), data);
-    assert.equal(websocat.words.at(-1), url);
-    assert.ok(websocat.words.includes("--protocol=chat, it's"));
-    assert.ok(websocat.words.includes("-H=Authorization: Bearer to 'ken"));
-    assert.equal(websocat.words.includes("--null-terminated"), data.includes("\n"));
-  }
-  const curl = inShell("curl", { url, protocols: [], token: false, data: "x" }).words;
+  const conversations = texts.map((data) => ({ url, protocols: ["chat", "it's"], token: true, data }));
+  inShell("wscat", conversations).forEach(({ words }, at) => {
+    assert.deepEqual(words.slice(0, 6), ["-c", url, "-s", "chat", "-s", "it's"]);
+    assert.deepEqual(words.slice(6, 8), ["-H", "Authorization: Bearer to 'ken"]);
+    assert.equal(words.at(-1), `--execute=${texts[at]}`);
+  });
+  inShell("websocat", conversations).forEach(({ words, input }, at) => {
+    assert.equal(input.toString(), texts[at]);
+    assert.equal(words.at(-1), url);
+    assert.ok(words.includes("--protocol=chat, it's"));
+    assert.ok(words.includes("-H=Authorization: Bearer to 'ken"));
+    assert.equal(words.includes("--null-terminated"), texts[at].includes("\n"));
+  });
+  const [{ words: curl }] = inShell("curl", [{ url, protocols: [], token: false, data: "x" }]);
   assert.equal(curl.at(-1), "https://host.test:8443/ws?a=1&b='x y'");
   assert.ok(curl.includes("Upgrade: websocket"));
   assert.ok(!curl.some((word) => word.includes("Authorization")));
@@ -87,24 +90,25 @@ test("shell snippets pass URL, message, subprotocols and token to the command as
 
 test("websocat gets binary messages byte for byte", () => {
   const data = Uint8Array.from({ length: 256 }, (_, at) => at);
-  const { input, words } = inShell("websocat", { url, protocols: [], token: false, data });
+  const [{ input, words }] = inShell("websocat", [{ url, protocols: [], token: false, data }]);
   assert.deepEqual(Uint8Array.from(input), data);
   assert.ok(words.includes("--binary"));
   assert.match(snippet("wscat", { url, protocols: [], token: false, data }), /^# wscat sends text only/);
 });
 
 test("the JavaScript and Python snippets are valid for every kind of message", () => {
-  const long = "x".repeat(5000);
-  for (const data of [...HOSTILE, long, new Uint8Array(3), new Uint8Array(5000)]) {
-    for (const token of [true, false]) {
-      const conversation = { url, protocols: token ? [] : ["a", "b\"'"], token, data };
-      run("python3", "-c", "import ast, sys; ast.parse(sys.argv[1])", snippet("python", conversation));
-      const check = spawnSync(process.execPath, ["--check", "--input-type=module", "-"], {
-        input: snippet("javascript", conversation),
-      });
-      assert.equal(check.status, 0, String(check.stderr));
-    }
-  }
+  const kinds = [...HOSTILE, "x".repeat(5000), new Uint8Array(3), new Uint8Array(5000)];
+  const conversations = kinds.flatMap((data) => [
+    { url, protocols: [], token: true, data },
+    { url, protocols: ["a", "b\"'"], token: false, data },
+  ]);
+  const python = conversations.map((conversation) => snippet("python", conversation));
+  run("python3", "-c", "import ast, sys; [ast.parse(code) for code in sys.argv[1:]]", ...python);
+  const javascript = conversations.map((conversation) => snippet("javascript", conversation));
+  const parse = `for (const code of JSON.parse(require("fs").readFileSync(0))) new (require("vm").SourceTextModule)(code)`;
+  const options = ["--experimental-vm-modules", "--input-type=commonjs", "--eval", parse];
+  const { status, stderr } = spawnSync(process.execPath, options, { input: JSON.stringify(javascript) });
+  assert.equal(status, 0, String(stderr));
 });
 
 test("a long message is read from a file, and a token is never written down", () => {

@@ -6,8 +6,7 @@ Modules: `connection-bar`, `close-dialog`, `address`.
 import json
 import re
 
-import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.conftest import Serve
 from tests.page.client import FAILED_CONNECTION, Client
@@ -44,36 +43,34 @@ def test_counts_what_is_sent_and_received(client: Client) -> None:
     expect(client.page.get_by_role("img", name="3 sent, 3 received")).to_have_text("↑ 3↓ 3")
 
 
-@pytest.mark.parametrize(
-    ("typed", "problem", "offer"),
-    [
-        ("localhost:8080", "The URL has no scheme", "ws://localhost:8080"),
-        ("/path?a=b", "The URL has no scheme", "ws://127.0.0.1:{port}/path?a=b"),
-        ("http://localhost/a", "starts with ws: or wss:, not http:", "ws://localhost/a"),
-        ("ws://localhost/a#b", "no fragment", "ws://localhost/a"),
-        ("ws://localhost:22/", "Browsers block port 22", ""),
-        ("ws://", "Not a WebSocket URL", ""),
-        ("", "Enter a URL", "ws://127.0.0.1:{port}/ws"),
-    ],
-)
-def test_a_bad_url_is_reported_at_the_field(
-    client: Client, server: RunningServer, typed: str, problem: str, offer: str
-) -> None:
-    client.url.fill(typed)
-    client.connect_button.click()
+BAD_URLS = [
+    ("localhost:8080", "The URL has no scheme", "ws://localhost:8080"),
+    ("/path?a=b", "The URL has no scheme", "ws://127.0.0.1:{port}/path?a=b"),
+    ("http://localhost/a", "starts with ws: or wss:, not http:", "ws://localhost/a"),
+    ("ws://localhost/a#b", "no fragment", "ws://localhost/a"),
+    ("ws://localhost:22/", "Browsers block port 22", ""),
+    ("ws://", "Not a WebSocket URL", ""),
+    ("", "Enter a URL", "ws://127.0.0.1:{port}/ws"),
+]
+
+
+def test_a_bad_url_is_reported_at_the_field(client: Client, server: RunningServer) -> None:
     said = client.page.locator("#url-problem")
-    expect(said).to_contain_text(problem)
-    expect(client.url).to_have_attribute("aria-invalid", "true")
-    expect(client.url).to_be_focused()
-    expect(client.state).to_have_text("Not connected")
-    expect(client.url).to_have_value(typed)
-    if offer:
-        offer = offer.format(port=server.port)
-        said.get_by_role("button", name=f"Use {offer}").click()
-        expect(client.url).to_have_value(offer)
-        expect(said).to_be_hidden()
-    else:
-        expect(said.get_by_role("button")).to_have_count(0)
+    for typed, problem, offer in BAD_URLS:
+        client.url.fill(typed)
+        client.connect_button.click()
+        expect(said).to_contain_text(problem)
+        expect(client.url).to_have_attribute("aria-invalid", "true")
+        expect(client.url).to_be_focused()
+        expect(client.state).to_have_text("Not connected")
+        expect(client.url).to_have_value(typed)
+        if offer:
+            offered = offer.format(port=server.port)
+            said.get_by_role("button", name=f"Use {offered}").click()
+            expect(client.url).to_have_value(offered)
+            expect(said).to_be_hidden()
+        else:
+            expect(said.get_by_role("button")).to_have_count(0)
 
 
 def test_enter_connects_to_another_address_while_connected(client: Client, server: RunningServer) -> None:
@@ -127,37 +124,39 @@ def test_addresses_are_kept_without_secrets(client: Client, server: RunningServe
     assert client.page.locator("#addresses option").count() == 1
 
 
-@pytest.mark.parametrize(("code", "reason"), [("1000", ""), ("3000", "library"), ("4999", "é" * 61)])
-def test_closes_with_code_and_reason(client: Client, code: str, reason: str) -> None:
+def close_with(client: Client, code: str, reason: str) -> Locator:
+    """Connect and ask for a close with that code and reason; return the dialog."""
     client.connect()
     client.page.get_by_role("button", name="Close with code…").click()
     dialog = client.page.get_by_role("dialog", name="Close with code")
+    fill_close(dialog, code, reason)
+    return dialog
+
+
+def fill_close(dialog: Locator, code: str, reason: str) -> None:
     dialog.get_by_label("Code").fill(code)
     dialog.get_by_label("Reason").fill(reason)
     expect(dialog).to_contain_text(f"{len(reason.encode())} of 123 bytes")
     dialog.get_by_role("button", name="Disconnect").click()
-    expect(client.state).to_have_text(f"Closed {code}")
-    expect(client.row(f"Closed by this page: {code}")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("code", "reason", "problem"),
-    [
-        ("1001", "", "only the codes 1000 and 3000 to 4999"),
-        ("999", "", "only the codes"),
-        ("5000", "", "only the codes"),
-        ("x", "", "only the codes"),
-        ("4000", "é" * 62, "room for 123 bytes"),
-    ],
-)
-def test_refuses_what_a_page_may_not_send(client: Client, code: str, reason: str, problem: str) -> None:
-    client.connect()
-    client.page.get_by_role("button", name="Close with code…").click()
-    dialog = client.page.get_by_role("dialog", name="Close with code")
-    dialog.get_by_label("Code").fill(code)
-    dialog.get_by_label("Reason").fill(reason)
-    dialog.get_by_role("button", name="Disconnect").click()
-    expect(dialog.get_by_role("alert")).to_contain_text(problem)
+def test_closes_with_code_and_reason(client: Client) -> None:
+    for code, reason in [("1000", ""), ("3000", "library"), ("4999", "é" * 61)]:
+        close_with(client, code, reason)
+        expect(client.state).to_have_text(f"Closed {code}")
+        expect(client.row(f"Closed by this page: {code}")).to_be_visible()
+
+
+def test_refuses_what_a_page_may_not_send(client: Client) -> None:
+    dialog = close_with(client, "1001", "")
+    expect(dialog.get_by_role("alert")).to_contain_text("only the codes 1000 and 3000 to 4999")
+    fill_close(dialog, "4000", "é" * 62)
+    expect(dialog.get_by_role("alert")).to_contain_text("room for 123 bytes")
+    for code in ("999", "5000", "x"):
+        fill_close(dialog, code, "")
+        expect(dialog.get_by_role("alert")).to_contain_text("only the codes")
+        fill_close(dialog, "4000", "é" * 62)
+        expect(dialog.get_by_role("alert")).to_contain_text("room for 123 bytes")
     expect(client.state).to_have_text(re.compile("^Connected"))
 
 

@@ -89,15 +89,17 @@ def test_hidden_characters_are_labelled(client: Client) -> None:
     expect(client.page.locator(".chip").first).to_have_attribute("title", "right-to-left override, U+202E")
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_copies_are_the_original(client: Client, name: str) -> None:
+def test_copies_are_the_original(client: Client) -> None:
     client.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    append(client, TEXTS[name])
-    client.rows.first.click()
-    client.page.keyboard.press("c")
+    append(client, *TEXTS.values())
+    for row, text in enumerate(TEXTS.values()):
+        client.page.evaluate("navigator.clipboard.writeText('')")
+        client.rows.nth(row).click()
+        client.page.keyboard.press("c")
+        client.page.wait_for_function("navigator.clipboard.readText().then(Boolean)")
+        copied = client.page.evaluate("navigator.clipboard.readText()")
+        assert copied in (text, text.replace("\r\n", "\n"))
     expect(client.page.locator("#announcer")).to_have_text("Copied")
-    copied = client.page.evaluate("navigator.clipboard.readText()")
-    assert copied == TEXTS[name].replace("\r\n", "\n") or copied == TEXTS[name]
 
 
 def test_hostile_names_of_events_stay_in_their_row(client: Client) -> None:

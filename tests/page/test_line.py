@@ -15,18 +15,10 @@ from tests.conftest import Serve
 from tests.page.client import FAILED_CONNECTION, Client
 from tests.page.conftest import OpenPage
 from tests.page.peers import peer
+from tests.page.scripts import MEASURE
 from tests.page.speed import demand
 from tests.shared.server import RunningServer
 
-# Runs a plan to its end, and returns what was measured without its long lists.
-MEASURE = """async ({ connections: { active } }, plan) => {
-  active.measure(plan);
-  const isOver = () => active.measurement && active.measurement.run > 0 && !active.measurement.running;
-  while (!isOver()) await new Promise((done) => setTimeout(done, 20));
-  const { histogram, points, rates, ...found } = active.measurement;
-  const percentiles = [50, 95, 99].map((percent) => histogram.percentile(percent));
-  return { ...found, percentiles, trips: histogram.count, pointCount: points.length, counts: active.counts };
-}"""
 RECEIVED = "websocket_messages_received_total"
 NUMBERED = {"size": 64, "filling": "random", "seed": 3}
 # The page is kept busy for 12 of each 16 ms.
@@ -54,18 +46,19 @@ def exact(**counts: int) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("mode", ["interval", "inflight", "burst"])
-@pytest.mark.parametrize(
-    "payload",
-    [NUMBERED, {"size": 5, "filling": "zeros"}, {"size": 200, "filling": "json"}, {"kind": "text", "data": "hello"}],
-    ids=["numbered", "short", "json", "text"],
-)
-def test_a_load_that_comes_back_whole(client: Client, mode: str, payload: dict[str, Any]) -> None:
+def test_a_load_that_comes_back_whole(client: Client, mode: str) -> None:
     plan = {"mode": mode, "interval": 2, "inFlight": 8, "count": 500, "seconds": 30}
-    found = measure(client, payload=payload, **plan)
-    assert outcome(found) == exact(sent=500, received=500)
-    assert found["sentence"] == "All 500 came back, in order, unchanged."
-    assert found["trips"] == 500
-    assert found["counts"]["lost"] == found["counts"]["differs"] == 0
+    short, json, text = (
+        {"size": 5, "filling": "zeros"},
+        {"size": 200, "filling": "json"},
+        {"kind": "text", "data": "hello"},
+    )
+    for payload in (NUMBERED, short, json, text):
+        found = measure(client, payload=payload, **plan)
+        assert outcome(found) == exact(sent=500, received=500), payload
+        assert found["sentence"] == "All 500 came back, in order, unchanged."
+        assert found["trips"] == 500
+        assert found["counts"]["lost"] == found["counts"]["differs"] == 0
 
 
 def median(client: Client, url: str, **plan: Any) -> float:
