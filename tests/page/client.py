@@ -110,8 +110,14 @@ class Client:
         """Press a button that copies; return what the clipboard has then. The browser writes to it a moment later."""
         self.page.evaluate("navigator.clipboard.writeText('')")
         button.click()
-        self.page.wait_for_function("navigator.clipboard.readText().then(Boolean)")
-        return str(self.page.evaluate("navigator.clipboard.readText()"))
+        # `wait_for_function` takes a promise itself for true.
+        return str(
+            self.page.evaluate("""async () => {
+              let text;
+              while (!(text = await navigator.clipboard.readText())) await new Promise((done) => setTimeout(done, 20));
+              return text;
+            }""")
+        )
 
     def context(self, script: str, argument: Any = None) -> Any:
         """Return what a function returns that gets the context of the views and `argument`."""
