@@ -1,6 +1,7 @@
 """The page as its user sees it, in a real browser."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,10 +107,10 @@ class Client:
         """Return the tab of a panel."""
         return self.page.get_by_role("tab", name=name, exact=True)
 
-    def copied(self, button: Locator) -> str:
-        """Press a button that copies; return what the clipboard has then. The browser writes to it a moment later."""
+    def copied(self, copy: Callable[[], None]) -> str:
+        """Call `copy`; return what the clipboard has then. The browser writes to it a moment later."""
         self.page.evaluate("navigator.clipboard.writeText('')")
-        button.click()
+        copy()
         # `wait_for_function` takes a promise itself for true.
         return str(
             self.page.evaluate("""async () => {

@@ -100,7 +100,7 @@ def test_the_composers_message_is_a_payload(panel: Panel) -> None:
 def test_the_result_can_be_copied_as_markdown(panel: Panel) -> None:
     panel.burst(100)
     expect(panel.sentence).to_contain_text("All 100 came back")
-    text = panel.client.copied(panel.element.get_by_role("button", name="Copy as Markdown"))
+    text = panel.client.copied(panel.element.get_by_role("button", name="Copy as Markdown").click)
     assert text.startswith("**All 100 came back, in order, unchanged.**")
     assert "a burst of 100, 64 bytes each" in text
     assert "Chromium" in text

@@ -63,7 +63,7 @@ class Message:
     def copied(self, form: str) -> str:
         """Copy the message in one of the forms, such as "hex"; return what the clipboard has."""
         self.mode("Copy").click()
-        return self.client.copied(self.panel.get_by_role("button", name=f"As {form}", exact=True))
+        return self.client.copied(self.panel.get_by_role("button", name=f"As {form}", exact=True).click)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Panel:
     def copied(self, form: str) -> str:
         """Return what is copied as Markdown or as JSON."""
         self.element.get_by_role("button", name="Copy", exact=True).click()
-        return self.client.copied(self.client.page.get_by_role("button", name=f"As {form}"))
+        return self.client.copied(self.client.page.get_by_role("button", name=f"As {form}").click)
 
 
 @pytest.fixture
