@@ -14,7 +14,16 @@ from tests.shared.server import PATIENCE
 CHROMIUM = Path("/usr/bin/chromium")
 # A host name that leads to this machine, but that browsers trust as little as any other without TLS.
 ELSEWHERE = "wsecho.test"
+# The popups of the address bar are pages, made anew for each window, which cost more than the test client. The other
+# features are those that Playwright switches off, because this list replaces its own.
+_FEATURES_OFF = """
+    WebUIOmniboxPopup WebUIOmniboxAimPopup
+    AimEnabled AvoidCorsURLLoaderRestartOnRedirect AvoidUnnecessaryBeforeUnloadCheckSync DestroyProfileOnBrowserClose
+    HttpsFirstBalancedModeAutoEnable HttpsUpgrades LensOverlay MediaRouter NetworkTimeServiceQuerying OptimizationHints
+    PaintHolding PreconnectToSearch ThirdPartyStoragePartitioning
+"""
 CHROMIUM_ARGS = [
+    f"--disable-features={','.join(_FEATURES_OFF.split())}",
     f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
     "--disable-gpu",
     "--disable-quic",
