@@ -1,10 +1,11 @@
 """Clients of a server at a port that do one thing and leave."""
 
+import select
 from contextlib import suppress
 
 from tests.shared.frames import TEXT, client_frame, server_frame
 from tests.shared.raw import HANDSHAKE, SWITCHED, RawConnection
-from tests.shared.server import RunningServer
+from tests.shared.server import PATIENCE, RunningServer
 
 
 def echoes(port: int) -> None:
@@ -49,8 +50,14 @@ def come_and_go(port: int, count: int) -> None:
 
 
 def send_until_cut_off(connection: RawConnection, data: bytes) -> None:
-    """Send in pieces, each of which has a time limit of its own: the server takes them when it has lent memory."""
+    """Send and read nothing, until the server ends the connection.
+
+    Each piece has a time limit of its own: the server takes it when it has lent memory. The buffers of the kernel may
+    be so large that all is sent before the end.
+    """
     with suppress(ConnectionError), connection:
         for start in range(0, len(data), 1 << 20):
             connection.send(data[start : start + (1 << 20)])
-        connection.receive(1 << 30)
+        ends = select.poll()
+        ends.register(connection.socket, select.POLLRDHUP)
+        assert ends.poll(PATIENCE * 1000), "the server has not ended the connection"
