@@ -6,5 +6,5 @@ self.addEventListener("message", ({ data }) => {
   if (data.source !== undefined) {
     expression = new RegExp(data.source, data.flags);
     self.postMessage({ ids: [] });
-  } else self.postMessage({ ids: data.ids.filter((_, index) => expression.test(data.texts[index])), key: data.key });
+  } else self.postMessage({ ids: data.ids.filter((_, index) => expression.test(data.texts[index])) });
 });
