@@ -77,10 +77,12 @@ compatibility: build $(VENV)/.dev
 	$(BIN)/python -m tests.compatibility
 
 # Seconds for each fuzz target. Inputs that fail are written to build/ and become tests. `make corpus` adds to the seeds
-# the inputs that cover more code than the seeds do.
+# the inputs that cover more code than the seeds do. Before the targets, the tests that Hypothesis finds examples for run
+# with new ones.
 TIME ?= 60
 fuzz: build $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m pytest --quiet -m hypothesis --hypothesis-profile searching
 	mkdir -p build
 	$(BIN)/python fuzz/http_request.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-http- fuzz/corpus/http_request
 	$(BIN)/python fuzz/proxies.py -max_total_time=$(TIME) -artifact_prefix=build/fuzz-proxies-
