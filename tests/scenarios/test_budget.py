@@ -97,7 +97,7 @@ def test_a_step_without_an_end_ends_with_the_time_of_a_connection(serve: Serve, 
             connection.send(request(url))
         for connection in connections:
             connection.is_reset()
-            # The event loop counts whole milliseconds.
+            # The event loop counts from the begin of its iteration.
             assert monotonic() - began >= 0.99
     server.wait_for_metrics(websocket_active_connections=0)
 

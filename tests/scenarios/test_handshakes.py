@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Serve
 from tests.scenarios.scenes import head, request, segments_with_data
 from tests.scenarios.test_grammar import error_of
+from tests.shared.collectors import eventually
 from tests.shared.frames import CLOSE, TEXT, client_frame, server_close, server_frame
 from tests.shared.raw import SWITCHED, RawConnection, exchange
 from tests.shared.server import PATIENCE, RunningServer
@@ -163,11 +164,14 @@ def test_frames_come_in_the_segment_of_the_response(shared_server: RunningServer
 
 
 def test_a_dribbled_response_comes_in_segments_of_a_byte(shared_server: RunningServer) -> None:
-    with RawConnection(shared_server.port) as connection:
-        connection.send(request("/ws/handshake/dribbled"))
-        assert connection.receive(len(SWITCHED)) == SWITCHED
-        # On a busy machine, the kernel joins those that wait until the client has acknowledged ten others.
-        assert segments_with_data(connection) > len(SWITCHED) / 5
+    def check() -> None:
+        with RawConnection(shared_server.port) as connection:
+            connection.send(request("/ws/handshake/dribbled"))
+            assert connection.receive(len(SWITCHED)) == SWITCHED
+            assert segments_with_data(connection) >= len(SWITCHED)
+
+    # On a busy machine, the kernel joins those that wait until the client has acknowledged ten others.
+    eventually(check)
 
 
 def test_a_long_dribbled_response_takes_no_longer(shared_server: RunningServer) -> None:

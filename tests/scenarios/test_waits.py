@@ -14,7 +14,7 @@ from tests.shared.server import RunningServer
 def test_wait_leaves_the_handshake_unanswered(shared_server: RunningServer) -> None:
     before = time.monotonic()
     with scene(shared_server, "/ws/wait/300ms/message/a") as connection:
-        # The event loop counts whole milliseconds.
+        # The event loop counts from the begin of its iteration.
         assert time.monotonic() - before >= 0.29
         assert connection.receive(3) == server_frame(TEXT, b"a")
 
